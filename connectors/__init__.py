@@ -1,0 +1,1 @@
+"""Clients of the APIs that saaskpi reads and writes."""

@@ -1,0 +1,1 @@
+"""Matching, plan and apply: what goes back into the CRM."""

@@ -1,0 +1,1 @@
+"""The pure core: data in, numbers out."""

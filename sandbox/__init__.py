@@ -1,0 +1,1 @@
+"""Stripe and HubSpot look-alikes over real HTTP."""

@@ -1,0 +1,1 @@
+"""Raw landing, SQL engine and operational store."""
