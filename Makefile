@@ -1,0 +1,43 @@
+# Every target sets up what it needs; a machine wants only Python 3.11, git and make.
+PYTHON ?= python3.11
+BIN := .venv/bin
+
+.PHONY: install demo test lint bench lock clean
+
+install: .venv/.installed        ## .venv with the product
+
+demo: install                    ## sandbox, pull, enrich, plan, apply, and the portfolio
+	$(BIN)/saaskpi demo --once
+
+test: .venv/.installed-dev lint  ## lint, types, import contracts and all tests
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+lint: .venv/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+bench: .venv/.installed-dev      ## the whole run at 10,000 customers: time and memory per stage
+	$(BIN)/python -m benchmarks.whole_run
+
+lock: .venv/.installed-dev       ## refresh both lock files from pyproject.toml
+	$(BIN)/python -m pip install --quiet "uv>=0.9,<1"
+	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --quiet --upgrade -o requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --quiet -c requirements.lock --upgrade -o requirements-dev.lock
+
+clean:
+	rm -rf .venv .saaskpi build dist *.egg-info
+
+.venv/bin/python:
+	@command -v $(PYTHON) >/dev/null || { echo "saaskpi needs $(PYTHON); install it or run: make PYTHON=/path/to/python3.11"; exit 1; }
+	$(PYTHON) -m venv .venv
+
+.venv/.installed: .venv/bin/python requirements.lock pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+.venv/.installed-dev: .venv/.installed requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@

@@ -1,0 +1,187 @@
+"""Settings: defaults < ``saaskpi.toml`` < environment < flags, checked once, at the start.
+
+``SAASKPI_STRIPE__API_BASE`` sets ``stripe.api_base``; ``STRIPE_API_KEY`` and ``HUBSPOT_ACCESS_TOKEN`` are the
+short names of the two keys. Secrets come from the environment or the file only, never from a flag, and are
+held as ``SecretStr`` so that no repr, log or error shows them.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from saaskpi.errors import UsageError
+
+CONFIG_NAME = "saaskpi.toml"
+DEFAULT_HOME = Path(".saaskpi")
+_SHORT_NAMES = {"STRIPE_API_KEY": ("stripe", "api_key"), "HUBSPOT_ACCESS_TOKEN": ("hubspot", "access_token")}
+
+
+class _Section(BaseModel):
+    """A table of the settings file; unknown keys are errors, so that a typing slip is seen."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+
+class _ApiSection(_Section):
+    """A table that names an API host."""
+
+    api_base: str
+
+    @field_validator("api_base")
+    @classmethod
+    def _is_url(cls, value: str) -> str:
+        if not value.startswith(("https://", "http://")):
+            raise ValueError("must begin with https:// (or http:// for a local server)")
+        return value.rstrip("/")
+
+
+class StripeSettings(_ApiSection):
+    """Where Stripe is and the key to read it with."""
+
+    api_base: str = "https://api.stripe.com"
+    api_key: SecretStr | None = None
+    webhook_secret: SecretStr | None = None
+
+
+class HubSpotSettings(_ApiSection):
+    """Where HubSpot is, the token, and the date version of its paths."""
+
+    api_base: str = "https://api.hubapi.com"
+    access_token: SecretStr | None = None
+    client_secret: SecretStr | None = None
+    api_version: str = Field(default="2026-03", pattern=r"^\d{4}-\d{2}$")
+
+
+class TaskSettings(_Section):
+    """How tasks are worded and who gets those whose owner left or is missing."""
+
+    fallback_owner_id: str | None = None
+
+
+class EngineSettings(_Section):
+    """How much memory and how many threads the SQL engine may use."""
+
+    memory_limit: str = Field(default="800MB", pattern=r"^\d+(\.\d+)?\s*(MB|GB|MiB|GiB)$")
+    threads: int = Field(default=2, ge=1, le=256)
+
+
+class Settings(BaseSettings):
+    """Everything a command needs to know; see ``saaskpi.toml`` in the README.
+
+    Attributes:
+        home: folder of the state (raw landing, marts, store).
+        as_of: the day whose end the numbers describe (UTC); None means now.
+        language: of sentences and tasks written into the CRM.
+        policy: overrides of single MRR policy keys, for instance ``{"status.unpaid": "include"}``.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="SAASKPI_", env_nested_delimiter="__", extra="forbid", hide_input_in_errors=True
+    )
+
+    home: Path = DEFAULT_HOME
+    as_of: date | None = None
+    language: Literal["en", "fr"] = "en"
+    stripe: StripeSettings = Field(default_factory=StripeSettings)
+    hubspot: HubSpotSettings = Field(default_factory=HubSpotSettings)
+    tasks: TaskSettings = Field(default_factory=TaskSettings)
+    engine: EngineSettings = Field(default_factory=EngineSettings)
+    policy: dict[str, str] = Field(default_factory=dict)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Let the environment win over what :func:`load` passes in from the file."""
+        return (env_settings, init_settings)
+
+    def stripe_key(self) -> str:
+        """Return the Stripe key.
+
+        Raises:
+            UsageError: none is set.
+        """
+        return _secret(self.stripe.api_key, "Stripe API key", "STRIPE_API_KEY")
+
+    def hubspot_token(self) -> str:
+        """Return the HubSpot access token.
+
+        Raises:
+            UsageError: none is set.
+        """
+        return _secret(self.hubspot.access_token, "HubSpot access token", "HUBSPOT_ACCESS_TOKEN")
+
+    def instant(self, now: datetime) -> datetime:
+        """Return the instant (UTC) that the numbers describe: the end of ``as_of``, never later than now.
+
+        Args:
+            now: the clock's time, aware.
+        """
+        if self.as_of is None:
+            return now
+        end = datetime.combine(self.as_of + timedelta(days=1), time(), tzinfo=UTC)
+        return min(end, now)
+
+
+def load(config: Path | None = None, **flags: Any) -> Settings:
+    """Read the settings for one command.
+
+    Args:
+        config: the settings file; None looks for ``saaskpi.toml`` in the current folder.
+        flags: values given on the command line (None when not given); they win over everything.
+
+    Raises:
+        UsageError: the file is missing, is not TOML, or a value is wrong.
+    """
+    values = _read_file(config)
+    for variable, (section, key) in _SHORT_NAMES.items():
+        if os.environ.get(variable):
+            values.setdefault(section, {})[key] = os.environ[variable]
+    try:
+        settings = Settings(**values)
+    except ValidationError as error:
+        raise UsageError(_first_problem(error), hint="Mend it in saaskpi.toml or the environment.") from None
+    return settings.model_copy(update={name: value for name, value in flags.items() if value is not None})
+
+
+def _read_file(config: Path | None) -> dict[str, Any]:
+    path = config or Path(CONFIG_NAME)
+    if not path.exists():
+        if config is None:
+            return {}
+        raise UsageError(f"The settings file {path} does not exist.", hint="Run: saaskpi init")
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        # The parser's message names line and column but never quotes the value, so no secret can leak.
+        raise UsageError(f"{path} is not valid TOML: {error}.", hint="Mend that line, or run: saaskpi init") from None
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}.") from None
+
+
+def _first_problem(error: ValidationError) -> str:
+    problem = error.errors(include_input=False, include_url=False)[0]
+    name = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] == "extra_forbidden":
+        return f"The setting {name} is not known."
+    return f"The setting {name} is wrong: {problem['msg'].removeprefix('Value error, ')}."
+
+
+def _secret(value: SecretStr | None, label: str, variable: str) -> str:
+    if value is None or not value.get_secret_value().strip():
+        raise UsageError(
+            f"No {label} is set.", hint=f"Set {variable}, run: saaskpi init, or try without keys: saaskpi demo"
+        )
+    return value.get_secret_value().strip()
