@@ -1,0 +1,52 @@
+"""The ``saaskpi`` command: one group, every command with ``--help`` and an example.
+
+Exit codes: 0 done, 1 failed, 2 used wrongly, 3 a person must decide.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from saaskpi.cli import demo, operate, setup, show
+from saaskpi.cli.base import Context, shared_options
+from saaskpi.errors import SaaskpiError
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="saaskpi", prog_name="saaskpi")
+@shared_options
+def cli(context: Context) -> None:
+    """Trustworthy SaaS numbers where sales teams work.
+
+    Reads Stripe and HubSpot, computes MRR, health and flags, and writes them back to HubSpot.
+
+    Start here: saaskpi demo (no keys needed), or saaskpi init.
+    """
+    del context
+
+
+for _module in (demo, setup, operate, show):
+    for _command in _module.COMMANDS:
+        cli.add_command(_command)
+
+
+def main() -> None:
+    """Run the command line; every expected error is one clear line and the documented exit code."""
+    try:
+        code = cli(standalone_mode=False)
+    except SaaskpiError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Stopped. Nothing is half done: run the same command again to go on.", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader of a pipe has seen enough, as in: saaskpi accounts | head
+        sys.stderr.close()
+        sys.exit(0)
+    sys.exit(code if isinstance(code, int) else 0)

@@ -1,0 +1,67 @@
+"""What every command shares: where the state is, which settings file, how progress is shown."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from saaskpi.pipeline import Pipeline
+from saaskpi.progress import StageReporter
+from saaskpi.settings import Settings, load
+
+
+@dataclass
+class Context:
+    """The shared options of one call, given before or after the command's name."""
+
+    home: Path | None = None
+    config: Path | None = None
+    stages: StageReporter = field(default_factory=lambda: StageReporter(sys.stderr))
+
+    def settings(self, **flags: Any) -> Settings:
+        """Read the settings, flags last.
+
+        Raises:
+            UsageError: a setting is wrong.
+        """
+        return load(self.config, home=self.home, **flags)
+
+    def pipeline(self, settings: Settings | None = None) -> Pipeline:
+        """Return the pipeline over the settings' home, with the wall clock.
+
+        Raises:
+            UsageError: a setting is wrong.
+            StoreError: the home cannot be used as it is.
+        """
+        return Pipeline(settings or self.settings(), now=utc_now, stages=self.stages)
+
+
+def utc_now() -> datetime:
+    """Return the wall clock's time, aware, in UTC."""
+    return datetime.now(UTC)
+
+
+def shared_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``--home`` and ``--config`` and hand the command a :class:`Context` first.
+
+    The same options stand on the group, so ``saaskpi --home X run`` and ``saaskpi run --home X`` are one.
+    """
+
+    @click.option("--home", type=click.Path(path_type=Path), help="Folder of the state (default .saaskpi).")
+    @click.option("--config", type=click.Path(path_type=Path), help="Settings file (default saaskpi.toml).")
+    @click.pass_context
+    @functools.wraps(command)
+    def wrapped(ctx: click.Context, /, home: Path | None, config: Path | None, **options: Any) -> Any:
+        context = ctx.ensure_object(Context)
+        context.home = home or context.home
+        context.config = config or context.config
+        return command(context, **options)
+
+    return wrapped

@@ -1,0 +1,131 @@
+"""``saaskpi demo``: the whole product against a simulated Stripe and HubSpot, with no keys.
+
+The simulation runs as a process of its own and is spoken to over HTTP, exactly as the vendors are.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import click
+from pydantic import SecretStr
+
+from saaskpi.cli.base import Context, shared_options
+from saaskpi.cli.output import print_rows
+from saaskpi.cli.show import COLUMNS, print_totals
+from saaskpi.cli.words import applied_lines, next_steps
+from saaskpi.errors import UnavailableError
+from saaskpi.portfolio import Filter, portfolio
+from saaskpi.settings import Settings
+
+SHOWN = 25
+ENV_FILE = "demo.env"
+
+
+@click.command(epilog="Example: saaskpi demo --customers 50 --once")
+@click.option("--customers", type=click.IntRange(1, 100_000), default=200, show_default=True)
+@click.option("--months", type=click.IntRange(1, 120), default=36, show_default=True)
+@click.option("--seed", type=int, default=7, show_default=True, help="Same seed, same company.")
+@click.option("--once", is_flag=True, help="End after the run instead of keeping the sandbox up.")
+@shared_options
+def demo(context: Context, customers: int, months: int, seed: int, once: bool) -> None:
+    """Run everything once against a sandbox over HTTP and show the result."""
+    settings = context.settings()
+    with context.stages.stage("sandbox") as report:
+        server = contextlib.ExitStack()
+        sandbox = server.enter_context(_sandbox(customers, months, seed))
+        report(f"a company with {customers:,} customers and {months} months of history, today is {sandbox['today']}")
+    with server:
+        pipeline = context.pipeline(pointed_at(settings, sandbox))
+        pipeline.refuse_other_data("the demo", hint="Give the demo a folder of its own: saaskpi demo --home demo")
+        result = pipeline.run()
+        rows, sums = portfolio(pipeline.accounts(), Filter(), "mrr")
+        click.echo("")
+        print_rows(rows[:SHOWN], COLUMNS, "table")
+        if len(rows) > SHOWN:
+            click.echo(f"... and {len(rows) - SHOWN} more accounts: saaskpi accounts")
+        print_totals(sums, len(rows))
+        click.echo("")
+        for line in applied_lines(result):
+            click.echo(line)
+        env_file = None if once else write_env(settings.home, sandbox)
+        click.echo("")
+        for line in next_steps(rows, settings.home, env_file):
+            click.echo(line)
+        if not once:
+            _wait()
+
+
+def pointed_at(settings: Settings, sandbox: Mapping[str, Any]) -> Settings:
+    """Return the settings with both APIs, keys and today's date taken from a running sandbox.
+
+    Args:
+        settings: the person's own settings (home, language, policy are kept).
+        sandbox: the JSON line that ``python -m sandbox`` prints.
+    """
+    stripe, hubspot = sandbox["stripe"], sandbox["hubspot"]
+    return settings.model_copy(
+        update={
+            "as_of": date.fromisoformat(sandbox["today"]),
+            "stripe": settings.stripe.model_copy(
+                update={"api_base": stripe["api_base"], "api_key": SecretStr(stripe["api_key"])}
+            ),
+            "hubspot": settings.hubspot.model_copy(
+                update={"api_base": hubspot["api_base"], "access_token": SecretStr(hubspot["access_token"])}
+            ),
+        }
+    )
+
+
+def write_env(home: Path, sandbox: Mapping[str, Any]) -> Path:
+    """Write the variables that point a second terminal at the running sandbox; return the file."""
+    path = home / ENV_FILE
+    variables = {
+        "SAASKPI_HOME": home.resolve(),
+        "SAASKPI_AS_OF": sandbox["today"],
+        "SAASKPI_STRIPE__API_BASE": sandbox["stripe"]["api_base"],
+        "STRIPE_API_KEY": sandbox["stripe"]["api_key"],
+        "SAASKPI_HUBSPOT__API_BASE": sandbox["hubspot"]["api_base"],
+        "HUBSPOT_ACCESS_TOKEN": sandbox["hubspot"]["access_token"],
+    }
+    path.write_text("".join(f"export {name}='{value}'\n" for name, value in variables.items()), encoding="utf-8")
+    return path
+
+
+@contextlib.contextmanager
+def _sandbox(customers: int, months: int, seed: int) -> Iterator[dict[str, Any]]:
+    command = [sys.executable, "-m", "sandbox", "--customers", str(customers), "--months", str(months)]
+    command += ["--seed", str(seed), "--stripe-port", "0", "--hubspot-port", "0"]
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment
+    )
+    try:
+        line = process.stdout.readline() if process.stdout else ""
+        if not line.startswith("{"):
+            raise UnavailableError("The sandbox did not start.", hint="See why with: python -m sandbox --customers 5")
+        yield json.loads(line)
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+        if process.stdout:
+            process.stdout.close()
+
+
+def _wait() -> None:
+    click.echo("The sandbox stays up; press Ctrl-C to end.")
+    with contextlib.suppress(KeyboardInterrupt):
+        while True:
+            time.sleep(3600)
+
+
+COMMANDS = (demo,)

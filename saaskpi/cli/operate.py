@@ -1,0 +1,98 @@
+"""The commands that move data: pull, enrich, plan, apply, run."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+import click
+
+from saaskpi.cli.base import Context, shared_options
+from saaskpi.cli.output import print_json
+from saaskpi.cli.words import applied_lines, enriched_lines, plan_lines, pulled_lines
+from saaskpi.errors import UsageError
+from saaskpi.pipeline import read_plan
+
+as_of_option = click.option(
+    "--as-of", type=click.DateTime(["%Y-%m-%d"]), help="Describe the end of this day (UTC) instead of now."
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+
+
+@click.command(epilog="Example: saaskpi pull")
+@click.option("--full", is_flag=True, help="Read everything anew (today every pull does).")
+@json_option
+@shared_options
+def pull(context: Context, full: bool, as_json: bool) -> None:
+    """Read Stripe and HubSpot into the raw landing."""
+    del full
+    result = context.pipeline().pull()
+    _show(result.as_dict(), pulled_lines(result), as_json)
+
+
+@click.command(epilog="Example: saaskpi enrich --as-of 2026-10-31")
+@as_of_option
+@json_option
+@shared_options
+def enrich(context: Context, as_of: datetime | None, as_json: bool) -> None:
+    """Compute MRR, health and flags from the landing."""
+    result = context.pipeline(context.settings(as_of=as_of.date() if as_of else None)).enrich()
+    _show(result.as_dict(), enriched_lines(result), as_json)
+
+
+@click.command(epilog="Example: saaskpi plan -o plan.json")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write the plan to this file, for apply.")
+@json_option
+@shared_options
+def plan(context: Context, output: Path | None, as_json: bool) -> None:
+    """Show what apply would change in the CRM, field by field; change nothing."""
+    proposal = context.pipeline().plan()
+    if output:
+        _write(output, proposal.to_json())
+    if as_json:
+        click.echo(proposal.to_json())
+        return
+    for line in plan_lines(proposal):
+        click.echo(line)
+    if output:
+        click.echo(f"Written to {output}. Next: saaskpi apply {output}")
+
+
+@click.command(epilog="Example: saaskpi apply plan.json")
+@click.argument("file", type=click.Path(path_type=Path), required=False)
+@json_option
+@shared_options
+def apply(context: Context, file: Path | None, as_json: bool) -> None:
+    """Write a plan to the CRM: FILE as it stands, or what plan would show now."""
+    proposal = read_plan(file) if file else None
+    result = context.pipeline().apply(proposal)
+    _show(result.as_dict(), applied_lines(result), as_json)
+
+
+@click.command(epilog="Example: saaskpi run")
+@as_of_option
+@json_option
+@shared_options
+def run(context: Context, as_of: datetime | None, as_json: bool) -> None:
+    """Pull, enrich, plan and apply, one after the other."""
+    pipeline = context.pipeline(context.settings(as_of=as_of.date() if as_of else None))
+    result = pipeline.run()
+    _show(result.as_dict(), applied_lines(result), as_json)
+
+
+def _show(data: object, lines: list[str], as_json: bool) -> None:
+    if as_json:
+        print_json(data)
+        return
+    for line in lines:
+        click.echo(line)
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text + "\n", encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"The plan cannot be written to {path}: {error.strerror}.") from None
+
+
+COMMANDS = (pull, enrich, plan, apply, run)

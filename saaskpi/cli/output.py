@@ -1,0 +1,141 @@
+"""Tables, CSV and JSON: one list of rows, three ways to print it.
+
+Columns say what they hold (:class:`Column`); money is integer minor units in JSON, units with the currency in
+tables, units beside a currency column in CSV.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Literal, TextIO
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from enrichment.money import format_money, to_major
+
+Kind = Literal["text", "money", "number", "date", "list", "percent", "json"]
+Format = Literal["table", "csv", "json"]
+BAND_STYLES = {"green": "green", "yellow": "yellow", "red": "bold red"}
+# A spreadsheet runs a cell that begins with one of these as a formula.
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
+_PLAIN_WIDTH = 200
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a list.
+
+    Attributes:
+        name: the key in JSON and the header in CSV.
+        title: the header in tables; empty leaves the column out of tables.
+        kind: how the value is printed.
+        width: the widest it may get in a table; None for as wide as needed.
+    """
+
+    name: str
+    title: str = ""
+    kind: Kind = "text"
+    width: int | None = None
+
+
+def print_rows(
+    rows: Sequence[Mapping[str, Any]], columns: Sequence[Column], style: Format, out: TextIO | None = None
+) -> None:
+    """Print rows in the format asked for.
+
+    Args:
+        rows: money as integer minor units of the row's ``currency``.
+        columns: what to print, in order.
+        style: table, csv or json.
+        out: where to; standard output by default.
+    """
+    printers: dict[Format, Callable[..., None]] = {"table": _table, "csv": _csv, "json": _json}
+    printers[style](rows, columns, out or sys.stdout)
+
+
+def print_json(data: Any, out: TextIO | None = None) -> None:
+    """Print any data as indented JSON, dates as ISO 8601."""
+    stream = out or sys.stdout
+    json.dump(data, stream, indent=2, ensure_ascii=False, default=_plain)
+    stream.write("\n")
+
+
+def console(out: TextIO | None = None) -> Console:
+    """Return a console as wide as the terminal, or wide enough for whole rows where there is none."""
+    stream = out or sys.stdout
+    width = None if stream.isatty() else _PLAIN_WIDTH
+    return Console(file=stream, width=width, highlight=False)
+
+
+def _json(rows: Sequence[Mapping[str, Any]], columns: Sequence[Column], out: TextIO) -> None:
+    print_json([{column.name: row.get(column.name) for column in columns} for row in rows], out)
+
+
+def _csv(rows: Sequence[Mapping[str, Any]], columns: Sequence[Column], out: TextIO) -> None:
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow([column.name for column in columns])
+    for row in rows:
+        writer.writerow([_csv_cell(row, column) for column in columns])
+
+
+def _table(rows: Sequence[Mapping[str, Any]], columns: Sequence[Column], out: TextIO) -> None:
+    shown = [column for column in columns if column.title]
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in shown:
+        right = column.kind in ("money", "number", "percent")
+        table.add_column(
+            column.title,
+            justify="right" if right else "left",
+            max_width=column.width,
+            no_wrap=right or column.kind == "date",
+            overflow="fold",
+        )
+    for row in rows:
+        table.add_row(*[_escape(_cell(row, column), column, row) for column in shown])
+    console(out).print(table)
+
+
+def _escape(text: str, column: Column, row: Mapping[str, Any]) -> Any:
+    style = BAND_STYLES.get(str(row.get("health_band")), "") if column.name in ("health_band", "health_score") else ""
+    return Text(text, style=style)
+
+
+def _cell(row: Mapping[str, Any], column: Column) -> str:
+    value = row.get(column.name)
+    if value is None:
+        return "-"
+    if column.kind == "money":
+        return format_money(value, row["currency"])
+    if column.kind == "list":
+        return ", ".join(value) or "-"
+    if column.kind == "percent":
+        return f"{value:+.1%}"
+    return str(value)
+
+
+def _csv_cell(row: Mapping[str, Any], column: Column) -> Any:
+    value = row.get(column.name)
+    if value is None:
+        return ""
+    if column.kind == "money":
+        return str(to_major(value, row["currency"]))
+    if column.kind == "list":
+        value = ";".join(value)
+    if column.kind == "json":
+        value = json.dumps(value, ensure_ascii=False)
+    if isinstance(value, str) and value.startswith(_FORMULA_STARTS):
+        return "'" + value
+    return value
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, date):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} has no JSON form")

@@ -1,0 +1,95 @@
+"""The commands that answer questions: accounts and explain."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import click
+
+from saaskpi.cli.base import Context, shared_options
+from saaskpi.cli.output import Column, Format, print_json, print_rows
+from saaskpi.cli.words import explanation_lines, total_lines
+from saaskpi.portfolio import Filter, find_account, portfolio
+
+COLUMNS = (
+    Column("account_id"),
+    Column("name", "Account", width=28),
+    Column("stripe_customer_ids", kind="list"),
+    Column("company_id"),
+    Column("match_rule"),
+    Column("status"),
+    Column("currency"),
+    Column("mrr", "MRR", "money"),
+    Column("arr", "ARR", "money"),
+    Column("contract_mrr", kind="money"),
+    Column("committed_mrr", kind="money"),
+    Column("scheduled_churn_mrr", kind="money"),
+    Column("potential_trial_mrr", kind="money"),
+    Column("mrr_by_currency", kind="json"),
+    Column("mrr_change_12m", "12 months", "percent"),
+    Column("plan"),
+    Column("customer_since", kind="date"),
+    Column("health_score", "Health", "number"),
+    Column("health_band", "Band"),
+    Column("health_coverage", kind="number"),
+    Column("health_reasons"),
+    Column("top_reason", "Top reason", width=44),
+    Column("risk_flags", "Risks", "list", width=24),
+    Column("opportunity_flags", "Opportunities", "list", width=14),
+    Column("renewal_date", "Renewal", "date"),
+    Column("owner_id"),
+    Column("owner_name", "Owner", width=18),
+)
+SORTS = ("mrr", "name", "health_score", "renewal_date")
+
+
+@click.command(epilog="Example: saaskpi accounts --band red --sort mrr --format csv")
+@click.option("--band", help="Only this band: green, yellow, red, new, no data.")
+@click.option("--risk", help="Only accounts with this risk flag, for instance payment_failed.")
+@click.option("--opportunity", help="Only accounts with this opportunity flag.")
+@click.option("--status", help="Only this status, for instance active or past_due.")
+@click.option("--currency", help="Only accounts of this currency.")
+@click.option("--search", help="Part of the name, or of a HubSpot or Stripe id.")
+@click.option("--sort", type=click.Choice(SORTS), default="mrr", show_default=True)
+@click.option("--format", "style", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
+@shared_options
+def accounts(context: Context, style: Format, as_json: bool, sort: str, **wanted: str | None) -> None:
+    """List every account: MRR, ARR, health, risks, opportunities, renewal, owner."""
+    rows, totals = portfolio(context.pipeline().accounts(), Filter(**wanted), sort)
+    style = "json" if as_json else style
+    print_rows(rows, COLUMNS, style)
+    if style == "table":
+        print_totals(totals, len(rows))
+
+
+@click.command(epilog='Example: saaskpi explain "Globex"')
+@click.argument("account")
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+@shared_options
+def explain(context: Context, account: str, as_json: bool) -> None:
+    """Say why ACCOUNT (name, HubSpot id or Stripe id) has this MRR, this score and these flags."""
+    pipeline = context.pipeline()
+    row = find_account(pipeline.accounts(), account)
+    explanation = pipeline.explain(row["account_id"])
+    if as_json:
+        print_json(explanation)
+        return
+    for line in explanation_lines(explanation):
+        click.echo(line)
+
+
+def print_totals(totals: Sequence[Mapping[str, Any]], count: int) -> None:
+    """Print MRR, ARR and customers per currency under a table.
+
+    Args:
+        totals: one row per currency, money in minor units.
+        count: how many accounts the table shows.
+    """
+    click.echo("")
+    for line in total_lines(totals, count):
+        click.echo(line)
+
+
+COMMANDS = (accounts, explain)
