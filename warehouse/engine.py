@@ -1,0 +1,163 @@
+"""The SQL engine of the models: DuckDB in this process, held to a memory limit.
+
+Only ``connect``, ``execute``, ``fetchall``, ``df`` and ``register`` of DuckDB are used, so that both 1.5 and
+2 run it unchanged. Nothing is kept between runs: what goes in are Parquet files and frames, what comes out are
+frames and Parquet files.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import duckdb
+import pandas as pd
+import pyarrow as pa
+
+from saaskpi.errors import StoreError, UsageError
+from warehouse.files import make_directory, sync_directory, sync_file, writing
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_LIMIT = re.compile(r"\d+(\.\d+)?\s*[KMGT]i?B", re.IGNORECASE)
+
+
+class Engine:
+    """One DuckDB database in memory; a context manager.
+
+    Args:
+        memory_limit: what DuckDB may hold before it spills, for instance ``"1GB"``.
+        threads: how many threads it may use; None leaves it to DuckDB (all cores).
+        temp_dir: where it spills to; None forbids nothing and leaves DuckDB's own choice.
+
+    Raises:
+        UsageError: the memory limit is not a size.
+    """
+
+    def __init__(
+        self, memory_limit: str = "1GB", threads: int | None = None, temp_dir: Path | None = None
+    ) -> None:
+        if not _LIMIT.fullmatch(memory_limit):
+            raise UsageError(
+                f"'{memory_limit}' is not a memory size.", hint="Write a number with a unit, such as 1GB."
+            )
+        self._connection = duckdb.connect(":memory:")
+        self._set("memory_limit", memory_limit)
+        self._connection.execute("SET preserve_insertion_order = false")
+        self._set("TimeZone", "UTC")
+        if threads is not None:
+            self._connection.execute(f"SET threads = {int(threads)}")
+        if temp_dir is not None:
+            self._set("temp_directory", str(make_directory(temp_dir)))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Free the memory; the engine cannot be used afterwards."""
+        self._connection.close()
+
+    def register_files(self, name: str, files: Sequence[Path]) -> None:
+        """Make Parquet files readable as one view; a column that only some of them have is null elsewhere.
+
+        Args:
+            name: of the view.
+            files: at least one; they must outlive the use of the view.
+
+        Raises:
+            StoreError: no file is given.
+        """
+        if not files:
+            raise StoreError(f"Nothing has been read for '{name}' yet.", hint="Run `saaskpi pull` first.")
+        listed = ", ".join(_text(str(file)) for file in files)
+        source = f"read_parquet([{listed}], union_by_name = true)"
+        self._connection.execute(f"CREATE OR REPLACE VIEW {_name(name)} AS SELECT * FROM {source}")
+
+    def register_frame(self, name: str, frame: pd.DataFrame) -> None:
+        """Copy a frame (without its index) into a table; later changes to the frame do not show.
+
+        Args:
+            name: of the table, replaced when it is there.
+            frame: columns of lists become LIST columns; a column of nulls alone becomes text.
+        """
+        # Arrow carries lists, nullable integers and pandas' strings alike in DuckDB 1.5 and 2.
+        table = pa.Table.from_pandas(frame, preserve_index=False)
+        fields = [f.with_type(pa.string()) if pa.types.is_null(f.type) else f for f in table.schema]
+        self._connection.register("_incoming", table.cast(pa.schema(fields)))
+        self._connection.execute(f"CREATE OR REPLACE TABLE {_name(name)} AS SELECT * FROM _incoming")
+        self._connection.execute("DROP VIEW _incoming")
+
+    def run(self, name: str, sql: str) -> None:
+        """Build the table ``name`` from a query.
+
+        Args:
+            name: of the table, replaced when it is there.
+            sql: one SELECT.
+        """
+        self._connection.execute(f"CREATE OR REPLACE TABLE {_name(name)} AS {sql}")
+
+    def frame(self, name_or_query: str) -> pd.DataFrame:
+        """Return a table, a view or the answer to a query.
+
+        Integer columns that hold nulls come as pandas' ``Int64``, never as floats; lists as Python lists.
+
+        Args:
+            name_or_query: a name, or SQL that begins with SELECT, WITH or FROM.
+        """
+        whole = _NAME.fullmatch(name_or_query.strip())
+        frame = self._connection.execute(f"SELECT * FROM {name_or_query}" if whole else name_or_query).df()
+        return _with_lists(frame)
+
+    def columns(self, name: str) -> list[str]:
+        """Return the column names of a table or view, in order; empty when there is none of that name."""
+        source = "information_schema.columns"
+        rows = self._connection.execute(
+            f"SELECT column_name FROM {source} WHERE table_name = ? ORDER BY ordinal_position", [name]
+        ).fetchall()
+        return [row[0] for row in rows]
+
+    def export(self, tables: Sequence[str], directory: Path) -> None:
+        """Write one Parquet file per table and put it on disk.
+
+        Args:
+            tables: names of tables or views.
+            directory: is created when missing; holds ``<table>.parquet`` afterwards.
+
+        Raises:
+            StoreError: the directory cannot be written.
+        """
+        make_directory(directory)
+        with writing(directory):
+            for table in tables:
+                path = directory / f"{table}.parquet"
+                self._connection.execute(f"COPY {_name(table)} TO {_text(str(path))} (FORMAT parquet)")
+                sync_file(path)
+            sync_directory(directory)
+
+    def _set(self, setting: str, value: str) -> None:
+        self._connection.execute(f"SET {setting} = {_text(value)}")
+
+
+def _name(name: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"not a table name: {name!r}")
+    return name
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
+
+
+def _with_lists(frame: pd.DataFrame) -> pd.DataFrame:
+    """Turn the arrays in which DuckDB hands out lists into lists."""
+    for column, values in frame.select_dtypes("object").items():
+        if values.map(lambda value: hasattr(value, "tolist")).any():
+            frame[column] = values.map(lambda value: value.tolist() if hasattr(value, "tolist") else value)
+    return frame

@@ -1,0 +1,104 @@
+"""The tables of each run: one directory of Parquet files per run, and a pointer that says which is current.
+
+A run writes a new directory and the store's pointer flips to it in the same transaction that ends the run,
+so a killed run leaves the former tables in place and readers never see half a run.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from saaskpi.errors import StoreError
+from warehouse.files import make_directory
+
+_RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+
+
+class Marts:
+    """Directories of finished tables.
+
+    Args:
+        root: folder that holds one directory per run.
+        current: tells the id of the current run, None before the first; usually ``store.current_run``.
+    """
+
+    def __init__(self, root: Path, current: Callable[[], str | None]) -> None:
+        self._root = root
+        self._current = current
+
+    def new_directory(self, run_id: str) -> Path:
+        """Return an empty directory for a run's tables; leftovers of the same run are removed.
+
+        Raises:
+            StoreError: it cannot be written.
+        """
+        directory = self.directory(run_id)
+        shutil.rmtree(directory, ignore_errors=True)
+        return make_directory(directory)
+
+    def directory(self, run_id: str) -> Path:
+        """Return where a run's tables are, whether they are there or not."""
+        if not _RUN_ID.fullmatch(run_id):
+            raise ValueError(f"not a run id: {run_id!r}")
+        return self._root / run_id
+
+    def tables(self, run_id: str | None = None) -> list[str]:
+        """Return the names of a run's tables (of the current run by default), sorted."""
+        return sorted(path.stem for path in self._run_directory(run_id).glob("*.parquet"))
+
+    def read(self, table: str, run_id: str | None = None) -> pd.DataFrame:
+        """Return one table of a run (of the current run by default).
+
+        Integer columns with nulls come as ``Int64``, lists as Python lists.
+
+        Raises:
+            StoreError: there is no run yet, or the table is missing or damaged.
+        """
+        path = self._run_directory(run_id) / f"{table}.parquet"
+        try:
+            return to_frame(pq.read_table(path))
+        except FileNotFoundError as error:
+            raise StoreError(
+                f"The table '{table}' of this run is missing.", hint="Run `saaskpi enrich` to build it again."
+            ) from error
+        except (OSError, pa.ArrowInvalid) as error:
+            raise StoreError(
+                f"The table {path} cannot be read.", hint="Run `saaskpi enrich` to build it again."
+            ) from error
+
+    def sweep(self, keep: int = 2) -> None:
+        """Remove all but the last ``keep`` runs; the current one always stays.
+
+        Run ids must sort by age (the pipeline's begin with the UTC time).
+        """
+        if not self._root.is_dir():
+            return
+        runs = sorted(path for path in self._root.iterdir() if path.is_dir())
+        for old in runs[: -keep or None]:
+            if old.name != self._current():
+                shutil.rmtree(old, ignore_errors=True)
+
+    def _run_directory(self, run_id: str | None) -> Path:
+        chosen = run_id or self._current()
+        if chosen is None:
+            raise StoreError("There is no finished run yet.", hint="Run `saaskpi run` first.")
+        return self.directory(chosen)
+
+
+def to_frame(table: pa.Table) -> pd.DataFrame:
+    """Return an Arrow table as a frame, integers with nulls as ``Int64`` and lists as Python lists."""
+    frame = table.to_pandas()
+    for field in table.schema:
+        column = table.column(field.name)
+        if pa.types.is_integer(field.type) and column.null_count:
+            frame[field.name] = pd.array(column.to_pylist(), dtype="Int64")
+        elif pa.types.is_list(field.type):
+            frame[field.name] = pd.Series(column.to_pylist(), index=frame.index, dtype=object)
+    return frame
