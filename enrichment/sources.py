@@ -1,0 +1,169 @@
+"""Which streams and columns of the landing the models read, and the newest row of each record.
+
+The landing may hold a record many times (one per pull) and may lack a column, or a whole stream, that the
+account does not have. ``latest_sql`` evens both out, so that the staging models can rely on every column.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+_TEXT, _INT, _FLOAT, _BOOL, _JSON, _TIME = (
+    "VARCHAR",
+    "BIGINT",
+    "DOUBLE PRECISION",
+    "BOOLEAN",
+    "JSON",
+    "TIMESTAMP",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One stream of the landing as the models read it.
+
+    Attributes:
+        stream: the stream's and the landing table's name.
+        columns: column name to portable SQL type.
+        key: the primary key.
+    """
+
+    stream: str
+    columns: Mapping[str, str]
+    key: tuple[str, ...] = ("id",)
+
+
+def _source(stream: str, key: tuple[str, ...] = ("id",), **columns: str) -> Source:
+    return Source(stream, {**dict.fromkeys(key, _TEXT), **columns}, key)
+
+
+_DECLARED: Final = (
+    _source(
+        "stripe_customers",
+        name=_TEXT,
+        email=_TEXT,
+        currency=_TEXT,
+        created=_INT,
+        discount=_JSON,
+        metadata=_JSON,
+    ),
+    _source(
+        "stripe_subscriptions",
+        customer=_TEXT,
+        status=_TEXT,
+        currency=_TEXT,
+        created=_INT,
+        start_date=_INT,
+        trial_end=_INT,
+        cancel_at=_INT,
+        cancel_at_period_end=_BOOL,
+        canceled_at=_INT,
+        ended_at=_INT,
+        pause_collection=_JSON,
+        discounts=_JSON,
+        default_tax_rates=_JSON,
+    ),
+    _source(
+        "stripe_subscription_items",
+        subscription=_TEXT,
+        quantity=_INT,
+        price=_JSON,
+        discounts=_JSON,
+        tax_rates=_JSON,
+        current_period_start=_INT,
+        current_period_end=_INT,
+    ),
+    _source("stripe_products", name=_TEXT),
+    _source(
+        "stripe_prices",
+        product=_TEXT,
+        currency=_TEXT,
+        billing_scheme=_TEXT,
+        unit_amount=_INT,
+        unit_amount_decimal=_TEXT,
+        tiers_mode=_TEXT,
+        tiers=_JSON,
+        recurring=_JSON,
+        transform_quantity=_JSON,
+        currency_options=_JSON,
+    ),
+    _source(
+        "stripe_coupons",
+        name=_TEXT,
+        percent_off=_FLOAT,
+        amount_off=_INT,
+        currency=_TEXT,
+        duration=_TEXT,
+        applies_to=_JSON,
+        currency_options=_JSON,
+    ),
+    _source("stripe_discounts", source=_JSON, start=_INT, end=_INT),
+    _source(
+        "stripe_invoices",
+        customer=_TEXT,
+        status=_TEXT,
+        currency=_TEXT,
+        created=_INT,
+        due_date=_INT,
+        collection_method=_TEXT,
+        attempt_count=_INT,
+        attempted=_BOOL,
+        amount_due=_INT,
+        amount_paid=_INT,
+        amount_remaining=_INT,
+        total=_INT,
+        parent=_JSON,
+        status_transitions=_JSON,
+    ),
+    _source(
+        "stripe_invoice_lines",
+        invoice=_TEXT,
+        amount=_INT,
+        currency=_TEXT,
+        discount_amounts=_JSON,
+        parent=_JSON,
+        period=_JSON,
+        pricing=_JSON,
+    ),
+    _source("hubspot_companies", archived=_BOOL, properties=_JSON),
+    _source("hubspot_contacts", archived=_BOOL, properties=_JSON),
+    _source("hubspot_owners", firstName=_TEXT, lastName=_TEXT, email=_TEXT, archived=_BOOL),
+    _source(
+        "hubspot_associations",
+        key=("from_object_type", "from_id", "to_object_type", "to_id", "type_id"),
+    ),
+)
+_BY_STREAM: Final = {source.stream: source for source in _DECLARED}
+SOURCES: Final[tuple[str, ...]] = tuple(_BY_STREAM)
+"""The streams that the models read; a pull for an enrichment selects only these."""
+
+
+def latest_sql(stream: str, present: Collection[str]) -> str:
+    """Return the SELECT of the newest row per record of ``stream``, every declared column there and typed.
+
+    Args:
+        stream: one of ``SOURCES``.
+        present: the columns that the landing table has; empty when there is no such table.
+
+    A record counts once, however often it was pulled: the row with the highest ``_seq`` stands.
+    """
+    source = _BY_STREAM[stream]
+    chosen = ", ".join(_column(name, sql_type, present) for name, sql_type in source.columns.items())
+    if not present:
+        return f"SELECT {chosen} FROM (SELECT 1 AS nothing) none_landed WHERE 1 = 0"
+    key = ", ".join(_quoted(name) for name in source.key)
+    return (
+        f"SELECT {chosen} FROM (SELECT landed.*, ROW_NUMBER() OVER (PARTITION BY {key} ORDER BY _seq DESC) "
+        f"AS row_rank FROM {stream} landed) ranked WHERE row_rank = 1"
+    )
+
+
+def _column(name: str, sql_type: str, present: Collection[str]) -> str:
+    value = _quoted(name) if name in present else "NULL"
+    return f"CAST({value} AS {sql_type}) AS {_quoted(name)}"
+
+
+def _quoted(name: str) -> str:
+    return f'"{name}"'
