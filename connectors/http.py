@@ -1,0 +1,421 @@
+"""One HTTP client for both vendors: one session, one rate limit, one decision about trying again.
+
+The decision is :func:`next_wait`, a pure function that the server can overrule. Everything that is not
+pure (socket, sleep, random) comes in through constructors, so that a test passes plain functions.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, NoReturn
+from urllib.parse import urlsplit
+
+import msgspec
+import requests
+from requests.auth import AuthBase
+
+from saaskpi.errors import AccessError, RejectedError, UnavailableError, UsageError
+
+Json = dict[str, Any]
+JsonRows = list[Json]
+
+log = logging.getLogger(__name__)
+
+ATTEMPTS = 6
+"""Tries of one request once the host has answered before."""
+FIRST_ATTEMPTS = 3
+"""Tries while the host has never answered: a mistyped address should fail within seconds."""
+LONGEST_WAIT = 60.0
+"""Seconds; a server that asks for more is taken as down (for example a used-up daily limit)."""
+MESSAGE_LENGTH = 300
+
+
+class MissingPermissionError(AccessError):
+    """The key is good but lacks a scope or permission (403).
+
+    Args:
+        message: what happened and where.
+        hint: what to do next.
+        permission: the name the vendor gives it; empty when the vendor did not say.
+    """
+
+    def __init__(self, message: str, *, hint: str = "", permission: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.permission = permission
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What a vendor's error body says: its message, the permission it misses, whether a wait helps."""
+
+    message: str = ""
+    permission: str = ""
+    final: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Vendor:
+    """What the error messages need to know about an API.
+
+    Attributes:
+        name: as people say it, "Stripe".
+        key_hint: where its key is set, for "Check ...".
+        base_hint: where its address is set.
+        permission_hint: where permissions are given to the key.
+        read_error: reads the vendor's error body.
+    """
+
+    name: str
+    key_hint: str
+    base_hint: str
+    permission_hint: str
+    read_error: Callable[[Json], Refusal]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one try that brought no result came to.
+
+    Attributes:
+        status: HTTP status of the answer; None when no whole answer came.
+        sent: False when no connection came about, so that the server cannot have acted.
+        repeatable: whether doing the request twice does no harm.
+        server_says: the server's own word on trying again (``Stripe-Should-Retry``); None when silent.
+        retry_after: seconds that the server asks for; None when silent.
+    """
+
+    status: int | None
+    sent: bool = True
+    repeatable: bool = True
+    server_says: bool | None = None
+    retry_after: float | None = None
+
+
+def next_wait(
+    attempt: int, outcome: Outcome, *, jitter: float = 0.5, attempts: int = ATTEMPTS
+) -> float | None:
+    """Decide whether to try again.
+
+    The server's word comes first, then: a 429 or a request that never left is repeated always, a lost or
+    failed one only when repeating does no harm, everything else never.
+
+    Args:
+        attempt: tries made so far, from 1.
+        outcome: what the last one came to.
+        jitter: a random number in [0, 1) that spreads clients apart.
+        attempts: tries in all.
+
+    Returns:
+        Seconds to wait, or None to give up.
+    """
+    if attempt >= attempts or outcome.server_says is False:
+        return None
+    if outcome.server_says is None and not _worth_repeating(outcome):
+        return None
+    backoff = min(30.0, 0.5 * 2.0 ** (attempt - 1)) * (0.5 + jitter)
+    wait = max(outcome.retry_after or 0.0, backoff)
+    return wait if wait <= LONGEST_WAIT else None
+
+
+def _worth_repeating(outcome: Outcome) -> bool:
+    if outcome.status == 429 or not outcome.sent:
+        return True
+    passing = outcome.status is None or outcome.status >= 500 or outcome.status in (408, 423)
+    return passing and outcome.repeatable
+
+
+class RateLimiter:
+    """Lets at most ``calls`` through in any span of ``per`` seconds. Thread-safe; one per API.
+
+    It remembers the times of the last ``calls`` passes, so that both vendors' limits ("100 per 10
+    seconds") can be used to the full and are never exceeded; a bucket that refills would allow twice the
+    limit in its first window.
+
+    Args:
+        calls: passes per window.
+        per: length of the window in seconds.
+        clock: monotonic seconds.
+        sleep: waits that many seconds.
+    """
+
+    def __init__(
+        self,
+        calls: int,
+        per: float = 1.0,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._passes: deque[float] = deque(maxlen=calls)
+        self._per = per
+        self._clock = clock
+        self._sleep = sleep
+        self._lock = threading.Lock()
+
+    def acquire(self) -> None:
+        """Wait for the next free place, in the order of the calls."""
+        with self._lock:
+            now = self._clock()
+            slot = now
+            if len(self._passes) == self._passes.maxlen:
+                slot = max(now, self._passes[0] + self._per)
+            self._passes.append(slot)
+        if slot > now:
+            self._sleep(slot - now)
+
+
+class _Bearer(AuthBase):
+    """Sets the header per request: a netrc file of the machine cannot replace it, no repr shows it."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
+
+
+class HttpClient:
+    """JSON over HTTP against one host.
+
+    Args:
+        base_url: ``https://api.stripe.com``; a path prefix is kept.
+        token: the secret key; sent as a bearer token and never shown.
+        vendor: names and hints for errors.
+        headers: sent with every request.
+        limiter: shared by every client of the same API.
+        timeout: seconds to connect and between two bytes.
+        sleep: waits between tries.
+        jitter: gives numbers in [0, 1).
+
+    Raises:
+        UsageError: ``base_url`` is no http(s) address.
+        AccessError: ``token`` is empty or cannot be a key.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        token: str,
+        *,
+        vendor: Vendor,
+        headers: Mapping[str, str] | None = None,
+        limiter: RateLimiter | None = None,
+        timeout: tuple[float, float] = (5.0, 60.0),
+        sleep: Callable[[float], None] = time.sleep,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self.vendor = vendor
+        self.base_url = _checked_url(base_url, vendor)
+        self.host = urlsplit(self.base_url).netloc.rpartition("@")[2]
+        self._limiter = limiter or RateLimiter(25)
+        self._timeout = timeout
+        self._sleep = sleep
+        self._jitter = jitter
+        self._answered = False
+        self._session = requests.Session()
+        self._token = _checked_token(token, vendor)
+        self._session.auth = _Bearer(self._token)
+        self._session.headers.update({"User-Agent": "saaskpi", "Accept": "application/json"})
+        self._session.headers.update(headers or {})
+
+    def get(self, path: str, params: Mapping[str, Any] | None = None) -> Json:
+        """Read ``path``.
+
+        Args:
+            path: from the base address, with its leading slash.
+            params: query parameters; a list value repeats its name.
+
+        Returns:
+            The JSON object answered.
+
+        Raises:
+            AccessError: the key or a permission is refused.
+            UnavailableError: no whole answer after every try.
+            RejectedError: the API refuses this request.
+        """
+        return self._send("GET", path, params=params, body=None, repeatable=True)[1]
+
+    def post(self, path: str, json: Json, *, repeatable: bool = False) -> tuple[int, Json]:
+        """Send ``json`` to ``path``.
+
+        Args:
+            path: from the base address, with its leading slash.
+            json: the body.
+            repeatable: True when doing it twice does no harm (a read, an update, an upsert): only then is
+                it tried again after an answer was lost.
+
+        Returns:
+            The status (200, 201, 207, ...) and the JSON object answered.
+
+        Raises:
+            AccessError: the key or a permission is refused.
+            UnavailableError: no whole answer after every try; when not repeatable it may have been done.
+            RejectedError: the API refuses this request.
+        """
+        return self._send("POST", path, params=None, body=json, repeatable=repeatable)
+
+    def _send(
+        self, method: str, path: str, *, params: Mapping[str, Any] | None, body: Json | None, repeatable: bool
+    ) -> tuple[int, Json]:
+        attempt = 0
+        while True:
+            attempt += 1
+            self._limiter.acquire()
+            answer, outcome, reason = self._try(method, path, params, body, repeatable)
+            if answer is not None:
+                return answer
+            attempts = ATTEMPTS if self._answered else FIRST_ATTEMPTS
+            wait = next_wait(attempt, outcome, jitter=self._jitter(), attempts=attempts)
+            if wait is None:
+                self._give_up(path, reason, attempt)
+            log.warning("%s at %s: %s; trying again in %.1f s.", self.vendor.name, self.host, reason, wait)
+            self._sleep(wait)
+
+    def _try(
+        self, method: str, path: str, params: Mapping[str, Any] | None, body: Json | None, repeatable: bool
+    ) -> tuple[tuple[int, Json] | None, Outcome, str]:
+        """Try once: the answer when there is one, otherwise what happened and how to say it."""
+        lost = Outcome(None, repeatable=repeatable)
+        try:
+            response = self._session.request(
+                method,
+                self.base_url + path,
+                params=params,
+                json=body,
+                timeout=self._timeout,
+                allow_redirects=False,
+            )
+        except (
+            requests.Timeout,
+            requests.ConnectionError,
+            requests.exceptions.ChunkedEncodingError,
+        ) as error:
+            return None, replace(lost, sent=not _never_left(error)), _say(error)
+        self._answered = True
+        if response.is_redirect or response.is_permanent_redirect:
+            self._refuse_redirect(response)
+        if response.status_code >= 400:
+            return None, self._read_refusal(path, response, repeatable), f"answered {response.status_code}"
+        try:
+            return (response.status_code, _parsed(response.content)), lost, ""
+        except msgspec.DecodeError:
+            return None, lost, "the answer was cut off or is no JSON"
+
+    def _read_refusal(self, path: str, response: requests.Response, repeatable: bool) -> Outcome:
+        """Raise what a repeat cannot mend; otherwise tell what the answer says about trying again."""
+        refusal = self._refusal(response)
+        status = response.status_code
+        said = response.headers.get("Stripe-Should-Retry")
+        outcome = Outcome(
+            status,
+            repeatable=repeatable,
+            server_says=None if said is None else said == "true",
+            retry_after=_seconds(response.headers.get("Retry-After")),
+        )
+        if refusal.final and status == 429:
+            raise UnavailableError(
+                f"{self.vendor.name} at {self.host}: {refusal.message}", hint="Run again when it is renewed."
+            )
+        if next_wait(1, outcome) is None:
+            self._raise(path, status, refusal)
+        return outcome
+
+    def _refusal(self, response: requests.Response) -> Refusal:
+        try:
+            return self.vendor.read_error(_parsed(response.content))
+        except msgspec.DecodeError:
+            return Refusal()
+
+    def _raise(self, path: str, status: int, refusal: Refusal) -> NoReturn:
+        where = f"{self.vendor.name} at {self.host}"
+        if status == 401:
+            raise AccessError(f"{where} refused the key (401).", hint=f"Check {self.vendor.key_hint}.")
+        if status == 403:
+            what = refusal.permission or f"access to {path}"
+            raise MissingPermissionError(
+                f"{where}: the key lacks {what} (403).",
+                hint=f"Add it {self.vendor.permission_hint}.",
+                permission=refusal.permission,
+            )
+        if status >= 500 or status in (408, 423, 429):
+            raise UnavailableError(f"{where} answered {status} to {path}.", hint="Run again later.")
+        message = refusal.message.replace(self._token, "***")[:MESSAGE_LENGTH]
+        said = f": {message}" if message else "."
+        raise RejectedError(f"{where} refused {path} ({status}){said}", status=status)
+
+    def _give_up(self, path: str, reason: str, attempt: int) -> NoReturn:
+        where = f"{self.vendor.name} at {self.host}"
+        tried = f"after {attempt} tries" if attempt > 1 else "and was not repeated: it may have been done"
+        hint = "Run again later." if self._answered else f"Check {self.vendor.base_hint} and the network."
+        raise UnavailableError(f"{where} failed on {path} {tried}: {reason}.", hint=hint)
+
+    def _refuse_redirect(self, response: requests.Response) -> NoReturn:
+        target = urlsplit(response.headers.get("Location", ""))
+        raise RejectedError(
+            f"{self.vendor.name} at {self.host} redirects to host {target.hostname}; not followed.",
+            hint=f"Put the final address into {self.vendor.base_hint}.",
+            status=response.status_code,
+        )
+
+
+def _checked_url(base_url: str, vendor: Vendor) -> str:
+    parts = urlsplit(base_url.strip())
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise UsageError(
+            f"{vendor.name}: {base_url!r} is not an address that starts with https://.",
+            hint=f"Check {vendor.base_hint}.",
+        )
+    return base_url.strip().rstrip("/")
+
+
+def _checked_token(token: str, vendor: Vendor) -> str:
+    token = token.strip()
+    if not token or not token.isascii() or not token.isprintable() or " " in token:
+        state = "contains characters that no key has" if token else "is empty"
+        raise AccessError(f"The {vendor.name} key {state}.", hint=f"Check {vendor.key_hint}.")
+    return token
+
+
+def _parsed(content: bytes) -> Json:
+    """Parse a JSON object; anything else counts as a broken answer."""
+    parsed = msgspec.json.decode(content)
+    if not isinstance(parsed, dict):
+        raise msgspec.DecodeError("not an object")
+    return parsed
+
+
+def _seconds(retry_after: str | None) -> float | None:
+    """Read ``Retry-After`` in seconds; the date form, which neither vendor sends, counts as silence."""
+    try:
+        return None if retry_after is None else max(0.0, float(retry_after))
+    except ValueError:
+        return None
+
+
+def _never_left(error: requests.RequestException) -> bool:
+    """Tell whether no connection came about; urllib3's own error says so inside that of requests."""
+    text = repr(error)
+    return isinstance(error, requests.ConnectTimeout) or "NewConnection" in text or "NameResolution" in text
+
+
+def _say(error: Exception) -> str:
+    """Name a network failure without the URL and addresses that requests puts into it."""
+    text = repr(error)
+    for mark, said in (
+        ("NameResolutionError", "the host name is not known"),
+        ("Connection refused", "the connection was refused"),
+        ("SSL", "the secure connection failed"),
+        ("ConnectTimeout", "no connection within the time allowed"),
+        ("timed out", "no answer within the time allowed"),
+        ("IncompleteRead", "the answer was cut off"),
+    ):
+        if mark in text:
+            return said
+    return "the connection broke"

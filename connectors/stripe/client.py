@@ -1,0 +1,162 @@
+"""Reads Stripe: pages, sub-lists to their end, the account and what the key may do."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from connectors.http import HttpClient, Json, JsonRows, MissingPermissionError, RateLimiter, Refusal, Vendor
+from saaskpi.errors import RejectedError
+
+API_VERSION = "2026-05-27.dahlia"
+"""Pinned: the shapes of every stream are those of this version."""
+PAGE = 100
+REQUESTS_PER_SECOND = 25
+"""Stripe's default limit per endpoint, and of test keys as a whole."""
+
+NEEDED = {
+    "customers": "/v1/customers",
+    "subscriptions": "/v1/subscriptions",
+    "products": "/v1/products",
+    "prices": "/v1/prices",
+    "coupons": "/v1/coupons",
+    "invoices": "/v1/invoices",
+    "charges": "/v1/charges",
+    "refunds": "/v1/refunds",
+    "credit notes": "/v1/credit_notes",
+    "events": "/v1/events",
+    "billing meters": "/v1/billing/meters",
+}
+"""What the product reads; one small request each shows whether the key may."""
+
+
+def _read_error(body: Json) -> Refusal:
+    """Read Stripe's error body; a 403 names the permission in its sentence ("rak_charge_read")."""
+    error = body.get("error")
+    message = str(error.get("message", "")) if isinstance(error, dict) else ""
+    named = re.search(r"\brak_\w+", message)
+    return Refusal(message, f"the permission {named[0]}" if named else "")
+
+
+STRIPE = Vendor(
+    name="Stripe",
+    key_hint="the Stripe API key (STRIPE_API_KEY; stripe_api_key in the tap's config)",
+    base_hint="stripe.api_base (stripe_api_base in the tap's config)",
+    permission_hint="to the restricted key in Stripe under Developers > API keys",
+    read_error=_read_error,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class StripeAccount:
+    """Whose key it is. ``mode`` is "live" or "test"."""
+
+    id: str
+    name: str
+    mode: str
+
+
+class StripeClient:
+    """Reads one Stripe account in the pinned API version.
+
+    Args:
+        api_key: secret or restricted key.
+        api_base: Stripe, a proxy or the sandbox.
+        limiter: shared by every client of this account.
+        sleep: waits between tries.
+    """
+
+    def __init__(
+        self,
+        api_key: str,
+        api_base: str = "https://api.stripe.com",
+        *,
+        limiter: RateLimiter | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._mode = "test" if "_test_" in api_key else "live"
+        self.http = HttpClient(
+            api_base,
+            api_key,
+            vendor=STRIPE,
+            headers={"Stripe-Version": API_VERSION},
+            limiter=limiter or RateLimiter(REQUESTS_PER_SECOND),
+            sleep=sleep,
+        )
+
+    def list(self, path: str, params: Mapping[str, Any] | None = None) -> Iterator[JsonRows]:
+        """Read a list to its end, newest first.
+
+        Args:
+            path: such as ``/v1/customers``.
+            params: filters and ``expand[]``.
+
+        Yields:
+            The rows of each page, at most 100.
+        """
+        return self._pages(path, dict(params or {}), after=None)
+
+    def sublist(self, embedded: Mapping[str, Any], expand: Iterable[str] = ()) -> Iterator[Json]:
+        """Read a list that came inside an object to its end.
+
+        Args:
+            embedded: ``{"object": "list", "data": [...], "has_more": ..., "url": ...}``; only
+                ``has_more`` tells whether there is more.
+            expand: what to expand in the pages that follow, as in ``data.price.tiers``.
+
+        Yields:
+            Its rows, those that came along first.
+        """
+        rows = embedded["data"]
+        yield from rows
+        if embedded.get("has_more"):
+            params = {"expand[]": list_ if (list_ := [*expand]) else None}
+            for page in self._pages(embedded["url"], params, after=rows[-1]["id"] if rows else None):
+                yield from page
+
+    def complete(self, record: Json) -> None:
+        """Fill every list inside ``record`` that Stripe cut short, in place."""
+        for value in record.values():
+            if isinstance(value, dict) and value.get("has_more") and value.get("object") == "list":
+                value["data"] = [*self.sublist(value)]
+                value["has_more"] = False
+
+    def account(self) -> StripeAccount:
+        """Tell whose key this is.
+
+        Raises:
+            AccessError: the key is refused.
+        """
+        found = self.http.get("/v1/account")
+        profile = found.get("business_profile") or {}
+        dashboard = (found.get("settings") or {}).get("dashboard") or {}
+        name = profile.get("name") or dashboard.get("display_name") or found["id"]
+        return StripeAccount(found["id"], name, self._mode)
+
+    def missing_permissions(self) -> dict[str, str]:
+        """Try one row of everything that the product reads.
+
+        Returns:
+            For each resource that is refused, what the key lacks. Empty when it may read all.
+        """
+        missing = {}
+        for resource, path in NEEDED.items():
+            try:
+                self.http.get(path, {"limit": 1})
+            except MissingPermissionError as error:
+                missing[resource] = error.permission or f"read access to {resource}"
+        return missing
+
+    def _pages(self, path: str, params: dict[str, Any], after: str | None) -> Iterator[JsonRows]:
+        more = True
+        while more:
+            page = self.http.get(path, {**params, "limit": PAGE, "starting_after": after})
+            rows, more = page["data"], page["has_more"]
+            if rows:
+                after = rows[-1]["id"]
+                yield rows
+            elif more:
+                raise RejectedError(f"Stripe said that {path} goes on, and sent an empty page.")
