@@ -1,8 +1,7 @@
 """The SQL engine of the models: DuckDB in this process, held to a memory limit.
 
 Only ``connect``, ``execute``, ``fetchall``, ``df`` and ``register`` of DuckDB are used, so that both 1.5 and
-2 run it unchanged. Nothing is kept between runs: what goes in are Parquet files and frames, what comes out are
-frames and Parquet files.
+2 run it unchanged. Nothing is kept between runs: Parquet files and frames go in, and the same come out.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ from types import TracebackType
 from typing import Self
 
 import duckdb
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
@@ -156,8 +156,9 @@ def _text(value: str) -> str:
 
 
 def _with_lists(frame: pd.DataFrame) -> pd.DataFrame:
-    """Turn the arrays in which DuckDB hands out lists into lists."""
+    """Turn the arrays in which DuckDB hands out lists into lists, and a null among them into None."""
     for column, values in frame.select_dtypes("object").items():
-        if values.map(lambda value: hasattr(value, "tolist")).any():
-            frame[column] = values.map(lambda value: value.tolist() if hasattr(value, "tolist") else value)
+        if values.map(lambda value: isinstance(value, np.ndarray)).any():
+            lists = [value.tolist() if isinstance(value, np.ndarray) else None for value in values]
+            frame[column] = pd.Series(lists, index=frame.index, dtype=object)
     return frame

@@ -1,0 +1,172 @@
+"""Writes one stream of a pull: buffered rows out to Parquet row groups, misfits to a file of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from warehouse.columns import Column, MisfitError, arrow_schema, misfit, to_array, to_json
+from warehouse.files import sync_directory, sync_file
+
+MAX_ROWS = 10_000
+MAX_BYTES = 64 * 1024 * 1024
+
+REJECTED_SCHEMA = pa.schema(
+    {
+        "stream": pa.string(),
+        "id": pa.string(),
+        "reason": pa.string(),
+        "_raw": pa.string(),
+        "_seq": pa.int64(),
+    }
+)
+
+
+class PartFiles:
+    """A directory of numbered Parquet files, each of one schema.
+
+    Args:
+        directory: is created.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._count = 0
+        self._writer: pq.ParquetWriter | None = None
+        directory.mkdir(parents=True)
+
+    def start(self, schema: pa.Schema) -> None:
+        """End the file under way, if any, and begin the next one."""
+        self._end()
+        path = self._directory / f"part-{self._count:05d}.parquet"
+        self._count += 1
+        self._writer = pq.ParquetWriter(path, schema, compression="zstd", compression_level=1)
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Append one row group to the file under way."""
+        if self._writer is None:
+            raise ValueError("start() comes before write()")
+        self._writer.write_batch(batch)
+
+    def close(self) -> None:
+        """End the last file and put everything on disk."""
+        self._end()
+        for path in sorted(self._directory.iterdir()):
+            sync_file(path)
+        sync_directory(self._directory)
+
+    def discard(self) -> None:
+        """End the file under way without caring for what it holds."""
+        self._end()
+
+    def _end(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+
+
+class StreamFile:
+    """One stream of a pull; not for several threads at once.
+
+    Args:
+        stream: name of the stream.
+        directory: where its files go; is created.
+        rejected_directory: where rows that do not fit go; is created with the first such row.
+
+    Attributes:
+        rows: rows written so far (buffered ones included).
+        rejected: rows that did not fit, so far.
+    """
+
+    def __init__(self, stream: str, directory: Path, rejected_directory: Path) -> None:
+        self.rows = 0
+        self.rejected = 0
+        self._stream = stream
+        self._parts = PartFiles(directory)
+        self._rejected_directory = rejected_directory
+        self._misfits: PartFiles | None = None
+        self._columns: tuple[Column, ...] | None = None
+        self._buffer: list[tuple[Mapping[str, Any], bytes, int]] = []
+        self._bytes = 0
+
+    def describe(self, columns: tuple[Column, ...]) -> None:
+        """Set the columns; rows that follow other columns than before go to a further file."""
+        if columns != self._columns:
+            self._flush()
+            self._columns = columns
+            self._parts.start(arrow_schema(columns))
+
+    def add(self, record: Mapping[str, Any], seq: int) -> None:
+        """Take one row in; the caller must not change ``record`` afterwards."""
+        raw = to_json(record)
+        self._buffer.append((record, raw, seq))
+        self._bytes += len(raw)
+        if len(self._buffer) >= MAX_ROWS or self._bytes >= MAX_BYTES:
+            self._flush()
+
+    def close(self) -> None:
+        """Write what is buffered and put everything on disk."""
+        self._flush()
+        self._parts.close()
+        if self._misfits is not None:
+            self._misfits.close()
+
+    def discard(self) -> None:
+        """Drop what is buffered and let go of the files."""
+        self._buffer.clear()
+        self._parts.discard()
+        if self._misfits is not None:
+            self._misfits.discard()
+
+    def _flush(self) -> None:
+        if not self._buffer or self._columns is None:
+            return
+        rows, self._buffer, self._bytes = self._buffer, [], 0
+        try:
+            batch = _to_batch(self._columns, rows)
+        except MisfitError:
+            rows = self._keep_aside(self._columns, rows)
+            batch = _to_batch(self._columns, rows)
+        if rows:
+            self._parts.write(batch)
+        self.rows += len(rows)
+
+    def _keep_aside(self, columns: tuple[Column, ...], rows: Sequence[_Row]) -> list[_Row]:
+        """Write the rows that do not fit with their reasons and return the others."""
+        reasons = [misfit(columns, record) for record, _, _ in rows]
+        bad = [(row, reason) for row, reason in zip(rows, reasons, strict=True) if reason is not None]
+        if self._misfits is None:
+            self._misfits = PartFiles(self._rejected_directory)
+            self._misfits.start(REJECTED_SCHEMA)
+        keys = [column.name for column in columns if column.key]
+        self._misfits.write(_misfit_batch(self._stream, keys, bad))
+        self.rejected += len(bad)
+        return [row for row, reason in zip(rows, reasons, strict=True) if reason is None]
+
+
+_Row = tuple[Mapping[str, Any], bytes, int]
+
+
+def _to_batch(columns: Sequence[Column], rows: Sequence[_Row]) -> pa.RecordBatch:
+    records = [record for record, _, _ in rows]
+    arrays = [to_array(column, [record.get(column.name) for record in records]) for column in columns]
+    arrays.append(pa.array([raw for _, raw, _ in rows], pa.string()))
+    arrays.append(pa.array([seq for _, _, seq in rows], pa.int64()))
+    return pa.RecordBatch.from_arrays(arrays, schema=arrow_schema(columns))
+
+
+def _misfit_batch(stream: str, keys: Sequence[str], bad: Sequence[tuple[_Row, str]]) -> pa.RecordBatch:
+    ids = [":".join(str(record.get(key)) for key in keys) for (record, _, _), _ in bad]
+    safe = [name.encode("ascii", "backslashreplace") for name in ids]
+    arrays: list[pa.Array[Any]] = [
+        pa.array([stream] * len(bad), pa.string()),
+        pa.array(safe, pa.string()),
+        pa.array([reason for _, reason in bad], pa.string()),
+        pa.array([raw for (_, raw, _), _ in bad], pa.string()),
+        pa.array([seq for (_, _, seq), _ in bad], pa.int64()),
+    ]
+    return pa.RecordBatch.from_arrays(arrays, schema=REJECTED_SCHEMA)
