@@ -15,15 +15,14 @@ from warehouse.files import sync_directory, sync_file
 MAX_ROWS = 10_000
 MAX_BYTES = 64 * 1024 * 1024
 
-REJECTED_SCHEMA = pa.schema(
-    {
-        "stream": pa.string(),
-        "id": pa.string(),
-        "reason": pa.string(),
-        "_raw": pa.string(),
-        "_seq": pa.int64(),
-    }
-)
+_REJECTED_FIELDS: dict[str, pa.DataType] = {
+    "stream": pa.string(),
+    "id": pa.string(),
+    "reason": pa.string(),
+    "_raw": pa.string(),
+    "_seq": pa.int64(),
+}
+REJECTED_SCHEMA = pa.schema(_REJECTED_FIELDS)
 
 
 class PartFiles:

@@ -1,0 +1,192 @@
+"""What a plan holds: every write, spelled out, so that a person can read it and apply can do just that."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+from typing import Any, Literal
+
+import msgspec
+
+from saaskpi.errors import UsageError
+
+VERSION = 1
+FORMAT = "saaskpi-plan"
+
+
+class MadeFrom(msgspec.Struct, frozen=True):
+    """The state that a plan was made from; apply refuses the plan once it has changed.
+
+    Attributes:
+        run_id: the run whose tables were read.
+        pull: number of the pull that the CRM's current values come from.
+        portal_id: the HubSpot portal.
+    """
+
+    run_id: str
+    pull: int
+    portal_id: str
+
+
+class Definition(msgspec.Struct, frozen=True):
+    """A property to create: ``body`` is what HubSpot's API takes, its group included."""
+
+    object_type: str
+    name: str
+    body: dict[str, Any]
+
+
+class FieldChange(msgspec.Struct, frozen=True):
+    """One property of one company, as HubSpot writes it down ("" is no value), and why it changes."""
+
+    property: str
+    old: str
+    new: str
+    reason: str
+
+
+class CompanyUpdate(msgspec.Struct, frozen=True):
+    """The changed fields of one company; ``clear`` takes our values off one that has no account any more."""
+
+    company_id: str
+    name: str
+    action: Literal["update", "clear"]
+    changes: list[FieldChange]
+
+
+class TaskAction(msgspec.Struct, frozen=True):
+    """One task.
+
+    Attributes:
+        key: portal:account:rule:episode, the task's ``saaskpi_task_key``.
+        action: ``open`` creates and links it; ``link`` only links one that a broken run had created.
+        task_id: of the task to link, None when it is yet to be created.
+        rule: name of the rule, which is the flag's.
+        severity: of the flag now: high, medium, low.
+        owner_id: who gets it, None for nobody.
+        due: UTC.
+        body: HTML, as HubSpot keeps it.
+        priority: LOW, MEDIUM or HIGH.
+        type: TODO, CALL or EMAIL.
+    """
+
+    key: str
+    action: Literal["open", "link"]
+    task_id: str | None
+    account_id: str
+    company_id: str
+    company_name: str
+    rule: str
+    severity: str
+    owner_id: str | None
+    due: datetime
+    subject: str
+    body: str
+    priority: str
+    type: str
+
+
+class Unmatched(msgspec.Struct, frozen=True):
+    """An account that no company could be found for; ``mrr`` in minor units per currency."""
+
+    account_id: str
+    name: str
+    customer_ids: list[str]
+    mrr: dict[str, int]
+    reason: str
+    candidates: list[str]
+
+
+class Total(msgspec.Struct, frozen=True):
+    """MRR in minor units of one currency: mrr = matched + unmatched."""
+
+    currency: str
+    mrr: int
+    matched: int
+    unmatched: int
+
+
+class Blocker(msgspec.Struct, frozen=True):
+    """What keeps the plan from being applied, and what a person must do."""
+
+    message: str
+    hint: str
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """Every write of one apply, in the order in which it is done, and what is left out with the reason.
+
+    Attributes:
+        made_from: the state that it was made from.
+        created_at: when (UTC).
+        definitions: properties to create.
+        updates: companies to change, field by field.
+        tasks: tasks to open or to link.
+        tasks_already_open: open flags whose task is in the CRM.
+        tasks_skipped: tasks left out; ``notes`` say why.
+        unmatched: accounts without a company.
+        totals: MRR per currency.
+        notes: what a reader should know, one sentence each.
+        blockers: while there are any, nothing is written.
+    """
+
+    made_from: MadeFrom
+    created_at: datetime
+    definitions: list[Definition] = []
+    updates: list[CompanyUpdate] = []
+    tasks: list[TaskAction] = []
+    tasks_already_open: int = 0
+    tasks_skipped: int = 0
+    unmatched: list[Unmatched] = []
+    totals: list[Total] = []
+    notes: list[str] = []
+    blockers: list[Blocker] = []
+
+    @property
+    def writes_nothing(self) -> bool:
+        """True when applying it would make no write call."""
+        return not (self.definitions or self.updates or self.tasks)
+
+    @property
+    def hash(self) -> str:
+        """The SHA-256 of what the plan holds, in hexadecimal."""
+        return hashlib.sha256(msgspec.json.encode(self, order="deterministic")).hexdigest()
+
+    def to_json(self) -> str:
+        """Return the plan as a file's text: readable, with its version and its hash."""
+        head = {"format": FORMAT, "version": VERSION, "hash": self.hash}
+        whole = msgspec.json.encode({**head, "plan": msgspec.to_builtins(self)})
+        return msgspec.json.format(whole, indent=2).decode() + "\n"
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Plan:
+        """Read a plan file.
+
+        Raises:
+            UsageError: it is no plan, of another version, or was changed after it was made.
+        """
+        try:
+            file = msgspec.json.decode(text, type=_File)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise UsageError("This file is not a saaskpi plan.", hint=_AGAIN) from error
+        if file.format != FORMAT:
+            raise UsageError("This file is not a saaskpi plan.", hint=_AGAIN)
+        if file.version != VERSION:
+            raise UsageError(f"This plan is of version {file.version}, not {VERSION}.", hint=_AGAIN)
+        try:
+            plan = msgspec.convert(file.plan, cls)
+        except msgspec.ValidationError as error:
+            raise UsageError(f"This plan file is damaged: {error}.", hint=_AGAIN) from error
+        if plan.hash != file.hash:
+            raise UsageError("This plan was changed after it was made.", hint=_AGAIN)
+        return plan
+
+
+_AGAIN = "Make a new one with `saaskpi plan -o FILE`."
+
+
+class _File(msgspec.Struct):
+    format: str
+    version: int
+    hash: str
+    plan: dict[str, Any]

@@ -1,0 +1,108 @@
+"""What plan and apply need from outside: the CRM's writer, a ledger that outlives the process, money."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Protocol
+
+
+class RowOutcome(Protocol):
+    """What became of one row of a batch (``connectors.hubspot.writer.RowResult``)."""
+
+    @property
+    def key(self) -> str: ...  # noqa: D102
+    @property
+    def ok(self) -> bool: ...  # noqa: D102
+    @property
+    def object_id(self) -> str | None: ...  # noqa: D102
+    @property
+    def error(self) -> str | None: ...  # noqa: D102
+
+
+class CrmWriter(Protocol):
+    """The write side of the CRM (``connectors.hubspot.writer.HubSpotWriter``).
+
+    Any call may raise AccessError (stop), UnavailableError (run again later) or RejectedError.
+    """
+
+    def properties(self, object_type: str) -> Mapping[str, Mapping[str, Any]]:
+        """Return the live property definitions by name."""
+
+    def create_group(self, object_type: str, name: str, label: str) -> bool:
+        """Create a property group; False when it was there."""
+
+    def create_properties(
+        self, object_type: str, definitions: Sequence[Mapping[str, Any]]
+    ) -> Sequence[RowOutcome]:
+        """Create properties; one that is there already counts as created."""
+
+    def update(
+        self, object_type: str, inputs: Sequence[tuple[str, Mapping[str, str]]]
+    ) -> Iterator[Sequence[RowOutcome]]:
+        """Set properties by object id; yields after each call of at most 100 rows."""
+
+    def upsert(
+        self, object_type: str, id_property: str, inputs: Sequence[tuple[str, Mapping[str, str]]]
+    ) -> Iterator[Sequence[RowOutcome]]:
+        """Create or update objects by a unique property; yields after each call of at most 100 rows."""
+
+    def associate(
+        self, from_type: str, to_type: str, type_id: int, pairs: Sequence[tuple[str, str]]
+    ) -> Iterator[Sequence[RowOutcome]]:
+        """Link objects; the key of each outcome is ``from:to``; yields after each call."""
+
+
+class PushLedger(Protocol):
+    """What was written, kept right after each batch (``warehouse.store.Store``)."""
+
+    def current_run(self) -> str | None:
+        """Return the id of the run whose tables are current."""
+
+    def plan_applied(self, plan_hash: str) -> bool:
+        """Tell whether this plan was applied to its end."""
+
+    def mark_plan_applied(self, plan_hash: str, run_id: str, at: datetime) -> None:
+        """Remember that this plan was applied to its end."""
+
+    def record_set_up(self, object_type: str, names: Sequence[str], at: datetime) -> None:
+        """Remember properties that now exist in the CRM."""
+
+    def record_pushed(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Remember written fields.
+
+        Each row: object_type, object_id, property, old_value, value, run_id, written_at.
+        """
+
+    def record_failures(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Remember refused rows: object_type, object_id, reason, run_id, failed_at."""
+
+    def clear_failures(self, object_type: str, object_ids: Sequence[str]) -> None:
+        """Forget refused rows that have gone through."""
+
+    def record_tasks(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Remember tasks: task_key, task_id, company_id, run_id, opened_at."""
+
+    def record_linked(self, task_ids: Sequence[str], at: datetime) -> None:
+        """Remember that these tasks are linked to their companies."""
+
+    def refuse_tasks(self, reason: str) -> None:
+        """Remember that the portal cannot hold our unique task key, and why."""
+
+
+class Money(Protocol):
+    """How amounts are turned and written (the functions of ``enrichment.money``)."""
+
+    def to_major(self, minor: int, currency: str, /) -> Decimal:
+        """Return minor units in units of the currency, exactly."""
+
+    def format_money(self, minor: int, currency: str, language: str = "en", /) -> str:
+        """Return an amount as people write it in a language (en, fr)."""
+
+
+class Progress(Protocol):
+    """Is told how far apply is."""
+
+    def __call__(self, stage: str, done: int, total: int, /) -> None:
+        """Say that ``done`` of ``total`` rows of a stage (properties, companies, tasks, links) are done."""

@@ -1,0 +1,334 @@
+"""The operational store: runs and their pointer, flag episodes, links, and what was written to the CRM.
+
+Every method is one transaction. Frames come back with aware UTC times; no row gives an empty frame with all
+its columns. The tap's bookmarks are not here: they are committed with the rows they speak of (see
+``Landing.state``), so that they can never be ahead of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import pandas as pd
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from warehouse import tables
+from warehouse.database import check, open_database
+
+_CURRENT = "current"
+_TASKS_REFUSED = "tasks_refused"
+Row = Mapping[str, Any]
+
+
+class Store:
+    """One operational database, up to date; a context manager.
+
+    Args:
+        engine: as :func:`warehouse.database.open_database` gives it.
+    """
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+        self._writes = engine.execution_options(writes=True)
+
+    @classmethod
+    def open(cls, where: str | Path) -> Store:
+        """Open the store, create it or bring it up to date.
+
+        Args:
+            where: path of an SQLite file, or an SQLAlchemy URL such as ``postgresql+psycopg://...``.
+
+        Raises:
+            StoreError: damaged, of a newer version, not ours, or cannot be written.
+            UsageError: the URL is wrong or its driver is not installed.
+        """
+        return cls(open_database(where))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._engine.dispose()
+
+    def check(self) -> None:
+        """Read the whole store.
+
+        Raises:
+            StoreError: it is damaged.
+        """
+        check(self._engine)
+
+    # Runs
+
+    def begin_run(self, run_id: str, started_at: datetime, as_of: datetime, pull: int) -> None:
+        """Record that a run has begun.
+
+        Args:
+            run_id: sorts by age, for instance ``20261031T235959Z-1a2b``.
+            started_at: now.
+            as_of: the instant that its numbers describe.
+            pull: number of the landing's pull that it reads.
+        """
+        row = {"run_id": run_id, "started_at": started_at, "as_of": as_of, "pull": pull}
+        with self._writes.begin() as connection:
+            connection.execute(tables.runs.insert(), {**row, "status": "running", "counts": {}})
+
+    def finish_run(
+        self, run_id: str, finished_at: datetime, counts: Mapping[str, int], episodes: pd.DataFrame
+    ) -> None:
+        """Make a run the current one and keep its flag episodes, in one transaction.
+
+        Args:
+            run_id: begun before; its tables must be on disk.
+            finished_at: now.
+            counts: whatever is worth showing in the run's history.
+            episodes: account_id, flag, episode, opened_at, last_seen_at, closed_at, severity; times without
+                zone are UTC. Those of earlier runs that are not in it stay as they are.
+        """
+        keys = ("account_id", "flag", "episode")
+        pointer = {"name": _CURRENT, "run_id": run_id}
+        values = {"status": "done", "finished_at": finished_at, "counts": dict(counts), "error": None}
+        with self._writes.begin() as connection:
+            connection.execute(sa.update(tables.runs).where(tables.runs.c.run_id == run_id).values(**values))
+            _upsert(connection, tables.flag_episodes, _rows(episodes, tables.flag_episodes), keys)
+            _upsert(connection, tables.run_pointer, [pointer], ("name",))
+
+    def fail_run(self, run_id: str, finished_at: datetime, error: str) -> None:
+        """Record that a run ended early; the current run stays."""
+        values = {"status": "failed", "finished_at": finished_at, "error": error}
+        with self._writes.begin() as connection:
+            connection.execute(sa.update(tables.runs).where(tables.runs.c.run_id == run_id).values(**values))
+
+    def current_run(self) -> str | None:
+        """Return the id of the run whose tables are current, None before the first."""
+        return self._scalar(sa.select(tables.run_pointer.c.run_id))
+
+    def run(self, run_id: str) -> dict[str, Any] | None:
+        """Return one run's record, None when there is none."""
+        rows = self._all(sa.select(tables.runs).where(tables.runs.c.run_id == run_id))
+        return rows[0] if rows else None
+
+    def runs(self, limit: int = 20) -> list[dict[str, Any]]:
+        """Return the records of the last runs, newest first."""
+        newest = sa.select(tables.runs).order_by(tables.runs.c.started_at.desc(), tables.runs.c.run_id.desc())
+        return self._all(newest.limit(limit))
+
+    def flag_episodes(self) -> pd.DataFrame:
+        """Return all flag episodes, open and closed."""
+        return self._frame(sa.select(tables.flag_episodes))
+
+    # Links between Stripe customers and companies
+
+    def links(self) -> pd.DataFrame:
+        """Return what people decided: stripe_customer_id, company_id, author, created_at."""
+        return self._frame(sa.select(tables.links))
+
+    def set_link(self, customer_id: str, company_id: str, author: str, at: datetime) -> None:
+        """Say which company a Stripe customer belongs to; replaces what was said before."""
+        row = {
+            "stripe_customer_id": customer_id,
+            "company_id": company_id,
+            "author": author,
+            "created_at": at,
+        }
+        with self._writes.begin() as connection:
+            _upsert(connection, tables.links, [row], ("stripe_customer_id",))
+
+    def remove_link(self, customer_id: str) -> bool:
+        """Forget a link; False when there was none."""
+        condition = tables.links.c.stripe_customer_id == customer_id
+        with self._writes.begin() as connection:
+            return connection.execute(sa.delete(tables.links).where(condition)).rowcount > 0
+
+    # What was written to the CRM
+
+    def record_pushed(self, rows: Sequence[Row]) -> None:
+        """Remember written fields.
+
+        Args:
+            rows: object_type, object_id, property, old_value, value, run_id, written_at.
+        """
+        keys = ("object_type", "object_id", "property", "run_id")
+        with self._writes.begin() as connection:
+            # The first old value of a run stays: it is what an undo must put back.
+            _upsert(connection, tables.push_ledger, rows, keys, update=("value", "written_at"))
+
+    def pushed(self, object_type: str) -> pd.DataFrame:
+        """Return the newest value written per object and property: object_id, property, value, written_at."""
+        ledger = tables.push_ledger.c
+        newest = (
+            sa.select(sa.func.max(ledger.id))
+            .where(ledger.object_type == object_type)
+            .group_by(ledger.object_id, ledger.property)
+        )
+        columns = (ledger.object_id, ledger.property, ledger.value, ledger.written_at)
+        return self._frame(sa.select(*columns).where(ledger.id.in_(newest)))
+
+    def record_failures(self, rows: Sequence[Row]) -> None:
+        """Remember refused rows; each further refusal of the same one counts as an attempt.
+
+        Args:
+            rows: object_type, object_id, reason, run_id, failed_at.
+        """
+        table = tables.push_failures
+        with self._writes.begin() as connection:
+            keys = ("object_type", "object_id")
+            counter = {"attempts": table.c.attempts + 1}
+            _upsert(connection, table, rows, keys, ("reason", "run_id", "failed_at"), counter)
+
+    def clear_failures(self, object_type: str, object_ids: Sequence[str]) -> None:
+        """Forget refused rows that have gone through."""
+        table = tables.push_failures
+        condition = (table.c.object_type == object_type) & (table.c.object_id == sa.bindparam("gone"))
+        with self._writes.begin() as connection:
+            if object_ids:
+                connection.execute(sa.delete(table).where(condition), [{"gone": one} for one in object_ids])
+
+    def push_failures(self) -> pd.DataFrame:
+        """Return refused rows: object_type, object_id, reason, run_id, failed_at, attempts."""
+        return self._frame(sa.select(tables.push_failures))
+
+    # Tasks
+
+    def record_tasks(self, rows: Sequence[Row]) -> None:
+        """Remember tasks that exist in the CRM.
+
+        Args:
+            rows: task_key, task_id, company_id, run_id, opened_at.
+        """
+        with self._writes.begin() as connection:
+            _upsert(connection, tables.task_ledger, rows, ("task_key",), update=("task_id", "company_id"))
+
+    def record_linked(self, task_ids: Sequence[str], at: datetime) -> None:
+        """Remember that these tasks are linked to their companies."""
+        table = tables.task_ledger
+        change = sa.update(table).where(table.c.task_id == sa.bindparam("linked")).values(linked_at=at)
+        with self._writes.begin() as connection:
+            if task_ids:
+                connection.execute(change, [{"linked": one} for one in task_ids])
+
+    def task_ledger(self) -> pd.DataFrame:
+        """Return known tasks: task_key, task_id, company_id, run_id, opened_at, linked_at."""
+        return self._frame(sa.select(tables.task_ledger))
+
+    def refuse_tasks(self, reason: str) -> None:
+        """Remember that the portal cannot hold our unique task key, and why."""
+        self.set_meta(_TASKS_REFUSED, reason)
+
+    def allow_tasks(self) -> None:
+        """Forget that tasks were refused; the next apply tries again."""
+        with self._writes.begin() as connection:
+            connection.execute(sa.delete(tables.meta).where(tables.meta.c.key == _TASKS_REFUSED))
+
+    def tasks_refused(self) -> str | None:
+        """Return why the portal cannot hold our task key, None when it can or was never asked."""
+        return self.meta(_TASKS_REFUSED)
+
+    # Set-up, plans and small things
+
+    def record_set_up(self, object_type: str, names: Sequence[str], at: datetime) -> None:
+        """Remember properties that now exist in the CRM."""
+        rows = [{"object_type": object_type, "name": name, "seen_at": at} for name in names]
+        with self._writes.begin() as connection:
+            _upsert(connection, tables.set_up, rows, ("object_type", "name"))
+
+    def set_up(self) -> frozenset[str]:
+        """Return ``object_type.name`` of the properties that exist or once existed in the CRM."""
+        return frozenset(f"{row['object_type']}.{row['name']}" for row in self._all(sa.select(tables.set_up)))
+
+    def plan_applied(self, plan_hash: str) -> bool:
+        """Tell whether a plan was applied to its end."""
+        table = tables.applied_plans
+        return self._scalar(sa.select(table.c.run_id).where(table.c.plan_hash == plan_hash)) is not None
+
+    def mark_plan_applied(self, plan_hash: str, run_id: str, at: datetime) -> None:
+        """Remember that a plan was applied to its end."""
+        row = {"plan_hash": plan_hash, "run_id": run_id, "applied_at": at}
+        with self._writes.begin() as connection:
+            _upsert(connection, tables.applied_plans, [row], ("plan_hash",))
+
+    def meta(self, key: str) -> str | None:
+        """Return a small remembered value, None when there is none."""
+        return self._scalar(sa.select(tables.meta.c.value).where(tables.meta.c.key == key))
+
+    def set_meta(self, key: str, value: str) -> None:
+        """Remember a small value."""
+        with self._writes.begin() as connection:
+            _upsert(connection, tables.meta, [{"key": key, "value": value}], ("key",))
+
+    def _all(self, query: sa.Select[Any]) -> list[dict[str, Any]]:
+        with self._engine.connect() as connection:
+            return [dict(row) for row in connection.execute(query).mappings()]
+
+    def _scalar(self, query: sa.Select[Any]) -> str | None:
+        with self._engine.connect() as connection:
+            found: str | None = connection.execute(query).scalar_one_or_none()
+            return found
+
+    def _frame(self, query: sa.Select[Any]) -> pd.DataFrame:
+        rows = self._all(query)
+        frame = pd.DataFrame(rows, columns=[column.name for column in query.selected_columns])
+        for column in query.selected_columns:
+            if isinstance(column.type, tables.UtcDateTime):
+                frame[column.name] = pd.to_datetime(frame[column.name], utc=True)
+        return frame
+
+
+def _rows(frame: pd.DataFrame, table: sa.Table) -> list[dict[str, Any]]:
+    """Turn a frame into rows of a table: moments aware, missing values None."""
+    chosen = frame[[column.name for column in table.columns]].astype(object)
+    names = list(chosen.columns)
+    return [
+        dict(zip(names, map(_plain, values), strict=True))
+        for values in chosen.itertuples(index=False, name=None)
+    ]
+
+
+def _plain(value: Any) -> Any:
+    if pd.isna(value):
+        return None
+    if isinstance(value, pd.Timestamp):
+        moment = value.to_pydatetime()
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return value.item() if hasattr(value, "item") else value
+
+
+def _upsert(
+    connection: sa.Connection,
+    table: sa.Table,
+    rows: Sequence[Row],
+    keys: Iterable[str],
+    update: Sequence[str] | None = None,
+    extra: Mapping[str, sa.ColumnElement[Any]] | None = None,
+) -> None:
+    """Insert rows, or update those that are there.
+
+    Args:
+        connection: in a transaction.
+        table: has a unique constraint over ``keys``.
+        rows: all with the same columns.
+        keys: which columns say that a row is there.
+        update: columns to update then; None for all but the keys.
+        extra: further columns with what to set them to.
+    """
+    if not rows:
+        return
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    statement = insert(table)
+    names = list(rows[0]) if update is None else update
+    changes = {name: statement.excluded[name] for name in names if name not in set(keys)}
+    connection.execute(
+        statement.on_conflict_do_update(index_elements=list(keys), set_={**changes, **(extra or {})}),
+        [dict(row) for row in rows],
+    )
