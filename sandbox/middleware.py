@@ -1,6 +1,7 @@
 """Puts the request log and the faults around a vendor's application, below Flask."""
 
 import json
+import threading
 from collections.abc import Iterable, Iterator
 from http import HTTPStatus
 from io import BytesIO
@@ -14,15 +15,13 @@ from sandbox.request_log import Exchange, RequestLog
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-CONTROL_PREFIX = "/_sandbox/"
-
 
 class DroppedConnectionError(ConnectionError):
     """Tells the server to close the connection without another byte."""
 
 
 def instrument(app: Flask, vendor: str, log: RequestLog, faults: Faults) -> Flask:
-    """Log every request to ``app`` and let ``faults`` spoil it; control paths pass untouched.
+    """Log every request to ``app`` and let ``faults`` spoil it.
 
     Args:
         app: The vendor's application; its ``wsgi_app`` is wrapped in place.
@@ -37,6 +36,18 @@ def instrument(app: Flask, vendor: str, log: RequestLog, faults: Faults) -> Flas
     return app
 
 
+def one_at_a_time(app: Flask, lock: "threading.RLock") -> Flask:
+    """Let ``app`` answer one request at a time, and none while another holder of ``lock`` is at work."""
+    inner = app.wsgi_app
+
+    def locked(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        with lock:
+            return inner(environ, start_response)
+
+    app.wsgi_app = locked  # type: ignore[method-assign]
+    return app
+
+
 class _Instrumented:
     def __init__(self, app: "WSGIApplication", vendor: str, log: RequestLog, faults: Faults) -> None:
         self._app = app
@@ -46,8 +57,6 @@ class _Instrumented:
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         path = environ.get("PATH_INFO", "")
-        if path.startswith(CONTROL_PREFIX):
-            return self._app(environ, start_response)
         body = _read_body(environ)
         effect = self._faults.apply(self._vendor, environ["REQUEST_METHOD"], path)
         if effect.drop:

@@ -8,9 +8,8 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
-from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 # HubSpot decodes only these in the URI before signing; everything else stays as it was sent.
@@ -116,7 +115,7 @@ class Webhooks:
             self._log.append(delivery)
         return delivery
 
-    def log(self) -> list[dict[str, Any]]:
+    def log(self) -> list[Delivery]:
         """All attempts, oldest first."""
         with self._lock:
-            return [asdict(delivery) for delivery in self._log]
+            return list(self._log)

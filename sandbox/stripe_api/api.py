@@ -114,7 +114,7 @@ class StripeApi:
 
     def _whole(self, kind: str, object_id: str) -> dict[str, Any]:
         whole = self.objects.get(kind, object_id)
-        if whole is None or self.objects.deleted(kind, object_id):
+        if whole is None:
             raise missing(kind, object_id)
         return whole
 

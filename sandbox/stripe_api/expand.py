@@ -95,12 +95,10 @@ class Renderer:
 
     def found(self, kind: str, object_id: str, tree: Tree = NOTHING) -> dict[str, Any] | None:
         """The view of a stored object, the stub of a deleted customer or product, or None."""
-        whole = self._objects.get(kind, object_id)
-        if whole is None:
-            return None
         if kind in LEAVES_A_STUB and self._objects.deleted(kind, object_id):
             return {"id": object_id, "object": kind, "deleted": True}
-        return self.view(kind, whole, tree)
+        whole = self._objects.get(kind, object_id)
+        return None if whole is None else self.view(kind, whole, tree)
 
     def _show(self, shown: dict[str, Any], name: str, field: Field, tree: Tree | None) -> None:
         value = shown.get(name)

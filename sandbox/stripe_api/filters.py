@@ -7,6 +7,7 @@ from typing import Any
 
 from sandbox.stripe_api.errors import invalid_value, missing
 from sandbox.stripe_api.lists import Query
+from sandbox.stripe_api.objects import exists
 from sandbox.stripe_api.params import boolean, bounds, choice, string, strings
 
 Filter = Callable[[Query, str, Any], None]
@@ -46,7 +47,7 @@ def reference(kind: str, path: str = "") -> Filter:
 
     def apply(query: Query, name: str, value: Any) -> None:
         wanted = string(name, value)
-        if query.objects.get(kind, wanted) is None:
+        if not exists(query.objects, kind, wanted):
             raise missing(kind, wanted, param=name, status=400)
         query.narrow(name, wanted)
         query.tests.append(lambda row: read(row, path or name) == wanted)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sandbox.stripe_api.errors import ApiError, invalid_value, missing
-from sandbox.stripe_api.objects import Objects
+from sandbox.stripe_api.objects import Objects, exists
 from sandbox.stripe_api.params import Params, integer, string
 
 DEFAULT_LIMIT = 10
@@ -106,9 +106,7 @@ class Query:
 
     def _candidate(self, object_id: str) -> dict[str, Any] | None:
         row = self.objects.get(self.kind, object_id)
-        if row is None or self.objects.deleted(self.kind, object_id):
-            return None
-        return row if all(test(row) for test in self.tests) else None
+        return row if row is not None and all(test(row) for test in self.tests) else None
 
     def _span(self, cursor: Cursor) -> tuple[int, int]:
         start = 0 if self.low is None else self._first_at(self.low)
@@ -123,7 +121,7 @@ class Query:
         return bisect_left(self.base, created, key=lambda i: self.objects.created(self.kind, i))
 
     def _position(self, object_id: str, param: str) -> int:
-        if self.objects.get(self.kind, object_id) is None:
+        if not exists(self.objects, self.kind, object_id):
             raise missing(self.kind, object_id, param=param, status=400)
         created = self.objects.created(self.kind, object_id)
         first = self._first_at(created)

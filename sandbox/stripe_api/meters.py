@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from sandbox.stripe_api.errors import invalid_value, missing
-from sandbox.stripe_api.objects import Objects
+from sandbox.stripe_api.objects import Objects, exists
 from sandbox.stripe_api.params import Params, choice, integer, required, string
 
 KIND = "billing.meter_event_summary"
@@ -31,7 +31,7 @@ def event_summaries(objects: Objects, meter_id: str, params: Params) -> list[dic
     if meter is None:
         raise missing("billing.meter", meter_id)
     customer = string("customer", required(params, "customer"))
-    if objects.get("customer", customer) is None:
+    if not exists(objects, "customer", customer):
         raise missing("customer", customer, param="customer", status=400)
     window = params.get("value_grouping_window")
     step = MINUTE if window is None else WINDOWS[choice("value_grouping_window", window, tuple(WINDOWS))]

@@ -16,7 +16,10 @@ class Objects(Protocol):
         ...
 
     def get(self, kind: str, object_id: str, /) -> dict[str, Any] | None:
-        """The whole object: references as ids, sub-lists whole, what is shown on request included."""
+        """The whole object: references as ids, sub-lists whole, what is shown on request included.
+
+        None when there is no such object, or it was deleted.
+        """
         ...
 
     def where(self, kind: str, field: str, value: str) -> Sequence[str]:
@@ -24,5 +27,10 @@ class Objects(Protocol):
         ...
 
     def deleted(self, kind: str, object_id: str, /) -> bool:
-        """Whether the object was deleted; ``get`` then still gives its last state."""
+        """Whether the object existed and was deleted."""
         ...
+
+
+def exists(objects: Objects, kind: str, object_id: str) -> bool:
+    """Whether an id may be named in a filter or a cursor: deleted objects may."""
+    return objects.get(kind, object_id) is not None or objects.deleted(kind, object_id)
