@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -99,28 +99,31 @@ class StripeClient:
         """
         return self._pages(path, dict(params or {}), after=None)
 
-    def sublist(self, embedded: Mapping[str, Any], expand: Iterable[str] = ()) -> Iterator[Json]:
+    def sublist(self, embedded: Mapping[str, Any]) -> Iterator[Json]:
         """Read a list that came inside an object to its end.
 
         Args:
             embedded: ``{"object": "list", "data": [...], "has_more": ..., "url": ...}``; only
                 ``has_more`` tells whether there is more.
-            expand: what to expand in the pages that follow, as in ``data.price.tiers``.
 
         Yields:
             Its rows, those that came along first.
         """
         rows = embedded["data"]
         yield from rows
-        if embedded.get("has_more"):
-            params = {"expand[]": list_ if (list_ := [*expand]) else None}
-            for page in self._pages(embedded["url"], params, after=rows[-1]["id"] if rows else None):
+        if embedded["has_more"]:
+            for page in self._pages(embedded["url"], {}, after=rows[-1]["id"] if rows else None):
                 yield from page
 
-    def complete(self, record: Json) -> None:
-        """Fill every list inside ``record`` that Stripe cut short, in place."""
-        for value in record.values():
-            if isinstance(value, dict) and value.get("has_more") and value.get("object") == "list":
+    def complete(self, record: Json, spared: Container[str] = ()) -> None:
+        """Fill every list inside ``record`` that Stripe cut short, in place.
+
+        Args:
+            record: an object with lists in its fields.
+            spared: names of fields to leave as they are.
+        """
+        for name, value in record.items():
+            if isinstance(value, dict) and value.get("has_more") and name not in spared:
                 value["data"] = [*self.sublist(value)]
                 value["has_more"] = False
 

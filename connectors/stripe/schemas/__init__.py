@@ -1,0 +1,1 @@
+"""JSON schemas of the Stripe streams, made from Stripe's OpenAPI document (see NOTICE)."""

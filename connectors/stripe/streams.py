@@ -1,0 +1,286 @@
+"""Stripe's streams: each a short declaration over one base.
+
+Records are Stripe's own objects in the pinned version (amounts in minor units, times in Unix seconds,
+UTC). What a stream leaves out is a stream of its own.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from importlib import resources
+from typing import Any, ClassVar
+
+from singer_sdk import Stream, Tap
+
+from connectors.http import Json, JsonRows
+from connectors.streams import ApiStream, ChildStream, only
+from connectors.stripe.client import StripeClient
+from connectors.stripe.usage import Pair, Window, uncovered, window_of
+
+
+class StripeStream(ApiStream[StripeClient]):
+    """A list of Stripe's, read to its end.
+
+    Attributes:
+        path: of the list.
+        api_object: name of the object in Stripe's OpenAPI document, from which the schema is made.
+        filters: fixed query parameters.
+        expand: what Stripe should put in place of ids.
+        left_out: fields that are streams of their own, and no part of the records.
+    """
+
+    path: ClassVar[str]
+    api_object: ClassVar[str]
+    filters: ClassVar[Mapping[str, str]] = {}
+    expand: ClassVar[tuple[str, ...]] = ()
+    left_out: ClassVar[tuple[str, ...]] = ()
+    added: ClassVar[tuple[str, ...]] = ()
+    replicated_by: ClassVar[str | None] = "created"
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """JSON schema of the records, made from Stripe's OpenAPI document."""
+        return load_schema(self.name)
+
+    def pages(self) -> Iterator[JsonRows]:
+        """Read the list; lists inside its objects are completed."""
+        spared = () if self.has_selected_descendents else self.left_out
+        for page in self.client.list(self.path, {**self.filters, "expand[]": list(self.expand)}):
+            for row in page:
+                self.client.complete(row, spared)
+            yield page
+
+    def record(self, row: Json) -> Json:
+        """Leave out what is a stream of its own."""
+        return only(row, self.left_out) if self.left_out else row
+
+
+class StripeChild(ChildStream[StripeClient], StripeStream):
+    """Objects that come inside others, or are listed per parent."""
+
+
+@cache
+def load_schema(stream: str) -> dict[str, Any]:
+    """Read the committed JSON schema of a stream."""
+    text = resources.files("connectors.stripe").joinpath("schemas", f"{stream}.json").read_text()
+    schema: dict[str, Any] = json.loads(text)
+    return schema
+
+
+class Customers(StripeStream):
+    """Customers, with their own discount and its coupon; deleted ones are not listed by Stripe."""
+
+    name = "stripe_customers"
+    path = "/v1/customers"
+    api_object = "customer"
+    expand = ("data.discount.source.coupon",)
+
+
+class Subscriptions(StripeStream):
+    """Subscriptions in every status, with their discounts and coupons."""
+
+    name = "stripe_subscriptions"
+    path = "/v1/subscriptions"
+    api_object = "subscription"
+    filters: ClassVar[Mapping[str, str]] = {"status": "all"}
+    expand = ("data.discounts.source.coupon",)
+    left_out = ("items",)
+
+
+class SubscriptionItems(StripeChild):
+    """All items of every subscription, each with its price (without tiers: see stripe_prices)."""
+
+    name = "stripe_subscription_items"
+    api_object = "subscription_item"
+    parent_stream_type = Subscriptions
+
+    def children(self, parent: ApiStream[StripeClient]) -> Iterable[Json]:
+        """Take the items out of each subscription."""
+        for subscription in parent.page:
+            yield from subscription["items"]["data"]
+
+
+class Discounts(StripeChild):
+    """Discounts in force on customers, subscriptions and items, each with its coupon."""
+
+    name = "stripe_discounts"
+    api_object = "discount"
+    parent_stream_type = Subscriptions
+    replicated_by = "start"
+
+    def children(self, parent: ApiStream[StripeClient]) -> Iterable[Json]:
+        """Take the discounts out of a page of customers or of subscriptions."""
+        for row in parent.page:
+            if parent.name == Customers.name:
+                yield from [row["discount"]] if row.get("discount") else []
+            else:
+                yield from row["discounts"]
+                yield from self._of_items(row)
+
+    def _of_items(self, subscription: Json) -> Iterator[Json]:
+        """Read item discounts apart: their coupons lie deeper than Stripe expands in one request."""
+        if any(item["discounts"] for item in subscription["items"]["data"]):
+            expand = ["data.discounts.source.coupon"]
+            params = {"subscription": subscription["id"], "expand[]": expand}
+            for page in self.client.list("/v1/subscription_items", params):
+                for item in page:
+                    yield from item["discounts"]
+
+
+class Products(StripeStream):
+    """Products, active or not."""
+
+    name = "stripe_products"
+    path = "/v1/products"
+    api_object = "product"
+
+
+class Prices(StripeStream):
+    """Prices, active or not, with their tiers and amounts in other currencies."""
+
+    name = "stripe_prices"
+    path = "/v1/prices"
+    api_object = "price"
+    expand = ("data.tiers", "data.currency_options")
+
+
+class Coupons(StripeStream):
+    """Coupons, with the products they apply to."""
+
+    name = "stripe_coupons"
+    path = "/v1/coupons"
+    api_object = "coupon"
+    expand = ("data.applies_to",)
+
+
+class Invoices(StripeStream):
+    """Invoices in every status."""
+
+    name = "stripe_invoices"
+    path = "/v1/invoices"
+    api_object = "invoice"
+    left_out = ("lines",)
+
+
+class InvoiceLines(StripeChild):
+    """All lines of every invoice."""
+
+    name = "stripe_invoice_lines"
+    api_object = "line_item"
+    parent_stream_type = Invoices
+    replicated_by = None
+
+    def children(self, parent: ApiStream[StripeClient]) -> Iterable[Json]:
+        """Take the lines out of each invoice."""
+        for invoice in parent.page:
+            for line in invoice["lines"]["data"]:
+                line["invoice"] = invoice["id"]
+                yield line
+
+
+class Charges(StripeStream):
+    """Charges, failed ones too."""
+
+    name = "stripe_charges"
+    path = "/v1/charges"
+    api_object = "charge"
+
+
+class Refunds(StripeStream):
+    """Refunds."""
+
+    name = "stripe_refunds"
+    path = "/v1/refunds"
+    api_object = "refund"
+
+
+class CreditNotes(StripeStream):
+    """Credit notes with all their lines."""
+
+    name = "stripe_credit_notes"
+    path = "/v1/credit_notes"
+    api_object = "credit_note"
+
+
+class PaymentMethods(StripeChild):
+    """Payment methods of each customer (one request per customer)."""
+
+    name = "stripe_payment_methods"
+    api_object = "payment_method"
+    parent_stream_type = Customers
+
+    def children(self, parent: ApiStream[StripeClient]) -> Iterable[Json]:
+        """List the payment methods of each customer."""
+        for customer in parent.page:
+            for page in self.client.list(f"/v1/customers/{customer['id']}/payment_methods"):
+                yield from page
+
+
+class Events(StripeStream):
+    """What happened in the last 30 days, with the object as it was then."""
+
+    name = "stripe_events"
+    path = "/v1/events"
+    api_object = "event"
+
+
+class Meters(StripeStream):
+    """Meters of usage-based prices."""
+
+    name = "stripe_meters"
+    path = "/v1/billing/meters"
+    api_object = "billing.meter"
+
+
+class MeterEventSummaries(StripeChild):
+    """Usage per meter, customer and day, for customers who have a price on that meter."""
+
+    name = "stripe_meter_event_summaries"
+    api_object = "billing.meter_event_summary"
+    added = ("customer",)
+    keys = ("meter", "customer", "start_time")
+    parent_stream_type = Subscriptions
+    replicated_by = None
+
+    def __init__(self, tap: Tap, client: StripeClient) -> None:
+        super().__init__(tap, client)
+        self._read: dict[Pair, list[Window]] = {}
+
+    def children(self, parent: ApiStream[StripeClient]) -> Iterable[Json]:
+        """Read the days that each subscription adds to what was read of its meters."""
+        for subscription in parent.page:
+            for item in subscription["items"]["data"]:
+                meter = (item["price"].get("recurring") or {}).get("meter")
+                if meter:
+                    yield from self._summaries((meter, subscription["customer"]), subscription, item)
+
+    def _summaries(self, pair: Pair, subscription: Json, item: Json) -> Iterator[Json]:
+        meter, customer = pair
+        read = self._read.setdefault(pair, [])
+        for start, end in uncovered(window_of(subscription, item), read):
+            read.append((start, end))
+            params = {
+                "customer": customer,
+                "start_time": start,
+                "end_time": end,
+                "value_grouping_window": "day",
+            }
+            for page in self.client.list(f"/v1/billing/meters/{meter}/event_summaries", params):
+                for summary in page:
+                    yield {**summary, "customer": customer}
+
+
+STREAMS: tuple[type[StripeStream], ...] = (
+    Charges, Coupons, CreditNotes, Customers, Discounts, Events, InvoiceLines, Invoices,
+    MeterEventSummaries, Meters, PaymentMethods, Prices, Products, Refunds, SubscriptionItems, Subscriptions,
+)  # fmt: skip
+
+
+def stripe_streams(tap: Tap, client: StripeClient) -> list[Stream]:
+    """Make every Stripe stream for a tap."""
+    streams = {stream: stream(tap, client) for stream in STREAMS}
+    # A discount can sit on a customer too, and the SDK knows one parent per child: this is the second.
+    streams[Customers].child_streams.append(streams[Discounts])
+    return list(streams.values())

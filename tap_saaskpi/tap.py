@@ -1,0 +1,180 @@
+"""The Singer tap: its settings and its list of streams."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Collection, Sequence
+from functools import cached_property
+from json import JSONDecodeError
+from typing import Any, ClassVar
+
+import click
+from singer_sdk import Stream, Tap
+from singer_sdk import typing as th
+from singer_sdk.exceptions import ConfigValidationError
+from singer_sdk.plugin_base import SingerCommand
+from typing_extensions import override
+
+from connectors.http import RateLimiter
+from connectors.hubspot.client import API_VERSION, REQUESTS_PER_10_SECONDS, HubSpotClient
+from connectors.hubspot.streams import hubspot_streams
+from connectors.stripe.client import REQUESTS_PER_SECOND, StripeClient
+from connectors.stripe.streams import stripe_streams
+from saaskpi.errors import SaaskpiError
+
+SETTINGS = th.PropertiesList(
+    th.Property(
+        "stripe_api_key",
+        th.StringType,
+        secret=True,
+        title="Stripe API key",
+        description="Secret or restricted key that may read. Without it no stripe_ stream is offered.",
+    ),
+    th.Property(
+        "stripe_api_base",
+        th.URIType,
+        default="https://api.stripe.com",
+        title="Stripe address",
+        description="Stripe itself, or a proxy or test server in its place.",
+    ),
+    th.Property(
+        "stripe_requests_per_second",
+        th.IntegerType(minimum=1),
+        default=REQUESTS_PER_SECOND,
+        title="Stripe request limit",
+        description="Most requests in any second. Stripe allows 25 per endpoint unless it granted more.",
+    ),
+    th.Property(
+        "hubspot_access_token",
+        th.StringType,
+        secret=True,
+        title="HubSpot access token",
+        description="Token of a private app or service key. Without it no hubspot_ stream is offered.",
+    ),
+    th.Property(
+        "hubspot_api_base",
+        th.URIType,
+        default="https://api.hubapi.com",
+        title="HubSpot address",
+        description="HubSpot itself, or a proxy or test server in its place.",
+    ),
+    th.Property(
+        "hubspot_api_version",
+        th.StringType,
+        default=API_VERSION,
+        title="HubSpot API version",
+        description="Date version in HubSpot's paths.",
+    ),
+    th.Property(
+        "hubspot_requests_per_10_seconds",
+        th.IntegerType(minimum=1),
+        default=REQUESTS_PER_10_SECONDS,
+        title="HubSpot request limit",
+        description="Most requests in any ten seconds: 100, or 190 from the Professional tier on.",
+    ),
+    th.Property(
+        "start_date",
+        th.DateTimeType,
+        title="Start date",
+        description="Reserved for incremental reading: every run reads everything for now.",
+    ),
+)
+SECRETS = ("stripe_api_key", "hubspot_access_token")
+
+
+class TapSaaskpi(Tap):
+    """Reads Stripe and HubSpot: billing, CRM records and the links between them."""
+
+    name = "tap-saaskpi"
+    package_name = "saaskpi"
+    dynamic_catalog = True
+    config_jsonschema: ClassVar[dict[str, Any]] = SETTINGS.to_dict()
+
+    @override
+    def discover_streams(self) -> Sequence[Stream]:
+        """Make the streams of every vendor that has a key."""
+        streams: list[Stream] = []
+        if self.config.get("stripe_api_key"):
+            streams += stripe_streams(self, self.stripe)
+        if self.config.get("hubspot_access_token"):
+            streams += hubspot_streams(self, self.hubspot)
+        return streams
+
+    def select_only(self, names: Collection[str]) -> None:
+        """Select exactly these streams; parents of selected children are read all the same."""
+        for stream in self.streams.values():
+            stream.selected = stream.name in names
+
+    @cached_property
+    def stripe(self) -> StripeClient:
+        """Client shared by all Stripe streams, and its rate limit with it."""
+        limiter = RateLimiter(self.config["stripe_requests_per_second"])
+        return StripeClient(self.config["stripe_api_key"], self.config["stripe_api_base"], limiter=limiter)
+
+    @cached_property
+    def hubspot(self) -> HubSpotClient:
+        """Client shared by all HubSpot streams, and its rate limit with it."""
+        return HubSpotClient(
+            self.config["hubspot_access_token"],
+            self.config["hubspot_api_base"],
+            self.config["hubspot_api_version"],
+            limiter=RateLimiter(self.config["hubspot_requests_per_10_seconds"], 10.0),
+        )
+
+    @override
+    def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
+        """Validate; no error shows the value of a secret, and one of the two keys must be there."""
+        try:
+            errors = super()._validate_config(raise_errors=raise_errors)
+        except ConfigValidationError as error:
+            raise ConfigValidationError(
+                error.args[0], errors=[self._masked(line) for line in error.errors], schema=error.schema
+            ) from None
+        if raise_errors and not any(self._config.get(secret) for secret in SECRETS):
+            message = "Neither stripe_api_key nor hubspot_access_token is set: there is nothing to read."
+            raise ConfigValidationError(message, errors=[message], schema=self.config_jsonschema)
+        return errors
+
+    def _masked(self, line: str) -> str:
+        for secret in SECRETS:
+            if self._config.get(secret):
+                line = line.replace(repr(self._config[secret]), "***")
+        return line
+
+    @override
+    @classmethod
+    def get_singer_command(cls) -> click.Command:
+        """Give the SDK's command, with failures told in one line."""
+        command = super().get_singer_command()
+        return OneLineCommand(
+            name=command.name,
+            callback=command.callback,
+            context_settings=command.context_settings,
+            params=command.params,
+            help=cls.__doc__,
+            logger=cls.logger,
+        )
+
+
+class OneLineCommand(SingerCommand):
+    """Tells a foreseen failure in one line on standard error, with exit code 1 and no traceback."""
+
+    @override
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().main(*args, **kwargs)
+        except SaaskpiError as error:
+            _fail(str(error))
+        except ConfigValidationError as error:
+            _fail(" ".join(error.errors))
+        except JSONDecodeError as error:
+            _fail(f"a file is no JSON: {error}.")
+        except BrokenPipeError:
+            _fail("the target went away.")
+        except FileNotFoundError as error:
+            _fail(str(error))
+
+
+def _fail(message: str) -> None:
+    click.echo(f"tap-saaskpi: {message}", err=True)
+    sys.exit(1)
