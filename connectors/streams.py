@@ -22,6 +22,7 @@ from typing_extensions import override
 from connectors.http import Json, JsonRows
 
 Client = TypeVar("Client")
+UNHANDLED = "An unhandled error occurred"
 
 
 class ApiStream(Stream, abc.ABC, Generic[Client]):
@@ -76,6 +77,11 @@ class ApiStream(Stream, abc.ABC, Generic[Client]):
             self._page_handed_on = False
             for row in page:
                 yield self.record(row)
+
+    @override
+    def log(self, message: str, *args: Any, level: int = logging.INFO, **kwargs: Any) -> None:
+        """Log; the SDK's word of an "unhandled error" goes to the debug level, the caller tells which."""
+        super().log(message, *args, level=logging.DEBUG if message.startswith(UNHANDLED) else level, **kwargs)
 
     @override
     def generate_child_contexts(self, record: Record, context: Context | None) -> Iterable[Context]:

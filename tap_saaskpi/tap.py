@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Collection, Sequence
 from functools import cached_property
-from json import JSONDecodeError
 from typing import Any, ClassVar
 
 import click
@@ -20,7 +19,7 @@ from connectors.hubspot.client import API_VERSION, REQUESTS_PER_10_SECONDS, HubS
 from connectors.hubspot.streams import hubspot_streams
 from connectors.stripe.client import REQUESTS_PER_SECOND, StripeClient
 from connectors.stripe.streams import stripe_streams
-from saaskpi.errors import SaaskpiError
+from saaskpi.errors import SaaskpiError, UsageError
 
 SETTINGS = th.PropertiesList(
     th.Property(
@@ -143,6 +142,19 @@ class TapSaaskpi(Tap):
 
     @override
     @classmethod
+    def cb_config(cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]) -> Any:
+        """Read the config files.
+
+        Raises:
+            UsageError: one of them holds no JSON object.
+        """
+        try:
+            return super().cb_config(ctx, param, value)
+        except (ValueError, TypeError) as error:
+            raise UsageError(f"--config {' '.join(value)}: no JSON object ({error}).") from error
+
+    @override
+    @classmethod
     def get_singer_command(cls) -> click.Command:
         """Give the SDK's command, with failures told in one line."""
         command = super().get_singer_command()
@@ -167,8 +179,6 @@ class OneLineCommand(SingerCommand):
             _fail(str(error))
         except ConfigValidationError as error:
             _fail(" ".join(error.errors))
-        except JSONDecodeError as error:
-            _fail(f"a file is no JSON: {error}.")
         except BrokenPipeError:
             _fail("the target went away.")
         except FileNotFoundError as error:
