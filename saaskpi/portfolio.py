@@ -54,14 +54,19 @@ def totals(rows: Sequence[Row]) -> list[dict[str, Any]]:
         One dict per currency: ``currency, mrr, arr, mrr_matched, mrr_unmatched, customers`` (accounts with
         MRR above zero in it), money in minor units, ordered by currency.
     """
-    sums: dict[str, dict[str, Any]] = defaultdict(lambda: {"mrr": 0, "mrr_matched": 0, "mrr_unmatched": 0, "customers": 0})
+    sums: dict[str, dict[str, Any]] = defaultdict(
+        lambda: {"mrr": 0, "mrr_matched": 0, "mrr_unmatched": 0, "customers": 0}
+    )
     for row in rows:
         for currency, amount in row["mrr_by_currency"].items():
             entry = sums[currency]
             entry["mrr"] += amount
             entry["mrr_matched" if row["company_id"] else "mrr_unmatched"] += amount
             entry["customers"] += amount > 0
-    return [{"currency": currency, **sums[currency], "arr": 12 * sums[currency]["mrr"]} for currency in sorted(sums)]
+    return [
+        {"currency": currency, **sums[currency], "arr": 12 * sums[currency]["mrr"]}
+        for currency in sorted(sums)
+    ]
 
 
 def find_account(rows: Sequence[Row], text: str) -> Row:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol, TextIO
 
 from rich.console import Console
@@ -19,8 +19,8 @@ Report = Callable[[str], None]
 class Stages(Protocol):
     """Shows the stages of a run, one after the other."""
 
-    def stage(self, title: str) -> Iterator[Report]:
-        """Open a stage; the yielded function says how far it is, in words."""
+    def stage(self, title: str) -> AbstractContextManager[Report]:
+        """Open a stage; what it gives says how far it is, in words."""
 
 
 class StageReporter:
@@ -59,7 +59,7 @@ class StageReporter:
     @contextmanager
     def _live(self, title: str) -> Iterator[Report]:
         if not self._console.is_terminal:
-            yield lambda words: None
+            yield _unseen
             return
         columns = (
             SpinnerColumn(),
@@ -73,6 +73,10 @@ class StageReporter:
             yield lambda words: progress.update(task, words=words)
 
 
+def _unseen(words: str) -> None:
+    del words
+
+
 class Silent:
     """Shows nothing: for tests and for callers that have their own display."""
 
@@ -84,4 +88,4 @@ class Silent:
             title: ignored.
         """
         del title
-        yield lambda words: None
+        yield _unseen

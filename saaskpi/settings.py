@@ -80,6 +80,7 @@ class Settings(BaseSettings):
         as_of: the day whose end the numbers describe (UTC); None means now.
         language: of sentences and tasks written into the CRM.
         policy: overrides of single MRR policy keys, for instance ``{"status.unpaid": "include"}``.
+        health: overrides of the health score's thresholds, for instance ``{"green_from": 75}``.
     """
 
     model_config = SettingsConfigDict(
@@ -93,7 +94,8 @@ class Settings(BaseSettings):
     hubspot: HubSpotSettings = Field(default_factory=HubSpotSettings)
     tasks: TaskSettings = Field(default_factory=TaskSettings)
     engine: EngineSettings = Field(default_factory=EngineSettings)
-    policy: dict[str, str] = Field(default_factory=dict)
+    policy: dict[str, Any] = Field(default_factory=dict)
+    health: dict[str, Any] = Field(default_factory=dict)
 
     @classmethod
     def settings_customise_sources(
@@ -147,8 +149,8 @@ def load(config: Path | None = None, **flags: Any) -> Settings:
     """
     values = _read_file(config)
     for variable, (section, key) in _SHORT_NAMES.items():
-        if os.environ.get(variable):
-            values.setdefault(section, {})[key] = os.environ[variable]
+        if os.environ.get(variable) and isinstance(values.setdefault(section, {}), dict):
+            values[section][key] = os.environ[variable]
     try:
         settings = Settings(**values)
     except ValidationError as error:
@@ -166,7 +168,9 @@ def _read_file(config: Path | None) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         # The parser's message names line and column but never quotes the value, so no secret can leak.
-        raise UsageError(f"{path} is not valid TOML: {error}.", hint="Mend that line, or run: saaskpi init") from None
+        raise UsageError(
+            f"{path} is not valid TOML: {error}.", hint="Mend that line, or run: saaskpi init"
+        ) from None
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}.") from None
 
@@ -182,6 +186,7 @@ def _first_problem(error: ValidationError) -> str:
 def _secret(value: SecretStr | None, label: str, variable: str) -> str:
     if value is None or not value.get_secret_value().strip():
         raise UsageError(
-            f"No {label} is set.", hint=f"Set {variable}, run: saaskpi init, or try without keys: saaskpi demo"
+            f"No {label} is set.",
+            hint=f"Set {variable}, run: saaskpi init, or try without keys: saaskpi demo",
         )
     return value.get_secret_value().strip()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -23,12 +24,13 @@ from saaskpi.cli.base import Context, shared_options
 from saaskpi.cli.output import print_rows
 from saaskpi.cli.show import COLUMNS, print_totals
 from saaskpi.cli.words import applied_lines, next_steps
-from saaskpi.errors import UnavailableError
+from saaskpi.errors import UnavailableError, UsageError
 from saaskpi.portfolio import Filter, portfolio
 from saaskpi.settings import Settings
 
 SHOWN = 25
 ENV_FILE = "demo.env"
+MARKER = "demo.txt"
 
 
 @click.command(epilog="Example: saaskpi demo --customers 50 --once")
@@ -40,13 +42,13 @@ ENV_FILE = "demo.env"
 def demo(context: Context, customers: int, months: int, seed: int, once: bool) -> None:
     """Run everything once against a sandbox over HTTP and show the result."""
     settings = context.settings()
+    fresh_home(settings.home)
     with context.stages.stage("sandbox") as report:
         server = contextlib.ExitStack()
         sandbox = server.enter_context(_sandbox(customers, months, seed))
-        report(f"a company with {customers:,} customers and {months} months of history, today is {sandbox['today']}")
+        report(f"{customers:,} customers, {months} months of history, today is {sandbox['today']}")
     with server:
         pipeline = context.pipeline(pointed_at(settings, sandbox))
-        pipeline.refuse_other_data("the demo", hint="Give the demo a folder of its own: saaskpi demo --home demo")
         result = pipeline.run()
         rows, sums = portfolio(pipeline.accounts(), Filter(), "mrr")
         click.echo("")
@@ -63,6 +65,28 @@ def demo(context: Context, customers: int, months: int, seed: int, once: bool) -
             click.echo(line)
         if not once:
             _wait()
+
+
+def fresh_home(home: Path) -> None:
+    """Empty the folder of an earlier demo; never touch one that holds real numbers.
+
+    Raises:
+        UsageError: the folder holds something else.
+    """
+    if (home / MARKER).exists():
+        shutil.rmtree(home)
+    if home.exists() and any(home.iterdir()):
+        raise UsageError(
+            f"{home} holds numbers that are not the demo's.",
+            hint="Give the demo a folder of its own: saaskpi demo --home demo",
+        )
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        (home / MARKER).write_text(
+            "This folder holds the simulated numbers of saaskpi demo.\n", encoding="utf-8"
+        )
+    except OSError as error:
+        raise UsageError(f"{home} cannot be written: {error.strerror}.") from None
 
 
 def pointed_at(settings: Settings, sandbox: Mapping[str, Any]) -> Settings:
@@ -97,7 +121,9 @@ def write_env(home: Path, sandbox: Mapping[str, Any]) -> Path:
         "SAASKPI_HUBSPOT__API_BASE": sandbox["hubspot"]["api_base"],
         "HUBSPOT_ACCESS_TOKEN": sandbox["hubspot"]["access_token"],
     }
-    path.write_text("".join(f"export {name}='{value}'\n" for name, value in variables.items()), encoding="utf-8")
+    path.write_text(
+        "".join(f"export {name}='{value}'\n" for name, value in variables.items()), encoding="utf-8"
+    )
     return path
 
 
@@ -106,13 +132,15 @@ def _sandbox(customers: int, months: int, seed: int) -> Iterator[dict[str, Any]]
     command = [sys.executable, "-m", "sandbox", "--customers", str(customers), "--months", str(months)]
     command += ["--seed", str(seed), "--stripe-port", "0", "--hubspot-port", "0"]
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
-    process = subprocess.Popen(
+    process = subprocess.Popen(  # noqa: S603  # our own interpreter and module, no text of a person's
         command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment
     )
     try:
         line = process.stdout.readline() if process.stdout else ""
         if not line.startswith("{"):
-            raise UnavailableError("The sandbox did not start.", hint="See why with: python -m sandbox --customers 5")
+            raise UnavailableError(
+                "The sandbox did not start.", hint="See why with: python -m sandbox --customers 5"
+            )
         yield json.loads(line)
     finally:
         process.terminate()

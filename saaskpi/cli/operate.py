@@ -41,7 +41,9 @@ def enrich(context: Context, as_of: datetime | None, as_json: bool) -> None:
 
 
 @click.command(epilog="Example: saaskpi plan -o plan.json")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write the plan to this file, for apply.")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="Write the plan to this file, for apply."
+)
 @json_option
 @shared_options
 def plan(context: Context, output: Path | None, as_json: bool) -> None:

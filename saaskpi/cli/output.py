@@ -103,7 +103,11 @@ def _table(rows: Sequence[Mapping[str, Any]], columns: Sequence[Column], out: Te
 
 
 def _escape(text: str, column: Column, row: Mapping[str, Any]) -> Any:
-    style = BAND_STYLES.get(str(row.get("health_band")), "") if column.name in ("health_band", "health_score") else ""
+    style = (
+        BAND_STYLES.get(str(row.get("health_band")), "")
+        if column.name in ("health_band", "health_score")
+        else ""
+    )
     return Text(text, style=style)
 
 

@@ -12,7 +12,11 @@ from saaskpi.cli.output import print_json
 from saaskpi.errors import UsageError
 from saaskpi.settings import CONFIG_NAME
 
-_MARKS = {"ok": click.style("ok  ", fg="green"), "todo": click.style("todo", fg="yellow"), "fail": click.style("FAIL", fg="red")}
+_MARKS = {
+    "ok": click.style("ok  ", fg="green"),
+    "todo": click.style("todo", fg="yellow"),
+    "fail": click.style("FAIL", fg="red"),
+}
 _TEMPLATE = """\
 # Settings of saaskpi. The environment wins over this file: SAASKPI_STRIPE__API_BASE sets stripe.api_base.
 # This file holds secrets: keep it out of version control.
@@ -42,7 +46,9 @@ def init(context: Context, force: bool) -> None:
 
 
 @click.command(epilog="Example: saaskpi check --create-properties")
-@click.option("--create-properties", is_flag=True, help="Create the property group and definitions in HubSpot.")
+@click.option(
+    "--create-properties", is_flag=True, help="Create the property group and definitions in HubSpot."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the checks as JSON.")
 @shared_options
 def check(context: Context, create_properties: bool, as_json: bool) -> int:
@@ -65,7 +71,9 @@ def _print(item: Check) -> None:
 def _quote(value: str) -> str:
     text = value.strip()
     if not text.isprintable() or any(mark in text for mark in "\"\\'"):
-        raise UsageError("A key holds letters, digits, dashes and underscores only.", hint="Copy it again, whole.")
+        raise UsageError(
+            "A key holds letters, digits, dashes and underscores only.", hint="Copy it again, whole."
+        )
     return f'"{text}"'
 
 

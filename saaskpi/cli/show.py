@@ -52,7 +52,9 @@ SORTS = ("mrr", "name", "health_score", "renewal_date")
 @click.option("--currency", help="Only accounts of this currency.")
 @click.option("--search", help="Part of the name, or of a HubSpot or Stripe id.")
 @click.option("--sort", type=click.Choice(SORTS), default="mrr", show_default=True)
-@click.option("--format", "style", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
+@click.option(
+    "--format", "style", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True
+)
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @shared_options
 def accounts(context: Context, style: Format, as_json: bool, sort: str, **wanted: str | None) -> None:

@@ -1,0 +1,119 @@
+"""What ``saaskpi check`` looks at: each finding with what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from crm_sync.properties import GROUP, GROUP_LABEL, definitions
+
+from connectors.hubspot.client import HubSpotClient
+from connectors.hubspot.writer import HubSpotWriter
+from connectors.stripe.client import StripeClient
+from saaskpi.errors import SaaskpiError
+from saaskpi.pipeline import STORE_FILE
+from saaskpi.settings import Settings
+from warehouse.store import Store
+
+
+@dataclass(frozen=True)
+class Check:
+    """One finding.
+
+    Attributes:
+        name: what was looked at.
+        state: ok, todo (works, but something is left to do) or fail.
+        words: what was found.
+        hint: what to do; empty when nothing.
+    """
+
+    name: str
+    state: Literal["ok", "todo", "fail"]
+    words: str
+    hint: str = ""
+
+
+def run_checks(settings: Settings, *, create_properties: bool) -> list[Check]:
+    """Look at the store, both keys with their permissions, and the properties in HubSpot.
+
+    Args:
+        settings: checked settings.
+        create_properties: create the property group and definitions that are missing.
+    """
+    found: list[Check] = []
+    for name, look in (
+        ("store", lambda: _store(settings)),
+        ("Stripe", lambda: _stripe(settings)),
+        ("HubSpot", lambda: _hubspot(settings)),
+        ("HubSpot properties", lambda: _properties(settings, create_properties)),
+    ):
+        found += _guarded(name, look)
+    return found
+
+
+def _guarded(name: str, look: Callable[[], Iterator[Check]]) -> Iterator[Check]:
+    try:
+        yield from look()
+    except SaaskpiError as error:
+        yield Check(name, "fail", error.message, error.hint)
+
+
+def _store(settings: Settings) -> Iterator[Check]:
+    path = settings.home / STORE_FILE
+    if not path.exists():
+        yield Check("store", "ok", f"{settings.home} is empty; the first run fills it.")
+        return
+    with Store.open(path) as store:
+        store.check()
+    yield Check("store", "ok", f"{path} is whole and of this version.")
+
+
+def _stripe(settings: Settings) -> Iterator[Check]:
+    client = StripeClient(settings.stripe_key(), settings.stripe.api_base)
+    account = client.account()
+    yield Check("Stripe", "ok", f"{account.name} ({account.id}), {account.mode} mode.")
+    for resource, lack in client.missing_permissions().items():
+        yield Check(
+            f"Stripe {resource}",
+            "fail",
+            f"The key lacks {lack}.",
+            "Add it to the key under Developers > API keys.",
+        )
+
+
+def _hubspot(settings: Settings) -> Iterator[Check]:
+    client = _hubspot_client(settings)
+    portal = client.portal()
+    yield Check("HubSpot", "ok", f"{portal.name}.")
+    for resource, lack in client.missing_scopes().items():
+        yield Check(
+            f"HubSpot {resource}", "fail", f"The token lacks {lack}.", "Add it under Settings > Integrations."
+        )
+
+
+def _properties(settings: Settings, create: bool) -> Iterator[Check]:
+    writer = HubSpotWriter(_hubspot_client(settings))
+    for object_type in ("companies", "tasks"):
+        live = writer.properties(object_type)
+        missing = [body for body in definitions(object_type) if body["name"] not in live]
+        name = f"HubSpot {object_type}"
+        if not missing:
+            yield Check(name, "ok", "Every saaskpi property is there.")
+        elif not create:
+            yield Check(
+                name,
+                "todo",
+                f"{len(missing)} saaskpi properties are missing.",
+                "Create them now with: saaskpi check --create-properties; the first apply does it too.",
+            )
+        else:
+            writer.create_group(object_type, GROUP, GROUP_LABEL)
+            refused = [row for row in writer.create_properties(object_type, missing) if not row.ok]
+            yield Check(name, "ok", f"Created {len(missing) - len(refused)} properties.")
+            yield from (Check(name, "fail", f"{row.key} was refused: {row.error}") for row in refused)
+
+
+def _hubspot_client(settings: Settings) -> HubSpotClient:
+    hubspot = settings.hubspot
+    return HubSpotClient(settings.hubspot_token(), hubspot.api_base, hubspot.api_version)

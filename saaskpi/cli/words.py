@@ -1,0 +1,183 @@
+"""What the commands say, as lines of plain words. Pure: results in, lines out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from crm_sync.model import Plan
+from enrichment.money import format_money
+from saaskpi.pipeline import EnrichResult, PullResult, Written
+
+PLAN_LINES = 40
+"""Companies whose changes are printed; the file of ``-o`` and ``--json`` hold all of them."""
+
+
+def pulled_lines(result: PullResult) -> list[str]:
+    """Say what a pull brought."""
+    lines = [f"  {stream:<28} {count:>10,}" for stream, count in result.rows.items()]
+    lines += [
+        f"Kept aside: {count} records of {stream} that do not fit its schema; see raw/_rejected."
+        for stream, count in result.rejected.items()
+    ]
+    return [*lines, "Next: saaskpi enrich"]
+
+
+def enriched_lines(result: EnrichResult) -> list[str]:
+    """Say what an enrichment computed."""
+    bands = ", ".join(f"{count} {band}" for band, count in result.bands.items())
+    lines = [f"{result.accounts:,} accounts as of {result.as_of:%Y-%m-%d %H:%M} UTC: {bands}."]
+    lines += [
+        f"Kept aside: {count} rows of {stream}; see the table rejected_rows."
+        for stream, count in result.rejected.items()
+    ]
+    return [*lines, "Next: saaskpi accounts, or saaskpi plan"]
+
+
+def total_lines(totals: Sequence[Mapping[str, Any]], accounts: int) -> list[str]:
+    """Say the totals per currency: MRR matched + MRR unmatched = MRR.
+
+    Args:
+        totals: from :func:`saaskpi.portfolio.totals`, money in minor units.
+        accounts: how many accounts are listed.
+    """
+    lines = [f"Totals of {accounts:,} accounts"]
+    for row in totals:
+        mrr, arr, matched, unmatched = (
+            format_money(row[name], row["currency"])
+            for name in ("mrr", "arr", "mrr_matched", "mrr_unmatched")
+        )
+        lines.append(f"  MRR {mrr}   ARR {arr}   {row['customers']:,} customers")
+        lines.append(f"      in the CRM {matched} + without a company {unmatched} = {mrr}")
+    return lines
+
+
+def plan_lines(plan: Plan) -> list[str]:
+    """Say what a plan would write, field by field."""
+    lines = [f"BLOCKED: {item.message} {item.hint}" for item in plan.blockers]
+    for object_type, group in groupby(plan.definitions, key=lambda item: item.object_type):
+        lines.append(f"Create properties on {object_type}: {', '.join(item.name for item in group)}")
+    for update in plan.updates[:PLAN_LINES]:
+        lines.append(f"{update.name} (company {update.company_id})")
+        lines += [
+            f"  {c.property}: {c.old or '(empty)'} -> {c.new or '(empty)'}   {c.reason}"
+            for c in update.changes
+        ]
+    if len(plan.updates) > PLAN_LINES:
+        lines.append(
+            f"... and {len(plan.updates) - PLAN_LINES} more companies: saaskpi plan --json shows all."
+        )
+    lines += [f"Task: {t.subject} (due {t.due:%Y-%m-%d}, owner {t.owner_id or 'nobody'})" for t in plan.tasks]
+    lines += [_unmatched(item) for item in plan.unmatched]
+    lines += plan.notes
+    return [*lines, "", *_plan_totals(plan)]
+
+
+def applied_lines(written: Written) -> list[str]:
+    """Say what was written to the CRM."""
+    plan, result = written.plan, written.result
+    lines = [f"Not written: {kind} {key}: {reason}" for kind, key, reason in result.failures]
+    lines += [*plan.notes, *result.messages]
+    if plan.writes_nothing:
+        return [*lines, "Nothing to write: the CRM shows these numbers already."]
+    return [
+        *lines,
+        "Written to the CRM",
+        f"  {result.properties_created:>6,} properties created",
+        f"  {result.companies_updated:>6,} companies updated ({result.fields_written:,} fields)",
+        f"  {result.tasks_opened:>6,} tasks created",
+    ]
+
+
+def explanation_lines(explanation: Mapping[str, Any]) -> list[str]:
+    """Say why an account has its MRR, score and flags.
+
+    Args:
+        explanation: from :meth:`saaskpi.pipeline.Pipeline.explain`.
+    """
+    return [*_account_lines(explanation), "", *_item_lines(explanation), "", *_health_lines(explanation)]
+
+
+def next_steps(rows: Sequence[Mapping[str, Any]], home: Path, env_file: Path | None) -> Iterator[str]:
+    """Say what a newcomer can type next.
+
+    Args:
+        rows: the portfolio shown.
+        home: where the numbers are.
+        env_file: variables for a second terminal while the sandbox is up; None when it ends.
+    """
+    where = "" if str(home) == ".saaskpi" else f" --home {home}"
+    yield "Next"
+    if rows:
+        yield (
+            f'  .venv/bin/saaskpi explain{where} "{rows[0]["name"]}"'.ljust(56)
+            + "why this MRR, this score, these flags"
+        )
+    yield f"  .venv/bin/saaskpi accounts{where} --band red".ljust(56) + "the accounts to call first"
+    yield f"  .venv/bin/saaskpi accounts{where} --format json".ljust(56) + "for a script"
+    if env_file:
+        yield (
+            f"  source {env_file} && .venv/bin/saaskpi run".ljust(56)
+            + "in a second terminal: writes nothing more"
+        )
+    yield "  .venv/bin/saaskpi init".ljust(56) + "your own Stripe and HubSpot"
+
+
+def _account_lines(explanation: Mapping[str, Any]) -> list[str]:
+    account = explanation["account"]
+    currency = account["currency"]
+    lines = [f"{account['name']} ({account['account_id']}), {account['status']}"]
+    if currency:
+        lines.append(
+            f"MRR {format_money(account['mrr'], currency)}, ARR {format_money(account['arr'], currency)}, "
+            f"before discounts {format_money(account['contract_mrr'], currency)} a month"
+        )
+    others = {code: amount for code, amount in account["mrr_by_currency"].items() if code != currency}
+    lines += [
+        f"And in {code.upper()}: {format_money(amount, code)} a month" for code, amount in others.items()
+    ]
+    for row in explanation["match"]:
+        found = f"company {row['company_id']} by {row['rule']}" if row["company_id"] else "no company"
+        if row["candidates"] and not row["company_id"]:
+            found = f"ambiguous between companies {', '.join(row['candidates'])}"
+        lines.append(f"Stripe customer {row['customer_id']}: {found}")
+    return lines
+
+
+def _item_lines(explanation: Mapping[str, Any]) -> Iterator[str]:
+    yield "Where the MRR comes from"
+    if not explanation["items"]:
+        yield "  No subscription."
+    for item in explanation["items"]:
+        yield from (f"  {line}" for line in item["explanation"])
+
+
+def _health_lines(explanation: Mapping[str, Any]) -> Iterator[str]:
+    account = explanation["account"]
+    yield f"Health: {account['health_reasons']}"
+    for signal in explanation["signals"]:
+        points = "-" if signal["points"] is None else f"{signal['points']:.1f}"
+        got = f"{points:>5} of {signal['max_points']:<5} {signal['state']:<9}"
+        yield f"  {signal['component']:<13} {signal['signal']:<14} {got} {signal['reason_en'] or ''}"
+    for flag in explanation["flags"]:
+        yield f"{flag['kind'].capitalize()} ({flag['severity']}) {flag['flag']}: {flag['evidence_en']}"
+
+
+def _unmatched(item: Any) -> str:
+    amounts = " + ".join(format_money(amount, code) for code, amount in item.mrr.items()) or "no MRR"
+    return f"Without a company: {item.name} ({', '.join(item.customer_ids)}), {amounts}: {item.reason}"
+
+
+def _plan_totals(plan: Plan) -> Iterator[str]:
+    if plan.writes_nothing:
+        yield "Nothing to write: the CRM shows these numbers already."
+    else:
+        properties, companies, tasks = len(plan.definitions), len(plan.updates), len(plan.tasks)
+        yield f"{properties} properties to create, {companies} companies to update, {tasks} tasks to open."
+    for total in plan.totals:
+        mrr, matched, unmatched = (
+            format_money(n, total.currency) for n in (total.mrr, total.matched, total.unmatched)
+        )
+        yield f"MRR {mrr} = in the CRM {matched} + without a company {unmatched}"

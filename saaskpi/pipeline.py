@@ -1,0 +1,349 @@
+"""The one way through: pull, enrich, plan, apply.
+
+Each stage reads what the one before left on disk, so any of them can be killed and run again: a pull
+becomes visible whole, a run's tables become current in one transaction, a plan writes nothing, and apply
+remembers each batch before the next.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import secrets
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from connectors.hubspot.client import HubSpotClient
+from connectors.hubspot.writer import HubSpotWriter
+from connectors.stripe.client import StripeClient
+from crm_sync.apply import ApplyResult, apply
+from crm_sync.inputs import gather
+from crm_sync.matching import match
+from crm_sync.model import Plan
+from crm_sync.plan import PlanSettings, build_plan
+from enrichment import SOURCES, TABLES, HealthConfig, Policy, compute, money
+from saaskpi.errors import StoreError, UsageError
+from saaskpi.progress import Stages
+from saaskpi.settings import Settings
+from tap_saaskpi.tap import TapSaaskpi
+from warehouse.engine import Engine
+from warehouse.landing import Landing
+from warehouse.marts import Marts
+from warehouse.store import Store
+
+CRM_STREAMS = ("hubspot_properties", "hubspot_tasks")
+"""What the plan reads beside the models' own sources."""
+ORIGIN = "origin"
+STORE_FILE = "saaskpi.db"
+
+
+@dataclass(frozen=True)
+class PullResult:
+    """What a pull brought: rows and rejected rows per stream."""
+
+    rows: dict[str, int]
+    rejected: dict[str, int]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it for JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class EnrichResult:
+    """What an enrichment computed.
+
+    Attributes:
+        run_id: the run that is current now.
+        as_of: the instant (UTC) that its numbers describe.
+        accounts: how many there are.
+        bands: accounts per health band.
+        flags: open flags per kind.
+        rejected: rows kept aside per stream.
+    """
+
+    run_id: str
+    as_of: datetime
+    accounts: int
+    bands: dict[str, int]
+    flags: dict[str, int]
+    rejected: dict[str, int]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it for JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Written:
+    """What an apply did, and the plan it did it from."""
+
+    plan: Plan
+    result: ApplyResult = field(default_factory=ApplyResult)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it for JSON."""
+        return {"plan_hash": self.plan.hash, **asdict(self.result)}
+
+
+class Pipeline:
+    """Joins tap, landing, models, store and CRM over one home folder.
+
+    Args:
+        settings: checked settings.
+        now: the clock (aware, UTC).
+        stages: shows a person how far the work is.
+
+    Raises:
+        UsageError: a policy setting is wrong.
+        StoreError: the home cannot be used as it is.
+    """
+
+    def __init__(self, settings: Settings, now: Callable[[], datetime], stages: Stages) -> None:
+        self.settings = settings
+        self._now = now
+        self._stages = stages
+        self._policy = Policy.from_settings(settings.policy)
+        self._health = HealthConfig.from_settings(settings.health)
+        self.landing = Landing(settings.home / "raw")
+
+    @cached_property
+    def store(self) -> Store:
+        """The operational store, opened when first needed."""
+        return Store.open(self.settings.home / STORE_FILE)
+
+    @cached_property
+    def marts(self) -> Marts:
+        """The tables of the current run."""
+        return Marts(self.settings.home / "marts", self.store.current_run)
+
+    @cached_property
+    def hubspot(self) -> HubSpotClient:
+        """The HubSpot client; plan and apply share its rate limit."""
+        settings = self.settings.hubspot
+        return HubSpotClient(self.settings.hubspot_token(), settings.api_base, settings.api_version)
+
+    def pull(self) -> PullResult:
+        """Read Stripe and HubSpot into the landing.
+
+        Raises:
+            UsageError: a key is missing.
+            AccessError: a key or scope is refused.
+            UnavailableError: a host does not answer; the landing stays as it was.
+            StoreError: the home holds the numbers of another Stripe account or portal.
+        """
+        with self._stages.stage("pull") as report:
+            config = self._tap_config()
+            self._claim_home()
+            with _quiet_tap(), self.landing.begin(self._now()) as writer:
+                writer.watch = lambda stream, rows: report(f"{stream}: {rows:,} records")
+                tap = TapSaaskpi(config=config, message_writer=writer)
+                for stream in tap.streams.values():
+                    stream.selected = stream.name in (*SOURCES, *CRM_STREAMS)
+                tap.sync_all()
+            rows = dict(sorted(writer.rows.items()))
+            report(f"{sum(rows.values()):,} records of {len(rows)} streams")
+        return PullResult(rows, dict(writer.rejected))
+
+    def enrich(self) -> EnrichResult:
+        """Compute the tables of a new run from the landing and make it current.
+
+        Raises:
+            StoreError: nothing has been pulled yet.
+        """
+        if not self.landing.pull():
+            raise StoreError("Nothing has been pulled yet.", hint="Run: saaskpi pull")
+        started = self._now()
+        as_of = self.settings.instant(started)
+        run_id = f"{started:%Y%m%dT%H%M%S%fZ}-{secrets.token_hex(2)}"
+        with self._stages.stage("enrich") as report:
+            self.store.begin_run(run_id, started, as_of, self.landing.pull())
+            directory = self.marts.new_directory(run_id)
+            limits = self.settings.engine
+            with Engine(limits.memory_limit, limits.threads, self.settings.home / "tmp") as engine:
+                for stream in set(self.landing.streams()) & set(SOURCES):
+                    engine.register_files(stream, self.landing.files(stream))
+                compute(engine, self._match, as_of, self._policy, self._health, self.store.flag_episodes())
+                engine.export(TABLES, directory)
+                result = _enriched(engine, run_id, as_of)
+            self.store.finish_run(run_id, self._now(), {"accounts": result.accounts}, self._episodes(run_id))
+            self.marts.sweep()
+            report(
+                f"{result.accounts:,} accounts: "
+                + ", ".join(f"{n} {band}" for band, n in result.bands.items())
+            )
+        return result
+
+    def plan(self) -> Plan:
+        """Say what apply would write; changes nothing anywhere.
+
+        Raises:
+            StoreError: there is no run yet.
+        """
+        with self._stages.stage("plan") as report:
+            inputs = gather(self.landing, self.marts, self.store, self._portal_id())
+            settings = PlanSettings(self.settings.language, self.settings.tasks.fallback_owner_id)
+            plan = build_plan(inputs, settings, money, self._now())
+            report(f"{len(plan.updates)} companies and {len(plan.tasks)} tasks to write")
+        return plan
+
+    def apply(self, plan: Plan | None = None) -> Written:
+        """Write a plan, or what :meth:`plan` would show now.
+
+        Raises:
+            NeedsPersonError: the plan is blocked or stale.
+            AccessError: the token is refused; nothing more is tried.
+        """
+        plan = plan or self.plan()
+        with self._stages.stage("apply") as report:
+            if plan.writes_nothing and not plan.blockers:
+                report("nothing to write")
+                return Written(plan)
+            writer = HubSpotWriter(self.hubspot)
+            result = apply(
+                plan,
+                writer,
+                self.store,
+                self._now(),
+                lambda stage, done, total: report(f"{stage}: {done} of {total}"),
+            )
+            report(f"{result.companies_updated} companies, {result.tasks_opened} tasks")
+        return Written(plan, result)
+
+    def run(self) -> Written:
+        """Pull, enrich, plan and apply."""
+        self.pull()
+        self.enrich()
+        return self.apply()
+
+    def accounts(self) -> list[dict[str, Any]]:
+        """Return the accounts of the current run, one dict each; money in minor units of ``currency``.
+
+        Raises:
+            StoreError: there is no run yet.
+        """
+        rows = records(self.marts.read("accounts"))
+        for row in rows:
+            row["mrr_by_currency"] = json.loads(row["mrr_by_currency"])
+        return rows
+
+    def explain(self, account_id: str) -> dict[str, Any]:
+        """Return everything that makes up one account's numbers, down to Stripe and HubSpot ids.
+
+        Returns:
+            ``account`` (its row), ``match`` (how each Stripe customer was matched), ``items`` (each
+            subscription item with its steps), ``signals`` and ``flags``.
+        """
+        account = next(row for row in self.accounts() if row["account_id"] == account_id)
+        customers = set(account["stripe_customer_ids"])
+        items = [
+            row for row in records(self.marts.read("subscription_items")) if row["customer_id"] in customers
+        ]
+        for item in items:
+            item["explanation"] = json.loads(item["explanation"])
+        return {
+            "account": account,
+            "match": [
+                row for row in records(self.marts.read("account_match")) if row["customer_id"] in customers
+            ],
+            "items": items,
+            "signals": self._of_account("health_signals", account_id),
+            "flags": self._of_account("account_flags", account_id),
+        }
+
+    def _of_account(self, table: str, account_id: str) -> list[dict[str, Any]]:
+        return [row for row in records(self.marts.read(table)) if row["account_id"] == account_id]
+
+    def _episodes(self, run_id: str) -> pd.DataFrame:
+        return self.marts.read("flag_episodes", run_id)
+
+    def _match(
+        self, *, customers: pd.DataFrame, companies: pd.DataFrame, contacts: pd.DataFrame
+    ) -> pd.DataFrame:
+        return match(customers, companies, contacts, links=self.store.links())
+
+    def _claim_home(self) -> None:
+        """Tie the home to the Stripe account and the portal it reads, or stop when it is tied to others."""
+        stripe = StripeClient(self.settings.stripe_key(), self.settings.stripe.api_base)
+        origin = json.dumps({"stripe": stripe.account().id, "hubspot": self.hubspot.portal().id})
+        held = self.store.meta(ORIGIN)
+        if held is None:
+            self.store.set_meta(ORIGIN, origin)
+        elif held != origin:
+            raise StoreError(
+                f"{self.settings.home} holds the numbers of another Stripe account or HubSpot portal.",
+                hint="Give this one a folder of its own with --home.",
+            )
+
+    def _portal_id(self) -> str:
+        held = self.store.meta(ORIGIN)
+        if held is None:
+            raise StoreError("Nothing has been pulled yet.", hint="Run: saaskpi pull")
+        return str(json.loads(held)["hubspot"])
+
+    def _tap_config(self) -> dict[str, Any]:
+        return {
+            "stripe_api_key": self.settings.stripe_key(),
+            "stripe_api_base": self.settings.stripe.api_base,
+            "hubspot_access_token": self.settings.hubspot_token(),
+            "hubspot_api_base": self.settings.hubspot.api_base,
+            "hubspot_api_version": self.settings.hubspot.api_version,
+        }
+
+
+def read_plan(file: Path) -> Plan:
+    """Read a plan file.
+
+    Raises:
+        UsageError: it cannot be read, is no plan, or was changed.
+    """
+    try:
+        return Plan.from_json(file.read_bytes())
+    except OSError as error:
+        raise UsageError(
+            f"The plan {file} cannot be read: {error.strerror}.", hint="Make one: saaskpi plan -o FILE"
+        ) from None
+
+
+def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return a frame as dicts of plain Python values; missing ones are None."""
+    rows = frame.astype(object).where(frame.notna(), None)
+    return [{str(name): _plain(value) for name, value in row.items()} for row in rows.to_dict("records")]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, pd.Timestamp):
+        return value.to_pydatetime()
+    return value.item() if hasattr(value, "item") else value
+
+
+def _enriched(engine: Engine, run_id: str, as_of: datetime) -> EnrichResult:
+    accounts = engine.frame("accounts")
+    return EnrichResult(
+        run_id=run_id,
+        as_of=as_of,
+        accounts=len(accounts),
+        bands=dict(Counter(accounts["health_band"]).most_common()),
+        flags=dict(Counter(engine.frame("account_flags")["kind"])),
+        rejected=dict(Counter(engine.frame("rejected_rows")["stream"])),
+    )
+
+
+@contextmanager
+def _quiet_tap() -> Iterator[None]:
+    """Keep the SDK's own log lines out of the progress; warnings still show."""
+    logger = logging.getLogger("tap-saaskpi")
+    level = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
