@@ -1,5 +1,7 @@
 """Stripe's expand parameter, and the view of an object that an answer shows."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
