@@ -1,6 +1,7 @@
 """Serves an application over HTTP from a thread of this process."""
 
 import logging
+import socket
 import threading
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -11,6 +12,18 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
 HOST = "127.0.0.1"
+
+
+def _listening(port: int) -> socket.socket:
+    """Bind here: waitress leaks its socket when the port is taken."""
+    bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind((HOST, port))
+    except OSError:
+        bound.close()
+        raise
+    return bound
 
 
 class Server:
@@ -30,8 +43,7 @@ class Server:
         logging.getLogger("waitress").setLevel(logging.ERROR)
         self._server = create_server(
             app,
-            host=HOST,
-            port=port,
+            sockets=[_listening(port)],
             threads=threads,
             connection_limit=1000,
             channel_timeout=300,
