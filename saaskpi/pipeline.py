@@ -146,8 +146,7 @@ class Pipeline:
             with _quiet_tap(), self.landing.begin(self._now()) as writer:
                 writer.watch = lambda stream, rows: report(f"{stream}: {rows:,} records")
                 tap = TapSaaskpi(config=config, message_writer=writer)
-                for stream in tap.streams.values():
-                    stream.selected = stream.name in (*SOURCES, *CRM_STREAMS)
+                tap.select_only({*SOURCES, *CRM_STREAMS})
                 tap.sync_all()
             rows = dict(sorted(writer.rows.items()))
             report(f"{sum(rows.values()):,} records of {len(rows)} streams")
