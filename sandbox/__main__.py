@@ -37,7 +37,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         sandbox.start()
     except OSError as failure:
-        sandbox.stop()
         print(f"sandbox: cannot listen: {failure}; choose another port, or 0 for a free one", file=sys.stderr)
         return 1
     with sandbox:

@@ -98,13 +98,20 @@ class Sandbox:
         Raises:
             OSError: A port is taken.
         """
+        try:
+            self._start()
+        except OSError:
+            self.stop()
+            raise
+        return self
+
+    def _start(self) -> None:
         steering = control.create_app(self)
         stripe, hubspot = self._ports
         self.stripe_url = self._serve(self._stripe_app(), "stripe", steering, stripe)
         self.hubspot_url = self._serve(
             hubspot_api.create_app(self.crm, self.hubspot), "hubspot", steering, hubspot
         )
-        return self
 
     def stop(self) -> None:
         """Stop serving; the company stays as it is."""
