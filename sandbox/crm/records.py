@@ -1,6 +1,6 @@
 """CRM records, and the table that keeps those of one object type."""
 
-from bisect import bisect_right
+from bisect import bisect_right, insort
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -43,9 +43,9 @@ class Table:
     _ids: list[int] = field(default_factory=list)
 
     def add(self, record: Record) -> None:
-        """Add a record whose id is above every id so far."""
+        """Add a record."""
         self.rows[record.id] = record
-        self._ids.append(record.id)
+        insort(self._ids, record.id)
 
     def find(self, record_id: int) -> Record | None:
         """A record by its id or by the id of a record merged into it; archived ones too."""

@@ -191,11 +191,14 @@ class Crm:
         self._hide_from_search(kind.name, record.id, None)
         return record
 
-    def insert(self, type_name: str, properties: Mapping[str, str], at: int) -> Record:
-        """Make a record from values known to be right."""
+    def insert(
+        self, type_name: str, properties: Mapping[str, str], at: int, record_id: int | None = None
+    ) -> Record:
+        """Make a record from values known to be right, under the next id or one of the caller's."""
         stored = {name: value for name, value in properties.items() if value != ""}
-        record = Record(self._next_id, stored, at, at)
-        self._next_id += 1
+        if record_id is None:
+            record_id, self._next_id = self._next_id, self._next_id + 1
+        record = Record(record_id, stored, at, at)
         self.tables[type_name].add(record)
         self._index(type_name, record, stored)
         return record
@@ -236,10 +239,11 @@ class Crm:
         past.insert(0, change)
 
     def archive(self, kind: ObjectType, record: Record) -> None:
-        """Put a record into the recycling bin; its unique values become free."""
+        """Put a record into the recycling bin: its unique values become free, its links go."""
         before = Record(record.id, record.properties, record.created_at, record.updated_at)
         record.archived_at = record.updated_at = self.now()
         self._unindex(kind.name, record, record.properties)
+        self.links.forget(kind.name, record.id)
         self._hide_from_search(kind.name, record.id, before)
 
     def purge(self, kind: ObjectType, record: Record) -> None:

@@ -23,13 +23,25 @@ from sandbox.hubspot_api.gate import Gate
 from sandbox.hubspot_api.settings import VERSIONS, Settings
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 __all__ = ["Settings", "create_app"]
 
 
 class _VersionConverter(BaseConverter):
     regex = "|".join(VERSIONS)
+
+
+class _Application(Flask):
+    """Handles one request at a time: whoever reads or writes holds the CRM's lock."""
+
+    def __init__(self, crm: Crm) -> None:
+        super().__init__(__name__)
+        self._crm = crm
+
+    def wsgi_app(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        with self._crm.lock:
+            return super().wsgi_app(environ, start_response)
 
 
 def create_app(crm: Crm, settings: Settings | None = None) -> Flask:
@@ -45,23 +57,12 @@ def create_app(crm: Crm, settings: Settings | None = None) -> Flask:
     settings = settings or Settings()
     crm.search_lag_ms = int(settings.search_lag * 1000)
     api = Api(crm, settings, Gate(settings))
-    app = Flask(__name__)
+    app = _Application(crm)
     app.url_map.converters["version"] = _VersionConverter
     for part in (objects, batch, search, property_routes, association_routes, account_routes):
         part.register(app, api)
     _guard(app, api)
-    app.wsgi_app = _one_at_a_time(app.wsgi_app, crm)  # type: ignore[method-assign]
     return app
-
-
-def _one_at_a_time(serve: "WSGIApplication", crm: Crm) -> "WSGIApplication":
-    """Hold the CRM's lock while a request is handled."""
-
-    def locked(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        with crm.lock:
-            return serve(environ, start_response)
-
-    return locked
 
 
 def _guard(app: Flask, api: Api) -> None:
@@ -88,8 +89,6 @@ def _guard(app: Flask, api: Api) -> None:
     @app.errorhandler(HTTPException)
     def refuse_path(error: HTTPException) -> Response:
         status = error.code or 500
-        message = "resource not found" if status == HTTPStatus.NOT_FOUND else error.name
-        category = (
-            "OBJECT_NOT_FOUND" if status == HTTPStatus.NOT_FOUND else error.name.upper().replace(" ", "_")
-        )
-        return answer(ApiError(status, message, category).body(), status)
+        if status == HTTPStatus.NOT_FOUND:
+            return answer(not_found().body(), status)
+        return answer(ApiError(status, error.name, error.name.upper().replace(" ", "_")).body(), status)
