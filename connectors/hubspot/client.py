@@ -166,7 +166,7 @@ class HubSpotClient:
             inputs = part
             while inputs:
                 body = self.http.post(path, {"inputs": inputs}, repeatable=True)[1]
-                _check_associations(path, body)
+                _check_partial(path, body)
                 for found in body["results"]:
                     yield from _links(found)
                 inputs = [
@@ -216,7 +216,9 @@ class HubSpotClient:
         """Read objects by id; one that was deleted since it was listed is left out."""
         inputs = [{"id": id_} for id_ in ids]
         body = {"inputs": inputs, "properties": list(names), "propertiesWithHistory": []}
-        found: JsonRows = self.http.post(f"{path}/batch/read", body, repeatable=True)[1]["results"]
+        answer = self.http.post(f"{path}/batch/read", body, repeatable=True)[1]
+        _check_partial(path, answer)
+        found: JsonRows = answer["results"]
         return found
 
 
@@ -244,8 +246,8 @@ def _links(found: Json) -> Iterator[Json]:
             }
 
 
-def _check_associations(path: str, body: Json) -> None:
-    """Accept "has none" among the errors of a partial answer; anything else would lose links."""
+def _check_partial(path: str, body: Json) -> None:
+    """Accept "there is none" among the errors of a partial read; anything else would lose records."""
     for error in body.get("errors") or []:
         kind = f"{error.get('subCategory', '')} {error.get('category', '')}"
         if not any(mark in kind for mark in NOTHING_FOUND):

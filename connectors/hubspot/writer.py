@@ -202,15 +202,18 @@ def _row_results(rows: Rows, answer: Json, key_of: Callable[[Json], str | None])
         if key is not None:
             written[key] = result
     refused: dict[str, str] = {}
+    unsaid = UNSAID
     for error in answer.get("errors") or []:
-        for key in _blamed(keys, error):
-            refused[key] = str(error.get("message", "HubSpot gave no reason."))
-    return [_row_result(key, written.get(key), refused.get(key)) for key in keys]
+        message = str(error.get("message", UNSAID))
+        blamed = _blamed(keys, error)
+        refused |= dict.fromkeys(blamed, message)
+        unsaid = unsaid if blamed else message
+    return [_row_result(key, written.get(key), refused.get(key), unsaid) for key in keys]
 
 
-def _row_result(key: str, result: Json | None, error: str | None) -> RowResult:
+def _row_result(key: str, result: Json | None, error: str | None, unsaid: str) -> RowResult:
     if error is not None or result is None:
-        return RowResult(key, ok=False, error=error or UNSAID)
+        return RowResult(key, ok=False, error=error or unsaid)
     return RowResult(key, ok=True, object_id=_written_id(result))
 
 
@@ -224,8 +227,8 @@ def _blamed(keys: Sequence[str], error: Json) -> list[str]:
     context = error.get("context") or {}
     traced = [_traced_key(keys, trace) for trace in context.get("objectWriteTraceId") or []]
     ends = zip(context.get("fromObjectId") or [], context.get("toObjectId") or [], strict=False)
-    named = [*(context.get("ids") or []), *(context.get("id") or []), *(f"{a}:{b}" for a, b in ends)]
-    return [key for key in [*traced, *named] if key is not None]
+    named = {*traced, *(context.get("ids") or []), *(context.get("id") or []), *(f"{a}:{b}" for a, b in ends)}
+    return [key for key in keys if key in named]
 
 
 def _written_id(result: Json) -> str | None:

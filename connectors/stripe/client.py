@@ -123,7 +123,8 @@ class StripeClient:
             spared: names of fields to leave as they are.
         """
         for name, value in record.items():
-            if isinstance(value, dict) and value.get("has_more") and name not in spared:
+            # Metadata is free: it may have a "has_more" too, but as text.
+            if isinstance(value, dict) and value.get("has_more") is True and name not in spared:
                 value["data"] = [*self.sublist(value)]
                 value["has_more"] = False
 
