@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
 
 import pandas as pd
 
+from enrichment import tables
+from enrichment.accounts import account_rows
 from enrichment.config import HealthConfig
+from enrichment.discounts import DiscountBook
 from enrichment.engine import EngineProtocol
+from enrichment.episodes import advance
+from enrichment.flags import raise_flags
+from enrichment.health import score
+from enrichment.items import ItemRater, item_rows
 from enrichment.policy import Policy
+from enrichment.sources import SOURCES, latest_sql
+from enrichment.sql import MARTS, RATING, STAGING, models
+from enrichment.tables import leave
 
 Match = Callable[..., pd.DataFrame]
-TABLES = (
+TABLES: Final = (
     "accounts",
     "subscription_items",
     "account_match",
     "health_signals",
+    "health_sources",
     "account_flags",
     "flag_episodes",
     "rejected_rows",
@@ -37,11 +50,115 @@ def compute(
     Args:
         engine: holds one table per landed stream, named as the stream; missing ones count as empty.
         match: called with the keywords ``customers`` (customer_id, name, email, metadata), ``companies``
-            (company_id, name, domain, properties) and ``contacts`` (contact_id, email, company_id); returns
-            ``customer_id, company_id (nullable), rule, candidates (list)``, one row per customer.
+            (company_id, name, domain, properties) and ``contacts`` (contact_id, email, company_id,
+            properties); returns ``customer_id, company_id (nullable), rule, candidates (list)``, one row per
+            customer.
         as_of: the instant that the numbers describe, aware.
         policy: the MRR policy.
         config: of the health score and flags.
         episodes: ``flag_episodes`` of the run before; may be empty.
+
+    Raises:
+        UsageError: the configuration names a signal that does not exist.
     """
-    raise NotImplementedError
+    _stage(engine, as_of, policy, config)
+    _rate(engine, as_of, policy)
+    _match(engine, match)
+    _run(engine, MARTS)
+    facts = engine.frame("SELECT * FROM account_facts ORDER BY account_id")
+    health = score(facts, config)
+    flags = raise_flags(facts, health.accounts, config)
+    money = engine.frame("SELECT account_id, currency, mrr FROM account_money WHERE mrr > 0")
+    accounts = account_rows(facts, money, health.accounts, flags, policy.hash)
+    leave(engine, "accounts", accounts, tables.ACCOUNTS)
+    leave(engine, "health_signals", health.signals, tables.HEALTH_SIGNALS)
+    leave(engine, "health_sources", health.sources, tables.HEALTH_SOURCES)
+    leave(engine, "account_flags", flags, tables.ACCOUNT_FLAGS)
+    moved = advance(episodes, flags, as_of, config.cooldown_days)
+    leave(engine, "flag_episodes", moved, tables.FLAG_EPISODES)
+
+
+def _stage(engine: EngineProtocol, as_of: datetime, policy: Policy, config: HealthConfig) -> None:
+    """Take the newest row of each record and rename its columns; set the clock that the models read."""
+    for stream in SOURCES:
+        engine.run(f"latest_{stream}", latest_sql(stream, engine.columns(stream)))
+    now = as_of.astimezone(UTC).replace(tzinfo=None)
+    clock = {
+        "as_of": [now],
+        "window_start": [now - timedelta(days=config.history_window_days)],
+        "late_days": [config.late_days],
+        "policy_hash": [policy.hash],
+    }
+    leave(engine, "run_clock", pd.DataFrame(clock), tables.RUN_CLOCK)
+    _run(engine, STAGING)
+
+
+def _rate(engine: EngineProtocol, as_of: datetime, policy: Policy) -> None:
+    """Rate every item in Python, and note which discounts of past invoice lines were for ever."""
+    _run(engine, RATING)
+    coupons = {row["id"]: row for row in map(_coupon, _rows(engine, "stg_coupons"))}
+    discounts = {row["id"]: row for row in map(_discount, _rows(engine, "stg_discounts"))}
+    book = DiscountBook(coupons, discounts)
+    prices = {row["price_id"]: row for row in _rows(engine, "stg_prices")}
+    rater = ItemRater(prices, book, policy, as_of)
+    inputs = engine.frame("SELECT * FROM item_inputs ORDER BY subscription_id, item_id")
+    rated = pd.DataFrame(rater.rate(item_rows(inputs)), columns=list(tables.ITEM_RATES))
+    leave(engine, "item_rates", rated, tables.ITEM_RATES)
+    rejected = pd.DataFrame(rater.rejected, columns=list(tables.REJECTED_ROWS))
+    rejected = pd.concat([rejected, engine.frame("rejected_billing")])
+    leave(engine, "rejected_rows", rejected, tables.REJECTED_ROWS)
+    lines = engine.frame(
+        "SELECT line_id, discount_amounts FROM stg_invoice_lines WHERE discount_amounts IS NOT NULL"
+    )
+    amounts = pd.DataFrame(
+        {
+            "line_id": lines["line_id"],
+            "forever_amount": [book.forever_amount(t) for t in lines["discount_amounts"]],
+        }
+    )
+    leave(engine, "line_discounts", amounts, tables.LINE_DISCOUNTS)
+
+
+def _match(engine: EngineProtocol, match: Match) -> None:
+    """Ask whose company each customer is."""
+    found = match(
+        customers=engine.frame(
+            "SELECT customer_id, customer_name AS name, email, metadata FROM stg_customers "
+            "ORDER BY customer_id"
+        ),
+        companies=engine.frame("SELECT * FROM stg_companies ORDER BY company_id"),
+        contacts=engine.frame("SELECT * FROM stg_contacts ORDER BY contact_id"),
+    )
+    leave(engine, "account_match", found, tables.ACCOUNT_MATCH)
+    leave(engine, "customer_match", found.rename(columns={"rule": "match_rule"}), tables.CUSTOMER_MATCH)
+
+
+def _run(engine: EngineProtocol, names: tuple[str, ...]) -> None:
+    for name, sql in models(names):
+        engine.run(name, sql)
+
+
+def _rows(engine: EngineProtocol, table: str) -> list[dict[str, Any]]:
+    frame = engine.frame(table)
+    objects = frame.astype(object).where(frame.notna(), None)
+    return [{str(name): value for name, value in row.items()} for row in objects.to_dict("records")]
+
+
+def _coupon(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row of ``stg_coupons`` in the shape of Stripe's coupon."""
+    return {
+        **row,
+        "id": row["coupon_id"],
+        "applies_to": json.loads(row["applies_to"] or "null"),
+        "currency_options": json.loads(row["currency_options"] or "null"),
+    }
+
+
+def _discount(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row of ``stg_discounts`` in the shape of Stripe's discount."""
+    return {
+        "id": row["discount_id"],
+        "source": json.loads(row["coupon_source"] or "null"),
+        "start": row["start_epoch"],
+        "end": row["end_epoch"],
+    }

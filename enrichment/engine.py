@@ -8,10 +8,7 @@ import pandas as pd
 
 
 class EngineProtocol(Protocol):
-    """Runs SELECT statements into named tables and moves small frames in and out.
-
-    The catalogue is read through ``information_schema.columns``, which every engine has.
-    """
+    """Runs SELECT statements into named tables and moves frames in and out."""
 
     def run(self, name: str, sql: str) -> None:
         """Create or replace table ``name`` with the rows of the SELECT ``sql``."""
@@ -21,3 +18,6 @@ class EngineProtocol(Protocol):
 
     def register_frame(self, name: str, frame: pd.DataFrame) -> None:
         """Make ``frame`` readable as table ``name``."""
+
+    def columns(self, name: str) -> list[str]:
+        """Return the column names of a table; empty when there is no such table."""

@@ -1,0 +1,244 @@
+"""Coupons and discounts: which are in effect under the policy, and what they take off a subscription's items.
+
+Order, as Stripe applies them: an item's own discounts before the subscription's, per cent before amounts. An
+amount off is shared over the items it applies to in proportion to what they cost after the per cents, and
+never takes an item below zero.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from enrichment.policy import Policy
+from enrichment.prices import Step, exact
+from saaskpi.errors import DataError
+
+
+@dataclass(frozen=True, slots=True)
+class Coupon:
+    """What a Stripe coupon takes off.
+
+    Attributes:
+        percent_off: per cent, or None.
+        amounts_off: (currency, minor units) pairs; empty for a per cent coupon.
+        duration: ``forever``, ``repeating`` or ``once``.
+        products: the products it is limited to; None for all.
+    """
+
+    coupon_id: str
+    percent_off: Fraction | None
+    amounts_off: tuple[tuple[str, Fraction], ...]
+    duration: str
+    products: frozenset[str] | None
+
+    def touches(self, product_id: str) -> bool:
+        """Say whether the coupon applies to a product."""
+        return self.products is None or product_id in self.products
+
+    def amount_off(self, currency: str) -> Fraction:
+        """Return the minor units taken off in ``currency``.
+
+        Raises:
+            DataError: the coupon has no amount in that currency.
+        """
+        for code, amount in self.amounts_off:
+            if code == currency:
+                return amount
+        raise DataError(f"Coupon {self.coupon_id} has no amount in {currency}.")
+
+
+@dataclass(frozen=True, slots=True)
+class Discount:
+    """A coupon given to an item, a subscription or a customer; ``start`` and ``end`` are epoch seconds."""
+
+    coupon: Coupon
+    start: int
+    end: int | None
+
+    def in_effect(self, policy: Policy, now: int, period_start: int) -> bool:
+        """Say whether the policy subtracts this discount at ``now``.
+
+        Args:
+            policy: the MRR policy.
+            now: the instant, epoch seconds.
+            period_start: when the current billing period began, epoch seconds; a ``once`` discount counts
+                in the period in which it was given.
+        """
+        if self.start > now or self.expired(now):
+            return False
+        match self.coupon.duration:
+            case "forever":
+                return policy.discounts_forever == "subtract"
+            case "repeating":
+                return policy.discounts_repeating == "subtract_while_active"
+            case _:
+                return policy.discounts_once == "subtract_in_period" and self.start >= period_start
+
+    def expired(self, now: int) -> bool:
+        """Say whether the discount has ended by ``now`` (epoch seconds)."""
+        return self.end is not None and self.end <= now
+
+
+class DiscountBook:
+    """Finds the discount behind each reference that Stripe gives.
+
+    Args:
+        coupons: Stripe's coupon objects by id (with ``applies_to``).
+        discounts: Stripe's discount objects by id.
+    """
+
+    def __init__(
+        self, coupons: Mapping[str, Mapping[str, Any]], discounts: Mapping[str, Mapping[str, Any]]
+    ) -> None:
+        self._coupons = coupons
+        self._discounts = discounts
+        self._parsed: dict[str, Coupon] = {}
+
+    def read(self, text: str) -> tuple[Discount, ...]:
+        """Return the discounts of a JSON array of ids or objects, or of one object; in order.
+
+        Raises:
+            DataError: a discount or its coupon was not read, or the coupon makes no sense.
+        """
+        if not text or text in ("[]", "null"):
+            return ()
+        found = json.loads(text)
+        return tuple(self._discount(entry) for entry in (found if isinstance(found, list) else [found]))
+
+    def forever_amount(self, text: str) -> int:
+        """Return what the coupons that last for ever took off an invoice line, in minor units.
+
+        Args:
+            text: the line's ``discount_amounts``, JSON. A discount that Stripe no longer tells about counts
+                as one that ended.
+        """
+        return sum(int(entry["amount"]) for entry in json.loads(text) if self._lasts(entry["discount"]))
+
+    def _lasts(self, discount: str | Mapping[str, Any]) -> bool:
+        try:
+            return self._discount(discount).coupon.duration == "forever"
+        except DataError:
+            return False
+
+    def _discount(self, entry: str | Mapping[str, Any]) -> Discount:
+        known = self._discounts.get(entry if isinstance(entry, str) else str(entry.get("id")), {})
+        body = known if isinstance(entry, str) else entry
+        if not body:
+            raise DataError(f"Discount {entry} was not read.")
+        return Discount(self._coupon(body, known), int(body.get("start") or 0), body.get("end"))
+
+    def _coupon(self, *bodies: Mapping[str, Any]) -> Coupon:
+        references = [source.get("coupon") for body in bodies if (source := body.get("source"))]
+        embedded = next((reference for reference in references if isinstance(reference, Mapping)), None)
+        coupon_id = embedded["id"] if embedded else next(filter(None, references), None)
+        if coupon_id is None:
+            raise DataError(f"Discount {bodies[0].get('id')} names no coupon.")
+        if coupon_id not in self._parsed:
+            body = self._coupons.get(coupon_id) or embedded
+            if body is None:
+                raise DataError(f"Coupon {coupon_id} was not read.")
+            self._parsed[coupon_id] = parse_coupon(body)
+        return self._parsed[coupon_id]
+
+
+def parse_coupon(body: Mapping[str, Any]) -> Coupon:
+    """Build a coupon from Stripe's object.
+
+    Raises:
+        DataError: it takes off nothing, more than everything, or its duration is unknown.
+    """
+    name, percent, amount = body["id"], body.get("percent_off"), body.get("amount_off")
+    if body.get("duration") not in ("forever", "repeating", "once"):
+        raise DataError(f"Coupon {name} has the unknown duration {body.get('duration')!r}.")
+    if percent is None and amount is None:
+        raise DataError(f"Coupon {name} takes off neither a per cent nor an amount.")
+    percent_off = None if percent is None else exact(percent, f"Coupon {name}: percent_off")
+    if percent_off is not None and percent_off > 100:
+        raise DataError(f"Coupon {name} takes off more than 100 per cent.")
+    amounts = {code: option["amount_off"] for code, option in (body.get("currency_options") or {}).items()}
+    if amount is not None:
+        amounts[body.get("currency") or ""] = amount
+    products = (body.get("applies_to") or {}).get("products")
+    return Coupon(
+        coupon_id=name,
+        percent_off=percent_off,
+        amounts_off=()
+        if percent_off is not None
+        else tuple((code, exact(off, f"Coupon {name}: amount_off")) for code, off in sorted(amounts.items())),
+        duration=body["duration"],
+        products=frozenset(products) if products else None,
+    )
+
+
+@dataclass(slots=True)
+class Line:
+    """An item on its way through the discounts: what one cycle cost and still costs (minor units)."""
+
+    product_id: str
+    gross: Fraction
+    amount: Fraction
+    steps: list[Step]
+
+    def take(self, amount: Fraction, coupon: Coupon, scope: str, **more: str) -> None:
+        """Lower the line by ``amount`` and note why."""
+        self.amount -= amount
+        self.steps.append(
+            {"step": "discount", "coupon": coupon.coupon_id, "scope": scope, **more, "amount": str(-amount)}
+        )
+
+
+def subtract(
+    lines: Sequence[Line], discounts: Sequence[Discount], currency: str, scope: str, policy: Policy
+) -> None:
+    """Take discounts of one scope off the lines they touch, per cents first.
+
+    Args:
+        lines: licensed items of one subscription; changed in place.
+        discounts: those in effect, in Stripe's order.
+        currency: of the subscription.
+        scope: ``item``, ``subscription`` or ``customer``; for the explanation.
+        policy: says how per cents stack.
+
+    Raises:
+        DataError: a coupon has no amount in the currency.
+    """
+    coupons = [discount.coupon for discount in discounts]
+    for line in lines:
+        _percents(
+            line,
+            [c for c in coupons if c.percent_off is not None and c.touches(line.product_id)],
+            scope,
+            policy,
+        )
+    for coupon in coupons:
+        if coupon.percent_off is None:
+            _share([line for line in lines if coupon.touches(line.product_id)], coupon, currency, scope)
+
+
+def _percents(line: Line, coupons: Sequence[Coupon], scope: str, policy: Policy) -> None:
+    before = line.amount
+    if policy.percent_stack == "max":
+        coupons = sorted(coupons, key=_percent, reverse=True)[:1]
+    for coupon in coupons:
+        base = before if policy.percent_stack == "sum" else line.amount
+        line.take(
+            min(base * _percent(coupon) / 100, line.amount), coupon, scope, percent_off=str(_percent(coupon))
+        )
+
+
+def _percent(coupon: Coupon) -> Fraction:
+    return coupon.percent_off or Fraction(0)
+
+
+def _share(lines: Sequence[Line], coupon: Coupon, currency: str, scope: str) -> None:
+    off = coupon.amount_off(currency)
+    total = sum((line.amount for line in lines), Fraction(0))
+    if total == 0:
+        return
+    kept = max(1 - off / total, Fraction(0))
+    for line in lines:
+        line.take(line.amount * (1 - kept), coupon, scope, amount_off=str(off))

@@ -1,0 +1,226 @@
+"""From the rows of ``item_inputs`` to one rated row per subscription item, with its reasons."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from fractions import Fraction
+from itertools import groupby
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from enrichment.discounts import Discount, DiscountBook
+from enrichment.policy import Policy
+from enrichment.prices import Price, exact, parse_price
+from enrichment.rating import ItemTerms, Rater, Rating, SubscriptionTerms
+from enrichment.status import (
+    BAD_DATA,
+    FULLY_DISCOUNTED,
+    METERED,
+    ZERO_PRICE,
+    Exclusion,
+    Standing,
+    exclusion,
+)
+from saaskpi.errors import DataError
+
+ITEM_STREAM = "stripe_subscription_items"
+
+
+class ItemRow(NamedTuple):
+    """A row of ``item_inputs``: texts are empty where Stripe has nothing, times are epoch seconds."""
+
+    item_id: str
+    subscription_id: str
+    customer_id: str
+    price_id: str
+    quantity: str
+    currency: str
+    status: str
+    collection_paused: bool
+    ending: bool
+    past_due_days: int
+    period_start: int
+    item_discounts: str
+    subscription_discounts: str
+    customer_discount: str
+    tax_rates: str
+
+
+class RatedItem(NamedTuple):
+    """A row of ``item_rates``: amounts in minor units of the subscription's currency, per month."""
+
+    item_id: str
+    price_interval: str
+    interval_count: int
+    metered: bool
+    contract_mrr: int
+    mrr: int
+    potential_trial_mrr: int
+    scheduled_churn_mrr: int
+    committed_mrr: int
+    excluded_reason: str | None
+    policy_key: str | None
+    explanation: str
+
+
+class Rejected(NamedTuple):
+    """A row kept aside: which stream and record, and why it could not be used."""
+
+    stream: str
+    id: str
+    reason: str
+
+
+class ItemRater:
+    """Rates every subscription item and says why.
+
+    Args:
+        prices: rows of ``stg_prices``.
+        book: finds the discounts.
+        policy: the MRR policy.
+        as_of: the instant, aware.
+    """
+
+    def __init__(
+        self, prices: Mapping[str, Mapping[str, Any]], book: DiscountBook, policy: Policy, as_of: datetime
+    ) -> None:
+        self._prices = {name: _price_or_error(row) for name, row in prices.items()}
+        self._rater = Rater(self._prices, policy)
+        self._book = book
+        self._policy = policy
+        self._now = int(as_of.timestamp())
+        self._taxes: dict[str, Fraction] = {"": Fraction(0)}
+        self._texts: dict[tuple[object, ...], str] = {}
+        self.rejected: list[Rejected] = []
+
+    def rate(self, rows: Iterator[ItemRow]) -> Iterator[RatedItem]:
+        """Yield one rated item per row; rows of one subscription must follow each other.
+
+        What cannot be rated is noted in ``rejected`` and comes out with the reason ``bad_data``.
+        """
+        for _, group in groupby(rows, key=lambda row: row.subscription_id):
+            items = list(group)
+            for row, rating in zip(items, self._ratings(items), strict=True):
+                yield self._rated(row, rating)
+
+    def _ratings(self, items: Sequence[ItemRow]) -> Sequence[Rating | DataError]:
+        try:
+            return self._rater.rate(self._terms(items))
+        except DataError as error:
+            return [error] * len(items)
+
+    def _terms(self, items: Sequence[ItemRow]) -> SubscriptionTerms:
+        first = items[0]
+        if not first.customer_id:
+            raise DataError(f"Subscription {first.subscription_id} has no customer.")
+        if not first.status:
+            raise DataError(f"Subscription {first.subscription_id} was not read.")
+        own = self._book.read(first.subscription_discounts)
+        unexpired = [discount for discount in own if not discount.expired(self._now)]
+        scope = "subscription" if unexpired else "customer"
+        chosen = unexpired or self._book.read(first.customer_discount)
+        return SubscriptionTerms(
+            first.currency,
+            tuple(
+                ItemTerms(
+                    row.price_id,
+                    row.quantity,
+                    self._in_effect(self._book.read(row.item_discounts), row),
+                    self._tax(row.tax_rates),
+                )
+                for row in items
+            ),
+            self._in_effect(chosen, first),
+            scope,
+        )
+
+    def _in_effect(self, discounts: Sequence[Discount], row: ItemRow) -> tuple[Discount, ...]:
+        if not discounts:
+            return ()
+        return tuple(d for d in discounts if d.in_effect(self._policy, self._now, row.period_start))
+
+    def _tax(self, text: str) -> Fraction:
+        """Return the per cent of tax inside the price; Stripe adds up the inclusive rates."""
+        if text not in self._taxes:
+            rates = [rate for rate in json.loads(text) if rate.get("inclusive")]
+            self._taxes[text] = sum(
+                (exact(rate["percentage"], f"Tax rate {rate.get('id')}") for rate in rates), Fraction(0)
+            )
+        return self._taxes[text]
+
+    def _rated(self, row: ItemRow, rating: Rating | DataError) -> RatedItem:
+        standing = Standing(row.status, row.collection_paused, row.ending, row.past_due_days)
+        left_out = exclusion(standing, self._policy)
+        price = self._prices.get(row.price_id)
+        interval = (
+            (price.interval, price.interval_count, price.metered)
+            if isinstance(price, Price)
+            else ("", 0, False)
+        )
+        if isinstance(rating, DataError):
+            if left_out is None or row.status in ("trialing", ""):
+                self.rejected.append(Rejected(ITEM_STREAM, row.item_id, rating.message))
+                left_out = BAD_DATA
+            text = _explanation(row, [{"step": "error", "reason": rating.message}], left_out)
+            return RatedItem(row.item_id, *interval, 0, 0, 0, 0, 0, *_named(left_out), text)
+        left_out = left_out or _no_amount(rating)
+        text = self._text(row, rating, left_out)
+        return RatedItem(row.item_id, *interval, *_amounts(row, rating, left_out), *_named(left_out), text)
+
+    def _text(self, row: ItemRow, rating: Rating, left_out: Exclusion | None) -> str:
+        key = (rating, row.currency, row.status, row.ending, left_out)
+        if key not in self._texts:
+            rounded = {"step": "round", "contract_mrr": str(rating.contract_mrr), "mrr": str(rating.mrr)}
+            steps = [*rating.steps] if rating.metered else [*rating.steps, rounded]
+            self._texts[key] = _explanation(row, steps, left_out)
+        return self._texts[key]
+
+
+def _amounts(row: ItemRow, rating: Rating, left_out: Exclusion | None) -> tuple[int, int, int, int, int]:
+    """Return contract_mrr, mrr, potential_trial_mrr, scheduled_churn_mrr, committed_mrr."""
+    reason = left_out.reason if left_out else ""
+    if reason == "trialing":
+        return 0, 0, rating.mrr, 0, 0
+    if reason == "cancellation_requested":
+        return 0, 0, 0, rating.mrr, 0
+    if reason == FULLY_DISCOUNTED.reason:
+        return rating.contract_mrr, 0, 0, 0, 0
+    if left_out:
+        return 0, 0, 0, 0, 0
+    ending = rating.mrr if row.ending else 0
+    return rating.contract_mrr, rating.mrr, 0, ending, rating.mrr - ending
+
+
+def _no_amount(rating: Rating) -> Exclusion | None:
+    if rating.metered:
+        return METERED
+    if rating.mrr:
+        return None
+    return FULLY_DISCOUNTED if rating.contract_mrr else ZERO_PRICE
+
+
+def _named(left_out: Exclusion | None) -> tuple[str | None, str | None]:
+    return (left_out.reason, left_out.policy_key or None) if left_out else (None, None)
+
+
+def _explanation(row: ItemRow, steps: Sequence[Mapping[str, str]], left_out: Exclusion | None) -> str:
+    standing = {"step": "status", "status": row.status, "ending": "yes" if row.ending else "no"}
+    if left_out:
+        standing |= {"excluded_reason": left_out.reason, "policy_key": left_out.policy_key}
+    return json.dumps({"currency": row.currency, "steps": [*steps, standing]}, separators=(",", ":"))
+
+
+def _price_or_error(row: Mapping[str, Any]) -> Price | DataError:
+    try:
+        return parse_price(row)
+    except DataError as error:
+        return error
+
+
+def item_rows(frame: pd.DataFrame) -> Iterator[ItemRow]:
+    """Yield the rows of ``item_inputs`` as plain Python values."""
+    columns = [frame[name].tolist() for name in ItemRow._fields]
+    return map(ItemRow._make, zip(*columns, strict=True))

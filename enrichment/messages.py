@@ -1,0 +1,89 @@
+"""Sentences for people, in English and French, from the catalogues beside this file.
+
+An entry is a text with ``{placeholders}``, or a pair ``one``/``other`` chosen by the placeholder ``n``.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from functools import cache, lru_cache
+from importlib import resources
+from typing import Any, Final
+
+from enrichment.money import format_money
+
+LANGUAGES: Final = ("en", "fr")
+_SINGULAR: Final = {"en": lambda n: n == 1, "fr": lambda n: abs(n) < 2}
+_DATES: Final = {"en": "%Y-%m-%d", "fr": "%d/%m/%Y"}
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """An amount to be written in the reader's way: integer minor units and the ISO 4217 code."""
+
+    minor: int
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """Something to say, not yet in a language; hashable, because most accounts share most reasons.
+
+    Attributes:
+        key: of the catalogue, dotted.
+        values: (placeholder, value) pairs; see :func:`say`.
+    """
+
+    key: str
+    values: tuple[tuple[str, Any], ...] = ()
+
+    def text(self, language: str) -> str:
+        """Return the sentence in ``en`` or ``fr``."""
+        return _text(self, language)
+
+
+def say(key: str, **values: object) -> Message:
+    """Build a message; values may be texts, numbers, dates, ``Money`` and other messages."""
+    return Message(key, tuple(values.items()))
+
+
+@lru_cache(maxsize=65_536)
+def _text(message: Message, language: str) -> str:
+    values = dict(message.values)
+    entry = catalogue(language)[message.key]
+    if not isinstance(entry, str):
+        entry = entry["one" if _SINGULAR[language](values["n"]) else "other"]
+    text: str = entry.format(**{name: _written(value, language) for name, value in values.items()})
+    return text
+
+
+@cache
+def catalogue(language: str) -> dict[str, Any]:
+    """Return the entries of one language by dotted key; a plural one is a dict with ``one`` and ``other``."""
+    text = (resources.files("enrichment") / "messages" / f"{language}.toml").read_text(encoding="utf-8")
+    return dict(_entries(tomllib.loads(text), ""))
+
+
+def _entries(table: Mapping[str, Any], prefix: str) -> list[tuple[str, Any]]:
+    found: list[tuple[str, Any]] = []
+    for name, value in table.items():
+        if isinstance(value, Mapping) and "other" not in value:
+            found.extend(_entries(value, f"{prefix}{name}."))
+        else:
+            found.append((prefix + name, value))
+    return found
+
+
+def _written(value: object, language: str) -> object:
+    match value:
+        case Money():
+            return format_money(value.minor, value.currency, language)
+        case date():
+            return value.strftime(_DATES[language])
+        case Message():
+            return value.text(language)
+        case _:
+            return value

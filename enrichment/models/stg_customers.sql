@@ -1,0 +1,10 @@
+-- Stripe customers; the whole customer-level discount stays JSON text for the rating.
+SELECT
+    id AS customer_id,
+    NULLIF(name, '') AS customer_name,
+    email,
+    LOWER(currency) AS currency,
+    to_timestamp(created) AT TIME ZONE 'UTC' AS created_at,
+    CAST(metadata AS VARCHAR) AS metadata,
+    CASE WHEN (discount ->> 'id') IS NOT NULL THEN CAST(discount AS VARCHAR) END AS discount
+FROM latest_stripe_customers

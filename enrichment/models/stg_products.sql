@@ -1,0 +1,3 @@
+-- Stripe products.
+SELECT id AS product_id, name AS product_name
+FROM latest_stripe_products

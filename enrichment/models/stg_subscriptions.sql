@@ -1,0 +1,14 @@
+-- Stripe subscriptions of every status. is_ending: a cancellation is scheduled.
+SELECT
+    id AS subscription_id,
+    NULLIF(customer, '') AS customer_id,
+    status,
+    LOWER(currency) AS currency,
+    to_timestamp(start_date) AT TIME ZONE 'UTC' AS started_at,
+    to_timestamp(cancel_at) AT TIME ZONE 'UTC' AS cancels_at,
+    to_timestamp(ended_at) AT TIME ZONE 'UTC' AS ended_at,
+    (COALESCE(cancel_at_period_end, FALSE) OR cancel_at IS NOT NULL) AS is_ending,
+    (pause_collection ->> 'behavior') IS NOT NULL AS is_collection_paused,
+    NULLIF(NULLIF(CAST(discounts AS VARCHAR), '[]'), 'null') AS discounts,
+    NULLIF(NULLIF(CAST(default_tax_rates AS VARCHAR), '[]'), 'null') AS tax_rates
+FROM latest_stripe_subscriptions

@@ -1,0 +1,152 @@
+"""The exact monthly amount of a subscription's items, before and after discounts.
+
+One subscription is rated at a time, because an amount off is shared over its items. Everything is an exact
+fraction until the one rounding, half to even, at the end of each item. Equal subscriptions are rated once:
+most of a million items are a few thousand distinct combinations of price, quantity and coupons.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import NamedTuple
+
+from enrichment.discounts import Discount, Line, subtract
+from enrichment.money import round_half_even
+from enrichment.policy import Policy
+from enrichment.prices import Price, Step
+from saaskpi.errors import DataError
+
+
+class ItemTerms(NamedTuple):
+    """What decides an item's amount; hashable.
+
+    Attributes:
+        quantity: as the API wrote it; empty when missing.
+        discounts: the item's own that are in effect.
+        inclusive_tax: per cent of tax inside the price; 0 when tax comes on top.
+    """
+
+    price_id: str
+    quantity: str
+    discounts: tuple[Discount, ...] = ()
+    inclusive_tax: Fraction = Fraction(0)
+
+
+class SubscriptionTerms(NamedTuple):
+    """What decides the amounts of one subscription's items; hashable.
+
+    Attributes:
+        items: in a fixed order.
+        discounts: of the subscription, or of its customer, that are in effect; in Stripe's order.
+        scope: whose they are, ``subscription`` or ``customer``.
+    """
+
+    currency: str
+    items: tuple[ItemTerms, ...]
+    discounts: tuple[Discount, ...] = ()
+    scope: str = "subscription"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rating:
+    """What an item makes in a month; equal only to itself, so that it can be a key.
+
+    Attributes:
+        contract_mrr: before discounts, minor units.
+        mrr: after discounts, minor units, whatever the subscription's status.
+        metered: usage decides the amount, so none is known in advance.
+        steps: how it came about; the ``amount`` of the steps add up to one cycle's, and ``months`` times that
+            is the month's.
+    """
+
+    contract_mrr: int
+    mrr: int
+    metered: bool
+    steps: tuple[Step, ...]
+
+
+class Rater:
+    """Rates subscriptions, each distinct combination of terms once.
+
+    Args:
+        prices: by id; a ``DataError`` stands for a price that cannot be used.
+        policy: the MRR policy.
+    """
+
+    def __init__(self, prices: Mapping[str, Price | DataError], policy: Policy) -> None:
+        self._prices = prices
+        self._policy = policy
+        self._memo: dict[SubscriptionTerms, list[Rating | DataError]] = {}
+
+    def rate(self, terms: SubscriptionTerms) -> list[Rating | DataError]:
+        """Return one rating per item, in order; an item that cannot be rated gets its error instead."""
+        found = self._memo.get(terms)
+        if found is None:
+            found = self._memo[terms] = self._rate(terms)
+        return found
+
+    def price(self, price_id: str) -> Price:
+        """Return a price.
+
+        Raises:
+            DataError: it was not read, or it cannot be used.
+        """
+        price = self._prices.get(price_id)
+        if price is None:
+            raise DataError(f"Price {price_id} was not read." if price_id else "The item has no price.")
+        if isinstance(price, DataError):
+            raise price
+        return price
+
+    def _rate(self, terms: SubscriptionTerms) -> list[Rating | DataError]:
+        opened = [self._open(item, terms.currency) for item in terms.items]
+        lines = [entry for entry in opened if isinstance(entry, Line)]
+        if self._policy.mrr_basis == "subscription":
+            try:
+                subtract(lines, terms.discounts, terms.currency, terms.scope, self._policy)
+            except DataError as error:
+                return [error if isinstance(entry, Line) else entry for entry in opened]
+        return [
+            self._close(entry, item) if isinstance(entry, Line) else entry
+            for entry, item in zip(opened, terms.items, strict=True)
+        ]
+
+    def _open(self, item: ItemTerms, currency: str) -> Line | Rating | DataError:
+        """Price one item and take its own discounts off; metered items have nothing to discount."""
+        try:
+            price = self.price(item.price_id)
+            if price.metered:
+                step = {"step": "metered", "price": price.price_id, "product": price.product_id}
+                return Rating(0, 0, metered=True, steps=(step,))
+            amount, steps = price.cycle_amount(item.quantity, currency)
+            line = Line(price.product_id, amount, amount, steps)
+            if self._policy.mrr_basis == "subscription":
+                subtract([line], item.discounts, currency, "item", self._policy)
+        except DataError as error:
+            return error
+        return line
+
+    def _close(self, line: Line, item: ItemTerms) -> Rating:
+        """Strip inclusive tax, bring the cycle to a month, round once."""
+        price = self.price(item.price_id)
+        kept = 100 / (100 + item.inclusive_tax)
+        if item.inclusive_tax:
+            tax = line.amount * (1 - kept)
+            line.steps.append({"step": "tax", "percent": str(item.inclusive_tax), "amount": str(-tax)})
+            line.amount -= tax
+        months = self._policy.months(price.interval, price.interval_count)
+        net = line.amount * months
+        line.steps.append(
+            {
+                "step": "interval",
+                "interval": price.interval,
+                "interval_count": str(price.interval_count),
+                "months": str(months),
+                "total": str(net),
+            }
+        )
+        return Rating(
+            round_half_even(line.gross * kept * months), round_half_even(net), False, tuple(line.steps)
+        )

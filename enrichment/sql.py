@@ -1,0 +1,48 @@
+"""The SQL models, in the order in which they build on each other.
+
+The text is the same for DuckDB and PostgreSQL: integer minor units, no division of integers, UTC timestamps
+without zone, ``->>`` in parentheses (the two engines rank it differently), no reserved words as names.
+"""
+
+from __future__ import annotations
+
+from importlib import resources
+from typing import Final
+
+STAGING: Final = (
+    "stg_customers",
+    "stg_subscriptions",
+    "stg_subscription_items",
+    "stg_products",
+    "stg_prices",
+    "stg_coupons",
+    "stg_discounts",
+    "stg_invoices",
+    "stg_invoice_lines",
+    "stg_companies",
+    "stg_contacts",
+    "stg_owners",
+)
+"""Rename and cast once; read the newest rows of the landing."""
+
+RATING: Final = ("unpaid_invoices", "item_inputs", "rejected_billing")
+"""What the rating of items reads; needs ``run_clock``."""
+
+MARTS: Final = (
+    "account_customers",
+    "subscription_items",
+    "line_rates",
+    "account_history",
+    "account_payments",
+    "account_money",
+    "account_terms",
+    "account_standing",
+    "account_facts",
+)
+"""From items to accounts; need ``item_rates``, ``line_discounts`` and ``customer_match``."""
+
+
+def models(names: tuple[str, ...]) -> list[tuple[str, str]]:
+    """Return ``(name, SELECT)`` of each named model, in the given order."""
+    folder = resources.files("enrichment") / "models"
+    return [(name, (folder / f"{name}.sql").read_text(encoding="utf-8")) for name in names]

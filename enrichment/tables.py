@@ -1,0 +1,122 @@
+"""The columns of the tables that the core leaves behind, with portable SQL types.
+
+Money is BIGINT minor units of the row's currency, dates and timestamps are UTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+import pandas as pd
+
+from enrichment.engine import EngineProtocol
+
+_TEXT, _INT, _FLOAT, _BOOL, _LIST = "VARCHAR", "BIGINT", "DOUBLE PRECISION", "BOOLEAN", "VARCHAR[]"
+
+ACCOUNTS: Final = {
+    "account_id": _TEXT,
+    "name": _TEXT,
+    "company_id": _TEXT,
+    "owner_id": _TEXT,
+    "owner_name": _TEXT,
+    "stripe_customer_ids": _LIST,
+    "match_rule": _TEXT,
+    "currency": _TEXT,
+    "mrr": _INT,
+    "arr": _INT,
+    "contract_mrr": _INT,
+    "mrr_by_currency": _TEXT,
+    "scheduled_churn_mrr": _INT,
+    "committed_mrr": _INT,
+    "potential_trial_mrr": _INT,
+    "mrr_change_12m": _FLOAT,
+    "plan": _TEXT,
+    "customer_since": "DATE",
+    "renewal_date": "DATE",
+    "status": _TEXT,
+    "health_score": _INT,
+    "health_band": _TEXT,
+    "health_coverage": _INT,
+    "health_reasons": _TEXT,
+    "health_reasons_fr": _TEXT,
+    "top_reason": _TEXT,
+    "risk_flags": _LIST,
+    "opportunity_flags": _LIST,
+    "policy_hash": _TEXT,
+    "health_config_hash": _TEXT,
+}
+ITEM_RATES: Final = {
+    "item_id": _TEXT,
+    "price_interval": _TEXT,
+    "interval_count": _INT,
+    "metered": _BOOL,
+    "contract_mrr": _INT,
+    "mrr": _INT,
+    "potential_trial_mrr": _INT,
+    "scheduled_churn_mrr": _INT,
+    "committed_mrr": _INT,
+    "excluded_reason": _TEXT,
+    "policy_key": _TEXT,
+    "explanation": _TEXT,
+}
+LINE_DISCOUNTS: Final = {"line_id": _TEXT, "forever_amount": _INT}
+CUSTOMER_MATCH: Final = {"customer_id": _TEXT, "company_id": _TEXT, "match_rule": _TEXT}
+ACCOUNT_MATCH: Final = {"customer_id": _TEXT, "company_id": _TEXT, "rule": _TEXT, "candidates": _LIST}
+RUN_CLOCK: Final = {
+    "as_of": "TIMESTAMP",
+    "window_start": "TIMESTAMP",
+    "late_days": _INT,
+    "policy_hash": _TEXT,
+}
+HEALTH_SIGNALS: Final = {
+    "account_id": _TEXT,
+    "component": _TEXT,
+    "signal": _TEXT,
+    "value": _FLOAT,
+    "points": _FLOAT,
+    "max_points": _FLOAT,
+    "state": _TEXT,
+    "reason_en": _TEXT,
+    "reason_fr": _TEXT,
+}
+HEALTH_SOURCES: Final = {
+    "component": _TEXT,
+    "state": _TEXT,
+    "measured_accounts": _INT,
+    "accounts": _INT,
+    "note_en": _TEXT,
+    "note_fr": _TEXT,
+}
+ACCOUNT_FLAGS: Final = {
+    "account_id": _TEXT,
+    "flag": _TEXT,
+    "kind": _TEXT,
+    "severity": _TEXT,
+    "evidence_en": _TEXT,
+    "evidence_fr": _TEXT,
+}
+FLAG_EPISODES: Final = {
+    "account_id": _TEXT,
+    "flag": _TEXT,
+    "episode": _TEXT,
+    "opened_at": "TIMESTAMP",
+    "last_seen_at": "TIMESTAMP",
+    "closed_at": "TIMESTAMP",
+    "severity": _TEXT,
+}
+REJECTED_ROWS: Final = {"stream": _TEXT, "id": _TEXT, "reason": _TEXT}
+
+
+def leave(engine: EngineProtocol, name: str, frame: pd.DataFrame, columns: Mapping[str, str]) -> None:
+    """Put ``frame`` into the engine as table ``name`` with exactly ``columns``, typed even when it is empty.
+
+    Args:
+        engine: where the table goes.
+        name: of the table.
+        frame: has at least these columns.
+        columns: name to SQL type.
+    """
+    engine.register_frame(f"{name}_frame", frame[list(columns)])
+    typed = ", ".join(f"CAST({column} AS {sql_type}) AS {column}" for column, sql_type in columns.items())
+    engine.run(name, f"SELECT {typed} FROM {name}_frame")
