@@ -166,12 +166,12 @@ class Kind:
 
 
 KINDS = (
-    Kind(0.6, lambda engagement, _: engagement, _meeting),
-    Kind(0.7, lambda engagement, _: 0.2 + 0.8 * engagement, _call),
-    Kind(0.9, lambda engagement, _: engagement**1.5, _incoming_email),
-    Kind(0.5, lambda engagement, _: 0.4 + 0.6 * engagement, _outgoing_email),
-    Kind(0.2, lambda engagement, _: 0.5 + 0.5 * engagement, _note),
-    Kind(0.2, lambda engagement, _: 0.5 + 0.5 * engagement, _task),
+    Kind(0.55, lambda engagement, _: engagement, _meeting),
+    Kind(0.6, lambda engagement, _: 0.2 + 0.8 * engagement, _call),
+    Kind(0.75, lambda engagement, _: engagement**1.5, _incoming_email),
+    Kind(0.4, lambda engagement, _: 0.4 + 0.6 * engagement, _outgoing_email),
+    Kind(0.15, lambda engagement, _: 0.5 + 0.5 * engagement, _note),
+    Kind(0.15, lambda engagement, _: 0.5 + 0.5 * engagement, _task),
     Kind(1.0, lambda _, satisfaction: (1.02 - satisfaction) ** 1.3, _ticket),
     Kind(0.14, lambda engagement, _: 0.2 + 0.8 * engagement, _nps),
     Kind(0.08, lambda engagement, _: 0.2 + 0.8 * engagement, _csat),

@@ -14,6 +14,7 @@ class AssociationType:
 
     Attributes:
         id: HubSpot's ``associationTypeId``.
+        back: The id of the same association seen from the other record.
         name: Its name in inline associations, for example "contact_to_company".
         label: The label shown, or None for the plain association.
         category: "HUBSPOT_DEFINED" or "USER_DEFINED".
@@ -21,6 +22,7 @@ class AssociationType:
     """
 
     id: int
+    back: int
     name: str
     label: str | None = None
     category: str = "HUBSPOT_DEFINED"
@@ -70,18 +72,19 @@ def _plural(singular: str) -> str:
 def _standard_types() -> dict[Pair, list[AssociationType]]:
     types: dict[Pair, list[AssociationType]] = {}
     for one, other, there, back in _PLAIN:
-        types[_plural(one), _plural(other)] = [AssociationType(there, f"{one}_to_{other}")]
-        types[_plural(other), _plural(one)] = [AssociationType(back, f"{other}_to_{one}")]
+        types[_plural(one), _plural(other)] = [AssociationType(there, back, f"{one}_to_{other}")]
+        types[_plural(other), _plural(one)] = [AssociationType(back, there, f"{other}_to_{one}")]
     for one, other, there, back, plain_there, plain_back in _WITH_PRIMARY:
-        types[_plural(one), _plural(other)] = [
-            AssociationType(there, f"{one}_to_{other}", "Primary", primary=True),
-            AssociationType(plain_there, f"{one}_to_{other}_unlabeled"),
-        ]
-        types[_plural(other), _plural(one)] = [
-            AssociationType(back, f"{other}_to_{one}", "Primary", primary=True),
-            AssociationType(plain_back, f"{other}_to_{one}_unlabeled"),
-        ]
+        types[_plural(one), _plural(other)] = _both(f"{one}_to_{other}", there, back, plain_there, plain_back)
+        types[_plural(other), _plural(one)] = _both(f"{other}_to_{one}", back, there, plain_back, plain_there)
     return types
+
+
+def _both(name: str, there: int, back: int, plain_there: int, plain_back: int) -> list[AssociationType]:
+    return [
+        AssociationType(there, back, name, "Primary", primary=True),
+        AssociationType(plain_there, plain_back, f"{name}_unlabeled"),
+    ]
 
 
 @dataclass
@@ -89,8 +92,15 @@ class Associations:
     """All links between records, readable from either side."""
 
     types: dict[Pair, list[AssociationType]] = field(default_factory=_standard_types)
+    _plain: dict[Pair, AssociationType] = field(init=False)
+    _primary: dict[Pair, AssociationType] = field(init=False)
     _links: dict[Pair, dict[int, list[Link]]] = field(default_factory=dict)
     _next_label_id: int = 11
+
+    def __post_init__(self) -> None:
+        kinds = [(pair, kind) for pair, listed in self.types.items() for kind in listed]
+        self._plain = {pair: kind for pair, kind in kinds if kind.label is None}
+        self._primary = {pair: kind for pair, kind in kinds if kind.primary}
 
     def type_of(self, pair: Pair, type_id: int) -> AssociationType | None:
         """The association type with that id between the two object types, in that direction."""
@@ -98,13 +108,14 @@ class Associations:
 
     def default(self, pair: Pair) -> AssociationType | None:
         """The plain association between two object types."""
-        return next((kind for kind in self.types.get(pair, ()) if kind.label is None), None)
+        return self._plain.get(pair)
 
     def add_label(self, pair: Pair, name: str, label: str) -> tuple[AssociationType, AssociationType]:
         """Add a label of the account's own; returns its type there and back."""
-        there = AssociationType(self._next_label_id, name, label, "USER_DEFINED")
-        back = AssociationType(self._next_label_id + 1, name, label, "USER_DEFINED")
+        one, other = self._next_label_id, self._next_label_id + 1
         self._next_label_id += 2
+        there = AssociationType(one, other, name, label, "USER_DEFINED")
+        back = AssociationType(other, one, name, label, "USER_DEFINED")
         self.types[pair].append(there)
         self.types[pair[1], pair[0]].append(back)
         return there, back
@@ -126,10 +137,10 @@ class Associations:
 
     def primary(self, pair: Pair, from_id: int) -> int | None:
         """The record's own company, for pairs that know a primary one."""
-        kinds = self.types.get(pair)
-        if not kinds or not kinds[0].primary:
+        kind = self._primary.get(pair)
+        if kind is None:
             return None
-        return next((to_id for to_id, type_id in self.of(pair, from_id) if type_id == kinds[0].id), None)
+        return next((to_id for to_id, type_id in self.of(pair, from_id) if type_id == kind.id), None)
 
     def link(self, pair: Pair, from_id: int, to_id: int, kind: AssociationType | None = None) -> None:
         """Associate two records; the plain association always comes with it. Safe to repeat.
@@ -137,53 +148,43 @@ class Associations:
         The first company of a contact, deal or ticket becomes its primary one, and a new primary one
         takes over from the one before.
         """
-        plain = self.default(pair)
-        if plain is not None:
-            self._put(pair, from_id, to_id, plain)
-        primary = self.types[pair][0]
-        if kind is None and primary.primary and self._one_company(pair, from_id, to_id, primary):
-            kind = primary
-        if kind is not None and kind is not plain:
-            if kind.primary:
-                self._drop_other_primary(pair, from_id, to_id, kind)
+        plain, primary = self._plain[pair], self._primary.get(pair)
+        self._put(pair, from_id, to_id, plain)
+        if primary is not None and (kind is None or kind.primary):
+            self._make_primary(pair, from_id, to_id, primary, takes_over=kind is not None)
+        elif kind is not None and kind is not plain:
+            self._put(pair, from_id, to_id, kind)
+
+    def _make_primary(
+        self, pair: Pair, from_id: int, to_id: int, kind: AssociationType, *, takes_over: bool
+    ) -> None:
+        upward, child, company = pair, from_id, to_id
+        if pair[1] != "companies":
+            upward, child, company = (pair[1], pair[0]), to_id, from_id
+        before = self.primary(upward, child)
+        if before is not None and before != company and takes_over:
+            self.unlink(upward, child, before, self._primary[upward].id)
+        if before is None or before == company or takes_over:
             self._put(pair, from_id, to_id, kind)
 
     def unlink(self, pair: Pair, from_id: int, to_id: int, type_id: int | None = None) -> None:
         """Remove the links between two records: all, or those of one type."""
         back = (pair[1], pair[0])
-        back_id = None if type_id is None else self._back(pair, type_id)
+        kind = None if type_id is None else self.type_of(pair, type_id)
         self._remove(pair, from_id, to_id, type_id)
-        self._remove(back, to_id, from_id, back_id)
+        self._remove(back, to_id, from_id, kind.back if kind is not None else None)
 
     def forget(self, type_name: str, record_id: int) -> None:
         """Remove every link of a record."""
         for pair, (to_id, _type_id) in list(self.all_from(type_name, record_id)):
             self.unlink(pair, record_id, to_id)
 
-    def _one_company(self, pair: Pair, from_id: int, to_id: int, primary: AssociationType) -> bool:
-        """Whether neither side of a company link has a primary company yet."""
-        child, parent = (from_id, to_id) if pair[1] == "companies" else (to_id, from_id)
-        upward = pair if pair[1] == "companies" else (pair[1], pair[0])
-        return primary.primary and self.primary(upward, child) in (None, parent)
-
-    def _drop_other_primary(self, pair: Pair, from_id: int, to_id: int, kind: AssociationType) -> None:
-        upward = pair if pair[1] == "companies" else (pair[1], pair[0])
-        child, parent = (from_id, to_id) if pair[1] == "companies" else (to_id, from_id)
-        before = self.primary(upward, child)
-        if before is not None and before != parent:
-            self.unlink(upward, child, before, kind.id if upward == pair else self._back(pair, kind.id))
-
-    def _back(self, pair: Pair, type_id: int) -> int:
-        """The id of the same association type in the other direction."""
-        place = [kind.id for kind in self.types[pair]].index(type_id)
-        return self.types[pair[1], pair[0]][place].id
-
     def _put(self, pair: Pair, from_id: int, to_id: int, kind: AssociationType) -> None:
         links = self._links.setdefault(pair, {}).setdefault(from_id, [])
         if (to_id, kind.id) not in links:
             links.append((to_id, kind.id))
-            back = (to_id, from_id, self._back(pair, kind.id))
-            self._links.setdefault((pair[1], pair[0]), {}).setdefault(back[0], []).append((back[1], back[2]))
+            back = self._links.setdefault((pair[1], pair[0]), {})
+            back.setdefault(to_id, []).append((from_id, kind.back))
 
     def _remove(self, pair: Pair, from_id: int, to_id: int, type_id: int | None) -> None:
         links = self._links.get(pair, {}).get(from_id)

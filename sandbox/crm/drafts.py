@@ -31,8 +31,10 @@ class Draft:
 
 def insert_all(crm: Crm, drafts: Iterable[Draft]) -> None:
     """Make the records in order of their time."""
-    for draft in sorted(drafts, key=lambda draft: draft.at):
-        insert(crm, draft)
+    waiting = sorted(drafts, key=lambda draft: draft.at)
+    waiting.reverse()
+    while waiting:
+        insert(crm, waiting.pop())
 
 
 def insert(crm: Crm, draft: Draft) -> int:

@@ -40,7 +40,6 @@ class Habits:
 
     def __init__(self, account: Account) -> None:
         rng = random.Random(f"crm:{account.course.salt}")
-        self.rng = rng
         self.in_crm = rng.random() >= 0.04
         self.doubled = rng.random() < 0.03
         self.knows_stripe = rng.random() < 0.45

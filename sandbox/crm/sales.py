@@ -21,8 +21,9 @@ _YEARLY_PRICE_PER_SEAT = 300
 _NEW_STAGES = ("appointmentscheduled", "qualifiedtobuy", "presentationscheduled", "contractsent")
 
 
-def first_sale(account: Account, links: Links, owner_id: str, rng: random.Random) -> Draft:
+def first_sale(account: Account, links: Links, owner_id: str) -> Draft:
     """The deal that ended with the account signing up."""
+    rng = random.Random(account.course.salt)
     won = day_ms(account.signed_up_on) + 12 * 3_600_000
     began = won - rng.randint(10, 70) * DAY_MS
     steps = [began + (won - began) * step // 4 // 1000 * 1000 for step in (1, 2, 3)]

@@ -17,6 +17,8 @@ from sandbox.crm.values import InvalidValueError, normalise
 
 FIRST_ID = 30_000_000_001
 _NEW_ID_WHEN_MERGED = ("companies", "contacts")
+_WITH_HISTORY = ("companies", "contacts", "deals")
+"""Types whose earlier values are kept; the others show their present value only, which saves memory."""
 
 
 class InvalidPropertiesError(ValueError):
@@ -192,10 +194,15 @@ class Crm:
         return record
 
     def insert(
-        self, type_name: str, properties: Mapping[str, str], at: int, record_id: int | None = None
+        self, type_name: str, properties: dict[str, str], at: int, record_id: int | None = None
     ) -> Record:
-        """Make a record from values known to be right, under the next id or one of the caller's."""
-        stored = {name: value for name, value in properties.items() if value != ""}
+        """Make a record from values known to be right, under the next id or one of the caller's.
+
+        The record takes ``properties`` over.
+        """
+        stored = properties
+        if "" in properties.values():
+            stored = {name: value for name, value in properties.items() if value != ""}
         if record_id is None:
             record_id, self._next_id = self._next_id, self._next_id + 1
         record = Record(record_id, stored, at, at)
@@ -219,7 +226,8 @@ class Crm:
             return False
         self._unindex(type_name, record, changed)
         for name, value in changed.items():
-            self._remember(record, name, Change(value, at, source))
+            if type_name in _WITH_HISTORY:
+                self._remember(record, name, Change(value, at, source))
             if value:
                 record.properties[name] = value
             else:
