@@ -191,13 +191,16 @@ def _innermost(error: ValidationError) -> ValidationError:
         alternatives: dict[int, list[ValidationError]] = {}
         for inner in error.context:
             alternatives.setdefault(inner.schema_path[0], []).append(inner)
-        nearest = min(alternatives.values(), key=lambda found: (_is_other_kind(found), len(found)))
+        nearest = min(alternatives.values(), key=lambda found: (_distance(found), len(found)))
         error = nearest[0]
     return error
 
 
-def _is_other_kind(errors: list[ValidationError]) -> bool:
-    return any(error.validator in ("type", "enum") and len(error.path) <= 1 for error in errors)
+def _distance(errors: list[ValidationError]) -> int:
+    """2 from an alternative of another type, 1 from one of another kind of object, 0 from the one meant."""
+    if any(error.validator == "type" and not error.path for error in errors):
+        return 2
+    return int(any(error.validator == "enum" and list(error.path) == ["object"] for error in errors))
 
 
 def _base(name: str) -> str:
