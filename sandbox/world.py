@@ -79,7 +79,7 @@ class World:
 
     def truth(self) -> dict[str, Any]:
         """Return the MRR that the contracts amount to, in minor units, by the documented default policy."""
-        return {"today": self.today.isoformat(), "customers": {}}
+        return {"today": self.today.isoformat(), "customers": dict(self._company.truth())}
 
     def usage_events(self, since: date | None = None, until: date | None = None) -> Iterator[dict[str, Any]]:
         """Yield use of the product: account (its first Stripe customer), user, event, at (ISO 8601), quantity."""

@@ -65,7 +65,8 @@ class StripeObjects:
 
     def ids(self, kind: str) -> Sequence[str]:
         """Return the ids of a kind, oldest first; deleted customers are not among them."""
-        return self._cached(("ids", kind), lambda: list(self._ids(kind)))
+        found: list[str] = self._cached(("ids", kind), lambda: list(self._ids(kind)))
+        return found
 
     def created(self, kind: str, id: str) -> int:
         """Return when an object was created (seconds since the epoch).
@@ -139,7 +140,8 @@ class StripeObjects:
 
     def _items(self) -> dict[str, tuple[Subscription, Item]]:
         """Return every subscription item that exists now: those of ended subscriptions too, removed ones not."""
-        return self._cached(("items",), self._make_items)
+        found: dict[str, tuple[Subscription, Item]] = self._cached(("items",), self._make_items)
+        return found
 
     def _make_items(self) -> dict[str, tuple[Subscription, Item]]:
         pairs = (
@@ -151,7 +153,8 @@ class StripeObjects:
         return {item.id: (owner, item) for owner, item in sorted(pairs, key=lambda pair: pair[1].created)}
 
     def _lines(self) -> dict[str, tuple[Invoice, int]]:
-        return self._cached(("lines",), self._make_lines)
+        found: dict[str, tuple[Invoice, int]] = self._cached(("lines",), self._make_lines)
+        return found
 
     def _make_lines(self) -> dict[str, tuple[Invoice, int]]:
         return {

@@ -12,7 +12,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Product:
     """Something sold. ``unit`` is the label of one unit of it."""
 
@@ -23,7 +23,7 @@ class Product:
     created: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Tier:
     """One step of a tiered price; ``up_to`` None is the last; amounts in minor units, as decimal text."""
 
@@ -32,7 +32,7 @@ class Tier:
     flat: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Price:
     """A recurring price.
 
@@ -68,7 +68,7 @@ class Price:
         return length[self.interval] * self.interval_count
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Coupon:
     """Terms of a discount: exactly one of ``percent_off`` (decimal text) and ``amount_off`` is given."""
 
@@ -84,7 +84,7 @@ class Coupon:
     times_redeemed: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Discount:
     """A coupon at work on a customer, a subscription or one of its items, from ``created`` to ``end``."""
 
@@ -97,7 +97,7 @@ class Discount:
     end: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Meter:
     """A billing meter that sums the values of its events."""
 
@@ -107,7 +107,7 @@ class Meter:
     created: int
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class PaymentMethod:
     """A card; expired after the last day of its month."""
 
@@ -123,7 +123,7 @@ class PaymentMethod:
     exp_year: int
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Customer:
     """A Stripe customer. ``balance`` below zero is credit that the next invoice uses up."""
 
@@ -151,7 +151,7 @@ class Billed(NamedTuple):
     line: int
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Item:
     """A price and a quantity inside a subscription; ``cycle`` counts renewals since the anchor."""
 
@@ -166,7 +166,7 @@ class Item:
     billed: Billed | None = None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Subscription:
     """A subscription; status, dates and discounts as Stripe names them.
 
@@ -211,7 +211,7 @@ class Subscription:
         return min(item.period_end for item in self.items)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Line:
     """A line of an invoice, or of one to come.
 
@@ -236,7 +236,7 @@ class Line:
     discount_amounts: tuple[tuple[Discount, int], ...] = ()
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Invoice:
     """An invoice of one subscription. ``reason`` is Stripe's billing_reason."""
 
@@ -273,7 +273,7 @@ class Invoice:
     payment_method: str | None = None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Charge:
     """One attempt to take money. ``failure`` is the decline code, None when it went through."""
 
@@ -288,7 +288,7 @@ class Charge:
     refunded: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Refund:
     """Money given back on a charge."""
 
@@ -301,7 +301,7 @@ class Refund:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class CreditNote:
     """A note that corrects a paid invoice, with the refund it came with."""
 
@@ -317,7 +317,7 @@ class CreditNote:
     refund: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Event:
     """Something that happened, with the object as it was then and, for updates, as it was before."""
 
@@ -336,7 +336,7 @@ Record = (
 )  # fmt: skip
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Store:
     """Every record by kind and id, in the order given; the engine adds, ``StripeObjects`` reads."""
 

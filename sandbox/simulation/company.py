@@ -3,58 +3,142 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
-from datetime import date, timedelta
+from collections.abc import Iterator, Sequence
+from datetime import date
+from typing import Any
 
 from sandbox.billing.catalogue import make_catalogue
-from sandbox.billing.ids import IdSource
-from sandbox.billing.periods import DAY, add_months, epoch
-from sandbox.billing.records import Customer, Store
+from sandbox.billing.contracts import ContractLog
+from sandbox.billing.desk import EVENT_DAYS
+from sandbox.billing.periods import DAY, add_months, utc_date
+from sandbox.billing.records import Store
+from sandbox.simulation.decisions import start
+from sandbox.simulation.life import Life
 from sandbox.simulation.population import Account, Owner, add_team, make_account, make_owners
+from sandbox.simulation.scripts import DELETED, SCRIPTS, Script
+from sandbox.simulation.truth import CustomerTruth
+from sandbox.simulation.words import COUNTRIES
 
 
 class Company:
-    """Runs every account up to an instant, and on from there."""
+    """Runs every account up to an instant, and on from there.
+
+    Args:
+        seed: of the world.
+        customers: Stripe customers that exist at ``end``, not counting deleted ones.
+        months: length of the history.
+        end: first second after the history.
+        causal: whether mood decides who leaves.
+    """
 
     def __init__(self, seed: int, customers: int, months: int, end: int, *, causal: bool) -> None:
-        self.seed, self.causal = seed, causal
-        self.begin = add_months(end, -months)
-        self.until = self.begin
-        self.store = Store()
+        self.seed, self.customers, self.causal = seed, customers, causal
+        self.begin, self.end, self.until = add_months(end, -months), end, end
+        self.store, self.log = Store(), ContractLog()
         self.catalogue = make_catalogue(seed, self.begin - 20 * DAY)
         self.catalogue.store(self.store)
         self.owners: list[Owner] = make_owners(self._rng("owners"))
         self.accounts: list[Account] = []
-        for number in range(1, customers + 1):
-            rng = self._rng(f"acct_{number:04d}")
-            day = date.fromordinal(date(1970, 1, 1).toordinal() + self.begin // DAY) + timedelta(
-                days=rng.randrange((end - self.begin) // DAY)
-            )
-            account = make_account(number, day, self.owners, rng)
-            add_team(account, rng)
-            self.accounts.append(account)
-            ids = IdSource(f"{seed}:{account.key}")
-            customer = Customer(
-                ids.next("cus"),
-                epoch(day) + rng.randrange(DAY),
-                account.name,
-                account.people[0].email,
-                account.country,
-                {},
-            )
-            account.stripe_customer_ids.append(customer.id)
-            self.store.add("customer", customer)
+        self._lives: dict[str, Life] = {}
+        self._people_the_world()
 
     def _rng(self, purpose: str) -> random.Random:
         return random.Random(f"{self.seed}:{purpose}")
 
+    def _people_the_world(self) -> None:
+        """Let the scripted accounts sign up, fill up with free ones, and add those that are deleted."""
+        scripts = SCRIPTS[: self.customers // 2]
+        for script in scripts:
+            self._sign_up_script(script)
+        missing = self.customers - len(scripts) - (2 if scripts else 0)
+        while missing > 0:
+            missing -= 1 + self._sign_up_freely(missing - 1)
+        for script in DELETED:
+            self._sign_up_script(script)
+
+    def _new_life(self, at: int, country: str | None = None) -> Life:
+        number = len(self.accounts) + 1
+        rng = self._rng(f"{number}:account")
+        account = make_account(number, utc_date(at), self.owners, rng)
+        if country is not None:
+            account.country = country
+            account.timezone, account.currency, _ = COUNTRIES[country]
+        add_team(account, rng)
+        life = Life(account, self.seed, self.catalogue, self.store, self.log, causal=self.causal)
+        self.accounts.append(account)
+        self._lives[account.key] = life
+        return life
+
+    def _sign_up_script(self, script: Script) -> None:
+        at = max(script.signs_up(self.end), self.begin)
+        life = self._new_life(at, script.country)
+        life.scripted = True
+        life.agenda.push(at, script.play, life)
+
+    def _sign_up_freely(self, spare: int) -> int:
+        """Add an account that signs up during the history; return how many further Stripe customers it gets."""
+        rng = self._rng(f"{len(self.accounts) + 1}:sign-up")
+        at = self.begin + int((self.end - self.begin - DAY) * rng.random() ** 1.2)
+        extra = min(rng.choices((0, 1, 2), (95, 4, 1))[0], spare)
+        life = self._new_life(at)
+        life.agenda.push(at, start, life, extra, self.end)
+        return extra
+
     def run(self, until: int) -> None:
-        """Let everything happen before ``until``."""
+        """Let everything happen before ``until``, new accounts included."""
+        self._grow(until)
         self.until = until
+        horizon = until - EVENT_DAYS * DAY
+        for life in self._lives.values():
+            life.desk.horizon = horizon
+            life.agenda.run(until)
+        self.store.forget_events(horizon)
         self.store.settle()
 
+    def _grow(self, until: int) -> None:
+        """Let accounts sign up on the days after the history, at the pace of its average month."""
+        per_day = self.customers * DAY / (self.end - self.begin)
+        for day in range(self.until, until, DAY):
+            rng = self._rng(f"{day}:growth")
+            arrivals = int(per_day) + (rng.random() < per_day % 1)
+            for at in sorted(day + rng.randrange(DAY) for _ in range(arrivals)):
+                life = self._new_life(at)
+                life.agenda.push(at, start, life, 0, until)
+
+    def life(self, account_key: str) -> Life:
+        """Return the life of an account."""
+        return self._lives[account_key]
+
     def metered(self) -> Sequence[tuple[str, str, date]]:
-        return []
+        """Return (customer, meter, first day) of each metered item ever agreed, oldest first."""
+        found = [
+            (item.created, subscription.customer, item.price.meter)
+            for life in self._lives.values()
+            for subscription in life.desk.subscriptions.values()
+            for item in subscription.items
+            if item.price.meter is not None
+        ]
+        first: dict[tuple[str, str], date] = {}
+        for created, customer, meter in sorted(found):
+            first.setdefault((customer, meter), utc_date(created))
+        return [(customer, meter, day) for (customer, meter), day in first.items()]
 
     def reading(self, customer: str, day: date) -> int:
-        return 0
+        """Return the metered calls of a customer's account on a day."""
+        account = self.account_of().get(customer)
+        return account.course.metered_calls(day) if account else 0
+
+    def account_of(self) -> dict[str, Account]:
+        """Return the account of each Stripe customer, deleted ones included."""
+        return {customer: account for account in self.accounts for customer in account.stripe_customer_ids}
+
+    def truth(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Yield (Stripe customer, what it amounts to) from the contract log."""
+        for customer, account in self.account_of().items():
+            record = self._lives[account.key].desk.customers[customer]
+            known = CustomerTruth(
+                account=account.key,
+                currency=record.currency or account.currency,
+                entries=self.log.entries.get(customer, []),
+            )
+            yield customer, known.as_json(self.begin, self.until)
