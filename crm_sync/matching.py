@@ -16,12 +16,12 @@ never compared: two companies of one name are too common. Upper case and blanks 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
-import msgspec
 import pandas as pd
 
+from crm_sync.frames import picked
 from crm_sync.free_mail import FREE_MAIL_DOMAINS
 
 METADATA_KEYS = ("hubspot_company_id", "hubspot_id")
@@ -109,19 +109,9 @@ def _company_details(companies: pd.DataFrame, stripe_id_property: str) -> pd.Dat
         "more_domains": "hs_additional_domains",
         "merged_ids": "hs_merged_object_ids",
     }
-    found = _picked(companies["properties"], fields)
+    found = picked(companies["properties"], fields)
     ids = companies["company_id"].astype("str")
     return found.assign(company_id=ids, domain=companies["domain"])
-
-
-def _picked(properties: pd.Series[Any], fields: dict[str, str]) -> pd.DataFrame:
-    """Return some fields of JSON texts as columns, without building the rest of each object."""
-    wanted = msgspec.defstruct("Wanted", [(name, Any, None) for name in fields], rename=fields)
-    decode: Callable[[str], Any] = msgspec.json.Decoder(wanted).decode
-    empty = wanted()
-    objects = [decode(text) if isinstance(text, str) and text else empty for text in properties]
-    columns = {name: [getattr(one, name) for one in objects] for name in fields}
-    return pd.DataFrame(columns, index=properties.index, dtype=object)
 
 
 def _survivors(details: pd.DataFrame) -> dict[str, str]:
@@ -158,14 +148,14 @@ def _contact_addresses(contacts: pd.DataFrame) -> pd.DataFrame:
     pairs = pd.DataFrame({"key": _clean(contacts["email"]), "company_id": contacts["company_id"]})
     if "properties" not in contacts:
         return pairs
-    further = _picked(contacts["properties"], {"addresses": "hs_additional_emails"})
+    further = picked(contacts["properties"], {"addresses": "hs_additional_emails"})
     return pd.concat([pairs, _exploded(further.assign(company_id=contacts["company_id"]), "addresses")])
 
 
 def _from_metadata(customers: pd.DataFrame) -> pd.DataFrame:
     pieces = [
         pd.DataFrame({"customer_id": customers["customer_id"], "company_id": _clean(values)})
-        for _, values in _picked(customers["metadata"], {key: key for key in METADATA_KEYS}).items()
+        for _, values in picked(customers["metadata"], {key: key for key in METADATA_KEYS}).items()
     ]
     return pd.concat(pieces)
 

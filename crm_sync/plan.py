@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 import pandas as pd
 
-from crm_sync.model import MadeFrom, Plan
+from crm_sync.canonical import is_missing
+from crm_sync.company_plan import CurrentCompanies, plan_companies
+from crm_sync.frames import records
+from crm_sync.model import Blocker, MadeFrom, Plan, Total, Unmatched
 from crm_sync.ports import Money
+from crm_sync.preflight import Preflight, preflight
+from crm_sync.properties import COMPANIES, FIELDS, TASKS, Context, Field, properties_of
+from crm_sync.task_plan import plan_tasks
+from crm_sync.tasks import DEFAULT_RULES, Owners, Rule, Texts, active_owner_ids
+
+FEW_CLEARED = 5
 
 
 @dataclass(frozen=True)
@@ -19,11 +32,18 @@ class PlanSettings:
         language: of sentences and tasks, ``en`` or ``fr``.
         fallback_owner_id: gets the tasks of companies whose owner is missing or has left; None for nobody.
         link: pattern of a page per account, for instance ``https://kpi.example/accounts/{account_id}``.
+        rules: which flags become tasks.
+        max_cleared_share: when more than this share of our companies (and more than five) would lose their
+            values, the plan is blocked: it is likelier that a source is missing than that all left.
+        may_clear: companies that may be cleared all the same; None leaves it to the share.
     """
 
     language: str = "en"
     fallback_owner_id: str | None = None
     link: str | None = None
+    rules: tuple[Rule, ...] = DEFAULT_RULES
+    max_cleared_share: float = 0.2
+    may_clear: int | None = None
 
 
 @dataclass(frozen=True)
@@ -34,13 +54,14 @@ class PlanInputs:
         made_from: names this state.
         accounts: the accounts table.
         flags: ``account_flags``: account_id, flag, severity, evidence_en, evidence_fr.
-        episodes: ``flag_episodes``: account_id, flag, episode, opened_at, closed_at, severity.
+        episodes: ``flag_episodes``: account_id, flag, episode, closed_at.
         matches: ``account_match``: customer_id, company_id, rule, candidates.
         items: ``subscription_items``, for the reasons: customer_id, mrr.
         companies: ``hubspot_companies``: id, archived, properties (JSON text).
         companies_pulled_at: when reading them began (UTC); what was pushed later overlays them.
         pushed: newest value per company and property of the ledger: object_id, property, value, written_at.
-        definitions: ``hubspot_properties``: object_type, name, type, archived, _raw (JSON).
+        definitions: ``hubspot_properties``: object_type, name, type, archived, hasUniqueValue, options (JSON
+            text).
         owners: ``hubspot_owners``: id, archived.
         tasks: ``hubspot_tasks``: id, properties (JSON text).
         task_ledger: task_key, task_id, linked_at.
@@ -74,7 +95,108 @@ def build_plan(inputs: PlanInputs, settings: PlanSettings, money: Money, now: da
         money: turns and writes amounts.
         now: goes into ``saaskpi_updated_at`` and the due dates (UTC, aware).
     """
-    raise NotImplementedError
+    accounts = records(inputs.accounts)
+    checks = _preflights(inputs)
+    current = CurrentCompanies.read(inputs.companies, inputs.companies_pulled_at, inputs.pushed)
+    context = Context(money, settings.language, settings.link, now)
+    companies = plan_companies(accounts, current, _fields(inputs.accounts), context, inputs.items)
+    tasks = plan_tasks(
+        accounts,
+        inputs,
+        settings.rules,
+        Texts(settings.language, money, settings.link),
+        Owners(active_owner_ids(inputs.owners), settings.fallback_owner_id),
+        now,
+    )
+    return Plan(
+        made_from=inputs.made_from,
+        created_at=now,
+        definitions=[one for check in checks for one in check.missing],
+        updates=companies.updates,
+        tasks=tasks.actions,
+        tasks_already_open=tasks.already_open,
+        tasks_skipped=tasks.skipped,
+        unmatched=list(_unmatched(accounts, inputs.matches)),
+        totals=_totals(accounts),
+        notes=[*companies.notes, *tasks.notes],
+        blockers=[
+            *(one for check in checks for one in check.blockers),
+            *_bulk_clearing(companies.cleared, current.ours, settings),
+        ],
+    )
+
+
+def _fields(accounts: pd.DataFrame) -> list[Field]:
+    """Return the properties that this accounts table can feed."""
+    there = set(accounts.columns)
+    return [one for one in FIELDS if there.issuperset(one.columns)]
+
+
+def _preflights(inputs: PlanInputs) -> list[Preflight]:
+    portal: dict[str, dict[str, Mapping[str, Any]]] = defaultdict(dict)
+    for row in records(inputs.definitions):
+        options = row.get("options")
+        known = {key: None if is_missing(value) else value for key, value in row.items()}
+        known["options"] = json.loads(options) if isinstance(options, str) and options else []
+        portal[row["object_type"]][row["name"]] = known
+    companies = [one.property for one in _fields(inputs.accounts)]
+    checks = [preflight(COMPANIES, companies, portal[COMPANIES], inputs.set_up)]
+    if inputs.tasks_refused is None:
+        checks.append(preflight(TASKS, properties_of(TASKS), portal[TASKS], inputs.set_up))
+    return checks
+
+
+def _bulk_clearing(cleared: int, ours: int, settings: PlanSettings) -> Iterator[Blocker]:
+    allowed = max(FEW_CLEARED, int(settings.max_cleared_share * ours), settings.may_clear or 0)
+    if cleared > allowed:
+        yield Blocker(
+            f"{cleared} of {ours} companies would lose their values.",
+            "Check that Stripe was read with the right key and that matching still works, then run again.",
+        )
+
+
+def _unmatched(accounts: Sequence[Mapping[str, Any]], matches: pd.DataFrame) -> Iterator[Unmatched]:
+    found = {row["customer_id"]: row for row in records(matches)}
+    for account in accounts:
+        if is_missing(account["company_id"]):
+            customers = list(account["stripe_customer_ids"])
+            rows = [found[customer] for customer in customers if customer in found]
+            candidates = sorted({one for row in rows for one in row["candidates"]})
+            yield Unmatched(
+                account_id=str(account["account_id"]),
+                name="" if is_missing(account["name"]) else str(account["name"]),
+                customer_ids=customers,
+                mrr=mrr_by_currency(account),
+                reason=_why_unmatched(rows, candidates),
+                candidates=candidates,
+            )
+
+
+def _why_unmatched(rows: Sequence[Mapping[str, Any]], candidates: Sequence[str]) -> str:
+    rules = sorted({str(row["rule"]) for row in rows if not is_missing(row["rule"])})
+    if len(candidates) > 1:
+        return f"ambiguous: {len(candidates)} companies by {', '.join(rules)}"
+    return "no company found"
+
+
+def _totals(accounts: Sequence[Mapping[str, Any]]) -> list[Total]:
+    matched: dict[str, int] = defaultdict(int)
+    unmatched: dict[str, int] = defaultdict(int)
+    for account in accounts:
+        side = unmatched if is_missing(account["company_id"]) else matched
+        for currency, amount in mrr_by_currency(account).items():
+            side[currency] += amount
+    return [
+        Total(one, matched[one] + unmatched[one], matched[one], unmatched[one])
+        for one in sorted({*matched, *unmatched})
+    ]
+
+
+def mrr_by_currency(account: Mapping[str, Any]) -> dict[str, int]:
+    """Return an account's MRR in minor units per currency."""
+    text = account["mrr_by_currency"]
+    amounts = {} if is_missing(text) else json.loads(text)
+    return {str(currency): int(amount) for currency, amount in amounts.items()}
 
 
 __all__ = ["MadeFrom", "Plan", "PlanInputs", "PlanSettings", "build_plan"]

@@ -27,6 +27,9 @@ class CrmWriter(Protocol):
     Any call may raise AccessError (stop), UnavailableError (run again later) or RejectedError.
     """
 
+    def portal_id(self) -> str:
+        """Return which portal is written to."""
+
     def properties(self, object_type: str) -> Mapping[str, Mapping[str, Any]]:
         """Return the live property definitions by name."""
 
@@ -80,6 +83,9 @@ class PushLedger(Protocol):
 
     def clear_failures(self, object_type: str, object_ids: Sequence[str]) -> None:
         """Forget refused rows that have gone through."""
+
+    def task_ids(self) -> Mapping[str, str]:
+        """Return the id of every task that was written, by its key."""
 
     def record_tasks(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Remember tasks: task_key, task_id, company_id, run_id, opened_at."""

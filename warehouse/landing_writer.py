@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -28,6 +28,7 @@ from warehouse.stream_file import StreamFile
 
 INCOMING = ".incoming"
 REJECTED = "_rejected"
+WATCH_EVERY = 500
 _STREAM_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
 
@@ -46,7 +47,12 @@ class LandingWriter(GenericSingerWriter[str, Message]):
         manifest: the state before this pull.
         now: when the pull begins (UTC).
         lock: held; given back at the end.
+
+    Attributes:
+        watch: is told the stream and its rows so far, every ``WATCH_EVERY`` rows; None for nobody.
     """
+
+    watch: Callable[[str, int], None] | None = None
 
     def __init__(self, root: Path, manifest: Manifest, now: datetime, lock: FileLock) -> None:
         self._root = root
@@ -155,6 +161,8 @@ class LandingWriter(GenericSingerWriter[str, Message]):
         self._seq += 1
         with writing(self._root):
             stream.add(record, self._seq)
+        if self.watch is not None and stream.taken % WATCH_EVERY == 1:
+            self.watch(name, stream.taken)
 
     def _rename_all(self) -> None:
         """Move each stream's directory to its place; nobody reads it before the manifest names it."""

@@ -222,6 +222,11 @@ class Store:
         """Return known tasks: task_key, task_id, company_id, run_id, opened_at, linked_at."""
         return self._frame(sa.select(tables.task_ledger))
 
+    def task_ids(self) -> dict[str, str]:
+        """Return the id of every task that was written, by its key."""
+        rows = self._all(sa.select(tables.task_ledger.c.task_key, tables.task_ledger.c.task_id))
+        return {row["task_key"]: row["task_id"] for row in rows}
+
     def refuse_tasks(self, reason: str) -> None:
         """Remember that the portal cannot hold our unique task key, and why."""
         self.set_meta(_TASKS_REFUSED, reason)

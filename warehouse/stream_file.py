@@ -77,11 +77,13 @@ class StreamFile:
         rejected_directory: where rows that do not fit go; is created with the first such row.
 
     Attributes:
-        rows: rows written so far (buffered ones included).
+        taken: rows handed over so far.
+        rows: rows written so far; exact after :meth:`close`.
         rejected: rows that did not fit, so far.
     """
 
     def __init__(self, stream: str, directory: Path, rejected_directory: Path) -> None:
+        self.taken = 0
         self.rows = 0
         self.rejected = 0
         self._stream = stream
@@ -101,6 +103,7 @@ class StreamFile:
 
     def add(self, record: Mapping[str, Any], seq: int) -> None:
         """Take one row in; the caller must not change ``record`` afterwards."""
+        self.taken += 1
         raw = to_json(record)
         self._buffer.append((record, raw, seq))
         self._bytes += len(raw)

@@ -1,0 +1,1 @@
+"""Texts of tasks, one file per language."""
