@@ -1,6 +1,8 @@
 """The control endpoints below ``/_sandbox/``: the same on both ports, without a key and without a log."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from datetime import date
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
@@ -35,8 +37,8 @@ class Controlled(Protocol):
         """Number of objects per vendor and stream of the tap."""
         ...
 
-    def usage(self) -> Iterable[dict[str, Any]]:
-        """The product's usage events."""
+    def usage(self, since: date | None, until: date | None) -> Iterable[dict[str, Any]]:
+        """The product's usage events of some days."""
         ...
 
     def advance(self, days: int) -> dict[str, Any]:
@@ -86,9 +88,8 @@ def _add_views(app: Flask, sandbox: Controlled) -> None:
 
     @app.get(f"{PREFIX}/usage.jsonl")
     def usage() -> Response:
-        encode = msgspec.json.encode
-        lines = (encode(event) + b"\n" for event in sandbox.usage())
-        return Response(lines, mimetype="application/x-ndjson")
+        since, until = (_day(request.args.get(name)) for name in ("since", "until"))
+        return Response(_lines(sandbox.usage(since, until)), mimetype="application/x-ndjson")
 
 
 def _add_log(app: Flask, sandbox: Controlled) -> None:
@@ -139,6 +140,17 @@ def _add_clock(app: Flask, sandbox: Controlled) -> None:
         if vendor not in ("stripe", "hubspot") or not isinstance(url, str) or not isinstance(events, list):
             raise ValueError("Send vendor (stripe or hubspot), url and events (a list)")
         return _json({"webhooks": sandbox.send_webhooks(vendor, url, events)})
+
+
+def _day(text: str | None) -> date | None:
+    return None if text is None else date.fromisoformat(text)
+
+
+def _lines(rows: Iterable[dict[str, Any]]) -> Iterator[bytes]:
+    """One JSON object per line, a thousand at a time: there may be millions."""
+    encoder, rest = msgspec.json.Encoder(), iter(rows)
+    while batch := list(islice(rest, 1000)):
+        yield encoder.encode_lines(batch)
 
 
 def _body() -> dict[str, Any]:

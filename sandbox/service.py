@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from datetime import date
 from functools import partial
@@ -159,10 +159,9 @@ class Sandbox:
             stripe = stream_counts(self.world.stripe, self.world.now)
             return {"stripe": stripe, "hubspot": self.crm.counts()}
 
-    def usage(self) -> list[dict[str, Any]]:
-        """The product's usage events so far."""
-        with self._lock:
-            return list(self.world.usage_events())
+    def usage(self, since: date | None = None, until: date | None = None) -> Iterator[dict[str, Any]]:
+        """The product's usage events from one day to another, both included; all so far by default."""
+        return self.world.usage_events(since, until)
 
     def advance(self, days: int) -> dict[str, Any]:
         """Let days pass at the company, then deliver what happened to the registered webhook endpoints."""

@@ -43,10 +43,12 @@ def test_the_truth_knows_every_customer(sandbox: Sandbox) -> None:
 
 
 def test_usage_is_one_json_object_per_line(sandbox: Sandbox) -> None:
-    answer = requests.get(f"{sandbox.stripe_url}/_sandbox/usage.jsonl", timeout=30)
-    lines = [json.loads(line) for line in answer.iter_lines()]
-    assert lines
+    url = f"{sandbox.stripe_url}/_sandbox/usage.jsonl"
+    answer = requests.get(url, {"since": "2026-10-20", "until": "2026-10-22"}, timeout=30)
+    lines = [json.loads(line) for line in answer.text.splitlines()]
+    assert {line["at"][:10] for line in lines} == {"2026-10-20", "2026-10-21", "2026-10-22"}
     assert all(set(line) == {"account", "user", "event", "at", "quantity"} for line in lines)
+    assert requests.get(url, {"since": "yesterday"}, timeout=30).status_code == 400
 
 
 def test_control_calls_leave_no_trace_in_the_log(make_sandbox: Callable[..., Sandbox]) -> None:
