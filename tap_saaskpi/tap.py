@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Collection, Sequence
 from functools import cached_property
@@ -170,6 +171,12 @@ class TapSaaskpi(Tap):
 
 class OneLineCommand(SingerCommand):
     """Tells a foreseen failure in one line on standard error, with exit code 1 and no traceback."""
+
+    @override
+    def invoke(self, ctx: click.Context) -> Any:
+        logging.captureWarnings(capture=True)
+        # Past the SDK's own, which would tell a broken config in two lines of log.
+        return click.Command.invoke(self, ctx)
 
     @override
     def main(self, *args: Any, **kwargs: Any) -> Any:

@@ -17,7 +17,7 @@ from singer_sdk import Stream, Tap
 from connectors.http import Json, JsonRows
 from connectors.streams import ApiStream, ChildStream, only
 from connectors.stripe.client import StripeClient
-from connectors.stripe.usage import Pair, Window, uncovered, window_of
+from connectors.stripe.usage import Pair, Window, last_end, uncovered, whole_days
 
 
 class StripeStream(ApiStream[StripeClient]):
@@ -235,7 +235,7 @@ class Meters(StripeStream):
 
 
 class MeterEventSummaries(StripeChild):
-    """Usage per meter, customer and day, for customers who have a price on that meter."""
+    """Usage per meter, customer and day, for customers who have or had a subscription on that meter."""
 
     name = "stripe_meter_event_summaries"
     api_object = "billing.meter_event_summary"
@@ -247,27 +247,26 @@ class MeterEventSummaries(StripeChild):
     def __init__(self, tap: Tap, client: StripeClient) -> None:
         super().__init__(tap, client)
         self._read: dict[Pair, list[Window]] = {}
+        self._until = 0
 
     def children(self, parent: ApiStream[StripeClient]) -> Iterable[Json]:
-        """Read the days that each subscription adds to what was read of its meters."""
+        """Read the days that each metered subscription adds to what was read of its customer and meter."""
+        # No clock is asked: the latest period of the newest subscriptions ends after all usage so far.
+        self._until = max(self._until, last_end(parent.page))
         for subscription in parent.page:
+            window = whole_days(subscription["start_date"], self._until)
             for item in subscription["items"]["data"]:
                 meter = (item["price"].get("recurring") or {}).get("meter")
                 if meter:
-                    yield from self._summaries((meter, subscription["customer"]), subscription, item)
+                    yield from self._summaries(meter, subscription["customer"], window)
 
-    def _summaries(self, pair: Pair, subscription: Json, item: Json) -> Iterator[Json]:
-        meter, customer = pair
-        read = self._read.setdefault(pair, [])
-        for start, end in uncovered(window_of(subscription, item), read):
+    def _summaries(self, meter: str, customer: str, window: Window) -> Iterator[Json]:
+        read = self._read.setdefault((meter, customer), [])
+        for start, end in uncovered(window, read):
             read.append((start, end))
-            params = {
-                "customer": customer,
-                "start_time": start,
-                "end_time": end,
-                "value_grouping_window": "day",
-            }
-            for page in self.client.list(f"/v1/billing/meters/{meter}/event_summaries", params):
+            span = {"start_time": start, "end_time": end, "value_grouping_window": "day"}
+            path = f"/v1/billing/meters/{meter}/event_summaries"
+            for page in self.client.list(path, {"customer": customer, **span}):
                 for summary in page:
                     yield {**summary, "customer": customer}
 

@@ -13,14 +13,14 @@ Pair = tuple[str, str]
 DAY = 86_400
 
 
-def window_of(subscription: Mapping[str, Any], item: Mapping[str, Any]) -> Window:
-    """Tell in which whole days an item can have had usage.
+def last_end(subscriptions: Iterable[Mapping[str, Any]]) -> int:
+    """Give the latest end of a period of any item, Unix seconds; 0 without items."""
+    items = (item for subscription in subscriptions for item in subscription["items"]["data"])
+    return max((item["current_period_end"] for item in items), default=0)
 
-    From the start of the subscription to its end, or to the end of the period under way: no clock is
-    asked, and nothing of the current period is missed.
-    """
-    end = subscription.get("ended_at") or item["current_period_end"]
-    start = subscription["start_date"]
+
+def whole_days(start: int, end: int) -> Window:
+    """Widen a span of time to whole days, at least one."""
     return start // DAY * DAY, -(-max(end, start + 1) // DAY) * DAY
 
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.stripe.client import API_VERSION, NEEDED, StripeClient
-from connectors.stripe.usage import DAY, Window, uncovered, window_of
+from connectors.stripe.usage import DAY, Window, last_end, uncovered, whole_days
 from saaskpi.errors import AccessError, RejectedError
 
 BASE = "https://api.stripe.example"
@@ -137,8 +137,10 @@ def test_every_day_is_read_once(wanted: list[Window]) -> None:
     assert set().union(*map(days, read)) == set().union(*map(days, wanted))
 
 
-def test_a_window_is_whole_days_and_holds_the_current_period() -> None:
-    item = {"current_period_end": 10 * DAY + 5}
-    assert window_of({"start_date": 3 * DAY + 7, "ended_at": None}, item) == (3 * DAY, 11 * DAY)
-    assert window_of({"start_date": 3 * DAY, "ended_at": 5 * DAY}, item) == (3 * DAY, 5 * DAY)
-    assert window_of({"start_date": 3 * DAY, "ended_at": 3 * DAY}, item) == (3 * DAY, 4 * DAY)
+def test_windows_are_whole_days_up_to_the_last_period_of_all() -> None:
+    def subscription(*ends: int) -> dict[str, Any]:
+        return {"items": {"data": [{"current_period_end": end} for end in ends]}}
+
+    until = last_end([subscription(4 * DAY), subscription(10 * DAY + 5, 2 * DAY), subscription()])
+    assert whole_days(3 * DAY + 7, until) == (3 * DAY, 11 * DAY)
+    assert whole_days(3 * DAY, last_end([])) == (3 * DAY, 4 * DAY)

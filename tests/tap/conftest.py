@@ -1,0 +1,74 @@
+"""A tap that writes into memory, against a sandbox."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from singer_sdk import singerlib as singer
+from singer_sdk.singerlib.encoding.base import GenericSingerWriter
+
+from tap_saaskpi.tap import TapSaaskpi
+
+if TYPE_CHECKING:
+    from sandbox import Sandbox
+
+
+class MemoryWriter(GenericSingerWriter[str, Any]):
+    """Keeps what the tap writes."""
+
+    def __init__(self) -> None:
+        self.schemas: dict[str, list[Any]] = defaultdict(list)
+        self.records: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        self.states: list[dict[str, Any]] = []
+
+    def serialize_message(self, message: Any) -> str:
+        raise NotImplementedError
+
+    def write_message(self, message: Any) -> None:
+        if isinstance(message, singer.SchemaMessage):
+            self.schemas[message.stream].append(message)
+        elif isinstance(message, singer.RecordMessage):
+            assert message.stream in self.schemas, "a record before its schema"
+            self.records[message.stream].append(message.record)
+        elif isinstance(message, singer.StateMessage):
+            self.states.append(dict(message.value))
+
+
+Reading = tuple[TapSaaskpi, MemoryWriter]
+
+
+def config_of(sandbox: Sandbox, **settings: Any) -> dict[str, Any]:
+    given = sandbox.describe()
+    return {
+        "stripe_api_key": given["stripe"]["api_key"],
+        "stripe_api_base": sandbox.stripe_url,
+        "stripe_requests_per_second": 10_000,
+        "hubspot_access_token": given["hubspot"]["access_token"],
+        "hubspot_api_base": sandbox.hubspot_url,
+        "hubspot_requests_per_10_seconds": 10_000,
+        **settings,
+    }
+
+
+@pytest.fixture
+def settings_for() -> Callable[..., dict[str, Any]]:
+    """Gives the tap's config for a sandbox; keywords override."""
+    return config_of
+
+
+@pytest.fixture
+def read() -> Callable[..., Reading]:
+    """Runs a tap over a sandbox: all streams, or only those named."""
+
+    def run(sandbox: Sandbox, *streams: str, **settings: Any) -> Reading:
+        writer = MemoryWriter()
+        tap = TapSaaskpi(config=config_of(sandbox, **settings), message_writer=writer)
+        if streams:
+            tap.select_only(streams)
+        tap.sync_all()
+        return tap, writer
+
+    return run

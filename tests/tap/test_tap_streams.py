@@ -1,0 +1,177 @@
+"""What the tap reads is what the vendors have: nothing lost, nothing twice, nothing read in vain."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from singer_sdk.typing import DEFAULT_JSONSCHEMA_VALIDATOR
+
+from saaskpi.errors import AccessError
+from tap_saaskpi.tap import TapSaaskpi
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sandbox import Sandbox
+
+    Read = Callable[..., tuple[TapSaaskpi, Any]]
+
+
+def counts_of(sandbox: Sandbox) -> dict[str, int]:
+    return {stream: count for vendor in sandbox.counts().values() for stream, count in vendor.items()}
+
+
+def test_every_stream_is_whole_and_nothing_comes_twice(sandbox: Sandbox, read: Read) -> None:
+    tap, written = read(sandbox)
+    assert {stream: len(written.records[stream]) for stream in tap.streams} == counts_of(sandbox)
+    for name, stream in tap.streams.items():
+        keys = Counter(tuple(row[key] for key in stream.primary_keys) for row in written.records[name])
+        assert [key for key, count in keys.items() if count > 1] == [], name
+        assert len(written.schemas[name]) == 1, name
+        assert set(stream.primary_keys) <= set(stream.schema["required"]), name
+
+
+def test_records_are_json_and_fit_their_schema(sandbox: Sandbox, read: Read) -> None:
+    tap, written = read(sandbox)
+    for name, stream in tap.streams.items():
+        validator = DEFAULT_JSONSCHEMA_VALIDATOR(stream.schema)
+        for record in written.records[name][:200]:
+            json.dumps(record, allow_nan=False)
+            errors = [f"{name}: {error.message}" for error in validator.iter_errors(record)]
+            assert errors == []
+
+
+def test_state_is_small_and_declares_no_partitions(sandbox: Sandbox, read: Read) -> None:
+    _, written = read(sandbox)
+    assert len(json.dumps(written.states[-1])) < 5_000
+    assert "partitions" not in json.dumps(written.states)
+    assert len(written.states) < 100
+
+
+@pytest.mark.parametrize(
+    "child, parent",
+    [
+        ("stripe_subscription_items", "/v1/subscriptions"),
+        ("stripe_invoice_lines", "/v1/invoices"),
+        ("stripe_discounts", "/v1/subscriptions"),
+        ("hubspot_associations", "/crm/objects/2026-03/contacts"),
+    ],
+)
+def test_a_child_alone_reads_its_parent_once_and_writes_only_itself(
+    make_sandbox: Callable[..., Sandbox], read: Read, child: str, parent: str
+) -> None:
+    sandbox = make_sandbox()
+    _, written = read(sandbox, child)
+    assert set(written.records) <= {child}
+    assert set(written.schemas) == {child}
+    assert len(written.records[child]) == counts_of(sandbox)[child]
+    read_first = [
+        entry
+        for entry in sandbox.log.entries()
+        if entry["path"] == parent and not {"starting_after", "after"} & set(entry["query"])
+    ]
+    assert len(read_first) == 1
+
+
+def test_what_is_not_selected_is_not_asked_for(make_sandbox: Callable[..., Sandbox], read: Read) -> None:
+    sandbox = make_sandbox()
+    _, written = read(sandbox, "stripe_coupons", hubspot_access_token=None)
+    assert set(written.records) == {"stripe_coupons"}
+    assert [entry["path"] for entry in sandbox.log.entries()] == ["/v1/coupons"]
+
+
+def test_a_catalog_selects_streams_and_fields(sandbox: Sandbox, settings_for: Any) -> None:
+    from tests.tap.conftest import MemoryWriter
+
+    config = settings_for(sandbox)
+    catalog = TapSaaskpi(config=config).catalog_dict
+    for entry in catalog["streams"]:
+        for item in entry["metadata"]:
+            wanted = entry["stream"] in ("stripe_customers", "hubspot_companies")
+            if item["breadcrumb"] == []:
+                item["metadata"]["selected"] = wanted
+            elif item["breadcrumb"][-1] in ("email", "domain"):
+                item["metadata"]["selected"] = False
+    writer = MemoryWriter()
+    TapSaaskpi(config=config, catalog=catalog, message_writer=writer).sync_all()
+    assert set(writer.records) == {"stripe_customers", "hubspot_companies"}
+    customers, companies = writer.records["stripe_customers"], writer.records["hubspot_companies"]
+    assert len(customers) == counts_of(sandbox)["stripe_customers"]
+    assert all("email" not in row and row["created"] for row in customers)
+    assert all("domain" not in row["properties"] and row["properties"]["name"] for row in companies)
+
+
+def test_a_stream_map_on_a_parent_holds_for_its_children(sandbox: Sandbox, read: Read) -> None:
+    rule = {"stripe_subscriptions": {"__filter__": "record['status'] == 'canceled'"}}
+    _, written = read(sandbox, "stripe_subscriptions", "stripe_subscription_items", stream_maps=rule)
+    subscriptions = {row["id"] for row in written.records["stripe_subscriptions"]}
+    assert {row["status"] for row in written.records["stripe_subscriptions"]} == {"canceled"}
+    assert {row["subscription"] for row in written.records["stripe_subscription_items"]} == subscriptions
+
+
+def test_hubspot_values_have_their_real_types(sandbox: Sandbox, read: Read) -> None:
+    tap, written = read(sandbox, "hubspot_companies", "hubspot_deals", "hubspot_properties")
+    kinds = {(row["object_type"], row["name"]): row["type"] for row in written.records["hubspot_properties"]}
+    seen: set[str] = set()
+    for stream in ("hubspot_companies", "hubspot_deals"):
+        for record in written.records[stream]:
+            assert record["unfit_properties"] is None
+            for name, value in record["properties"].items():
+                assert value != ""
+                if value is not None:
+                    kind = kinds[stream.removeprefix("hubspot_"), name]
+                    seen.add(kind)
+                    assert _fits(kind, value), (name, kind, value)
+    assert {"number", "datetime", "string", "enumeration"} <= seen
+    assert (
+        "number"
+        in tap.streams["hubspot_companies"].schema["properties"]["properties"]["properties"][
+            "numberofemployees"
+        ]["type"]
+    )
+
+
+def _fits(kind: str, value: Any) -> bool:
+    if kind == "number":
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    if kind == "bool":
+        return isinstance(value, bool)
+    if kind in ("date", "datetime"):
+        return datetime.fromisoformat(value) is not None
+    return isinstance(value, str)
+
+
+def test_a_portal_without_surveys_leaves_that_stream_out(
+    make_sandbox: Callable[..., Sandbox], read: Read, caplog: pytest.LogCaptureFixture
+) -> None:
+    scopes = {f"crm.objects.{kind}.read" for kind in ("companies", "contacts", "deals", "owners")}
+    scopes |= {f"crm.schemas.{kind}.read" for kind in ("companies", "contacts", "deals")} | {"tickets"}
+    sandbox = make_sandbox(hubspot_scopes=scopes)
+    tap, written = read(sandbox, "hubspot_companies", "hubspot_feedback_submissions")
+    assert "hubspot_feedback_submissions" not in tap.streams
+    assert "hubspot_feedback_submissions is left out" in caplog.text
+    assert written.records["hubspot_companies"]
+
+
+def test_a_key_refused_in_the_middle_stops_the_run(make_sandbox: Callable[..., Sandbox], read: Read) -> None:
+    from sandbox.faults import Fault
+
+    sandbox = make_sandbox()
+    sandbox.faults.add(Fault("401", vendor="stripe", path="/v1/invoices"))
+    with pytest.raises(AccessError, match="Stripe at 127"):
+        read(sandbox)
+
+
+def test_faults_on_the_way_change_nothing(make_sandbox: Callable[..., Sandbox], read: Read) -> None:
+    from sandbox.faults import Fault
+
+    sandbox = make_sandbox()
+    for kind in ("429", "status", "cut"):
+        sandbox.faults.add(Fault(kind, status=503, probability=0.5, times=2, after=3))
+    tap, written = read(sandbox)
+    assert {stream: len(written.records[stream]) for stream in tap.streams} == counts_of(sandbox)
+    assert sandbox.faults.rules() == []
