@@ -1,0 +1,46 @@
+"""The simulated company's Stripe objects, landed without any HTTP in between."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from sandbox.billing.objects import StripeObjects
+from sandbox.world import World
+from tests.enrichment.books import Books
+
+Record = dict[str, Any]
+
+
+def books_of(world: World) -> Books:
+    """Return the whole Stripe account of a simulated company as the tap's streams hold it."""
+    stripe = world.stripe
+    books = Books()
+    for kind, stream in (
+        ("customer", "stripe_customers"),
+        ("product", "stripe_products"),
+        ("price", "stripe_prices"),
+        ("coupon", "stripe_coupons"),
+        ("discount", "stripe_discounts"),
+        ("invoice", "stripe_invoices"),
+    ):
+        books.streams[stream].extend(_without(record, "lines") for record in _all(stripe, kind))
+    for record in _all(stripe, "subscription"):
+        discounts = [stripe.get("discount", name) for name in record["discounts"]]
+        books.add("stripe_subscriptions", **{**_without(record, "items"), "discounts": discounts})
+    for record in _all(stripe, "subscription_item"):
+        books.add("stripe_subscription_items", **{**record, "price": _without(record["price"], "tiers")})
+    for record in _all(stripe, "line_item"):
+        books.add("stripe_invoice_lines", **record)
+    return books
+
+
+def _all(stripe: StripeObjects, kind: str) -> Iterator[Record]:
+    for name in stripe.ids(kind):
+        record = stripe.get(kind, name)
+        if record is not None:
+            yield record
+
+
+def _without(record: Record, *names: str) -> Record:
+    return {key: value for key, value in record.items() if key not in names}
