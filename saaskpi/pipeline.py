@@ -21,6 +21,7 @@ from typing import Any
 
 import pandas as pd
 
+from connectors.http import RateLimiter
 from connectors.hubspot.client import HubSpotClient
 from connectors.hubspot.writer import HubSpotWriter
 from connectors.stripe.client import StripeClient
@@ -30,7 +31,7 @@ from crm_sync.matching import match
 from crm_sync.model import Plan
 from crm_sync.plan import PlanSettings, build_plan
 from enrichment import SOURCES, TABLES, HealthConfig, Policy, compute, money
-from saaskpi.errors import StoreError, UsageError
+from saaskpi.errors import StoreError
 from saaskpi.progress import Stages
 from saaskpi.settings import Settings
 from tap_saaskpi.tap import TapSaaskpi
@@ -129,7 +130,9 @@ class Pipeline:
     def hubspot(self) -> HubSpotClient:
         """The HubSpot client; plan and apply share its rate limit."""
         settings = self.settings.hubspot
-        return HubSpotClient(self.settings.hubspot_token(), settings.api_base, settings.api_version)
+        limiter = RateLimiter(settings.requests_per_10_seconds, 10.0)
+        token = self.settings.hubspot_token()
+        return HubSpotClient(token, settings.api_base, settings.api_version, limiter=limiter)
 
     def pull(self) -> PullResult:
         """Read Stripe and HubSpot into the landing.
@@ -144,7 +147,6 @@ class Pipeline:
             config = self._tap_config()
             self._claim_home()
             with _quiet_tap(), self.landing.begin(self._now()) as writer:
-                writer.watch = lambda stream, rows: report(f"{stream}: {rows:,} records")
                 tap = TapSaaskpi(config=config, message_writer=writer)
                 tap.select_only({*SOURCES, *CRM_STREAMS})
                 tap.sync_all()
@@ -292,24 +294,12 @@ class Pipeline:
         return {
             "stripe_api_key": self.settings.stripe_key(),
             "stripe_api_base": self.settings.stripe.api_base,
+            "stripe_requests_per_second": self.settings.stripe.requests_per_second,
             "hubspot_access_token": self.settings.hubspot_token(),
             "hubspot_api_base": self.settings.hubspot.api_base,
             "hubspot_api_version": self.settings.hubspot.api_version,
+            "hubspot_requests_per_10_seconds": self.settings.hubspot.requests_per_10_seconds,
         }
-
-
-def read_plan(file: Path) -> Plan:
-    """Read a plan file.
-
-    Raises:
-        UsageError: it cannot be read, is no plan, or was changed.
-    """
-    try:
-        return Plan.from_json(file.read_bytes())
-    except OSError as error:
-        raise UsageError(
-            f"The plan {file} cannot be read: {error.strerror}.", hint="Make one: saaskpi plan -o FILE"
-        ) from None
 
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:

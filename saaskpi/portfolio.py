@@ -109,5 +109,5 @@ def _haystack(row: Row) -> str:
 def _sort_key(row: Row, sort: str) -> tuple[Any, ...]:
     value = row[sort]
     if sort == "mrr":
-        return (row["currency"] or "", -value, row["name"])
+        return (row["currency"] is None, row["currency"], -value, row["name"], row["account_id"])
     return (value is None, value if value is not None else 0, row["account_id"])

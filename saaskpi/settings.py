@@ -47,6 +47,7 @@ class StripeSettings(_ApiSection):
 
     api_base: str = "https://api.stripe.com"
     api_key: SecretStr | None = None
+    requests_per_second: int = Field(default=25, ge=1)
     webhook_secret: SecretStr | None = None
 
 
@@ -55,6 +56,7 @@ class HubSpotSettings(_ApiSection):
 
     api_base: str = "https://api.hubapi.com"
     access_token: SecretStr | None = None
+    requests_per_10_seconds: int = Field(default=100, ge=1)
     client_secret: SecretStr | None = None
     api_version: str = Field(default="2026-03", pattern=r"^\d{4}-\d{2}$")
 

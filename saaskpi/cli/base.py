@@ -8,13 +8,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from saaskpi.pipeline import Pipeline
 from saaskpi.progress import StageReporter
 from saaskpi.settings import Settings, load
+
+if TYPE_CHECKING:
+    from saaskpi.pipeline import Pipeline
 
 
 @dataclass
@@ -40,6 +42,9 @@ class Context:
             UsageError: a setting is wrong.
             StoreError: the home cannot be used as it is.
         """
+        # Here, because pandas, DuckDB and the SDK take a second to import and --help needs none of them.
+        from saaskpi.pipeline import Pipeline
+
         return Pipeline(settings or self.settings(), now=utc_now, stages=self.stages)
 
 

@@ -28,7 +28,8 @@ from saaskpi.errors import UnavailableError, UsageError
 from saaskpi.portfolio import Filter, portfolio
 from saaskpi.settings import Settings
 
-SHOWN = 25
+SANDBOX_REQUESTS_PER_SECOND = 90
+"""The simulated Stripe allows 100, as Stripe does in live mode."""
 ENV_FILE = "demo.env"
 MARKER = "demo.txt"
 
@@ -52,9 +53,7 @@ def demo(context: Context, customers: int, months: int, seed: int, once: bool) -
         result = pipeline.run()
         rows, sums = portfolio(pipeline.accounts(), Filter(), "mrr")
         click.echo("")
-        print_rows(rows[:SHOWN], COLUMNS, "table")
-        if len(rows) > SHOWN:
-            click.echo(f"... and {len(rows) - SHOWN} more accounts: saaskpi accounts")
+        print_rows(rows, COLUMNS, "table")
         print_totals(sums, len(rows))
         click.echo("")
         for line in applied_lines(result):
@@ -101,7 +100,11 @@ def pointed_at(settings: Settings, sandbox: Mapping[str, Any]) -> Settings:
         update={
             "as_of": date.fromisoformat(sandbox["today"]),
             "stripe": settings.stripe.model_copy(
-                update={"api_base": stripe["api_base"], "api_key": SecretStr(stripe["api_key"])}
+                update={
+                    "api_base": stripe["api_base"],
+                    "api_key": SecretStr(stripe["api_key"]),
+                    "requests_per_second": SANDBOX_REQUESTS_PER_SECOND,
+                }
             ),
             "hubspot": settings.hubspot.model_copy(
                 update={"api_base": hubspot["api_base"], "access_token": SecretStr(hubspot["access_token"])}
@@ -130,10 +133,15 @@ def write_env(home: Path, sandbox: Mapping[str, Any]) -> Path:
 @contextlib.contextmanager
 def _sandbox(customers: int, months: int, seed: int) -> Iterator[dict[str, Any]]:
     command = [sys.executable, "-m", "sandbox", "--customers", str(customers), "--months", str(months)]
-    command += ["--seed", str(seed), "--stripe-port", "0", "--hubspot-port", "0"]
+    command += ["--seed", str(seed), "--watch-stdin"]
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     process = subprocess.Popen(  # noqa: S603  # our own interpreter and module, no text of a person's
-        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env=environment,
     )
     try:
         line = process.stdout.readline() if process.stdout else ""
@@ -144,9 +152,7 @@ def _sandbox(customers: int, months: int, seed: int) -> Iterator[dict[str, Any]]
         yield json.loads(line)
     finally:
         process.terminate()
-        process.wait(timeout=20)
-        if process.stdout:
-            process.stdout.close()
+        process.communicate(timeout=20)
 
 
 def _wait() -> None:

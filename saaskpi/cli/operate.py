@@ -7,11 +7,11 @@ from pathlib import Path
 
 import click
 
+from crm_sync.model import Plan
 from saaskpi.cli.base import Context, shared_options
 from saaskpi.cli.output import print_json
 from saaskpi.cli.words import applied_lines, enriched_lines, plan_lines, pulled_lines
 from saaskpi.errors import UsageError
-from saaskpi.pipeline import read_plan
 
 as_of_option = click.option(
     "--as-of", type=click.DateTime(["%Y-%m-%d"]), help="Describe the end of this day (UTC) instead of now."
@@ -80,6 +80,20 @@ def run(context: Context, as_of: datetime | None, as_json: bool) -> None:
     pipeline = context.pipeline(context.settings(as_of=as_of.date() if as_of else None))
     result = pipeline.run()
     _show(result.as_dict(), applied_lines(result), as_json)
+
+
+def read_plan(file: Path) -> Plan:
+    """Read a plan file.
+
+    Raises:
+        UsageError: it cannot be read, is no plan, or was changed.
+    """
+    try:
+        return Plan.from_json(file.read_bytes())
+    except OSError as error:
+        raise UsageError(
+            f"The plan {file} cannot be read: {error.strerror}.", hint="Make one: saaskpi plan -o FILE"
+        ) from None
 
 
 def _show(data: object, lines: list[str], as_json: bool) -> None:

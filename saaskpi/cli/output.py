@@ -116,7 +116,7 @@ def _cell(row: Mapping[str, Any], column: Column) -> str:
     if value is None:
         return "-"
     if column.kind == "money":
-        return format_money(value, row["currency"])
+        return format_money(value, row["currency"]) if row["currency"] else "-"
     if column.kind == "list":
         return ", ".join(value) or "-"
     if column.kind == "percent":
@@ -129,7 +129,7 @@ def _csv_cell(row: Mapping[str, Any], column: Column) -> Any:
     if value is None:
         return ""
     if column.kind == "money":
-        return str(to_major(value, row["currency"]))
+        return str(to_major(value, row["currency"])) if row["currency"] else ""
     if column.kind == "list":
         value = ";".join(value)
     if column.kind == "json":

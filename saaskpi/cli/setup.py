@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from saaskpi.checks import Check, run_checks
 from saaskpi.cli.base import Context, shared_options
 from saaskpi.cli.output import print_json
 from saaskpi.errors import UsageError
 from saaskpi.settings import CONFIG_NAME
+
+if TYPE_CHECKING:
+    from saaskpi.checks import Check
 
 _MARKS = {
     "ok": click.style("ok  ", fg="green"),
@@ -53,6 +56,8 @@ def init(context: Context, force: bool) -> None:
 @shared_options
 def check(context: Context, create_properties: bool, as_json: bool) -> int:
     """Check settings, keys and scopes, HubSpot properties and the store; say what to do about each."""
+    from saaskpi.checks import run_checks
+
     checks = run_checks(context.settings(), create_properties=create_properties)
     if as_json:
         print_json([vars(item) for item in checks])

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from crm_sync.model import Plan
 from enrichment.money import format_money
-from saaskpi.pipeline import EnrichResult, PullResult, Written
+
+if TYPE_CHECKING:
+    from saaskpi.pipeline import EnrichResult, PullResult, Written
 
 PLAN_LINES = 40
 """Companies whose changes are printed; the file of ``-o`` and ``--json`` hold all of them."""
