@@ -5,13 +5,15 @@ its day, so a month lived in two parts gives what it gives lived at once.
 """
 
 import random
+from bisect import bisect
 from calendar import monthrange
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import accumulate
 
 from sandbox.crm import texts
-from sandbox.crm.drafts import Draft, Links, poisson, working_hour
+from sandbox.crm.drafts import Dice, Draft, Links, poisson
 from sandbox.crm.standard import CALL_DISPOSITIONS
 from sandbox.crm.times import DAY_MS, iso
 from sandbox.world import Account
@@ -32,16 +34,16 @@ class Scene:
     engagement: float
     links: Links
     owner_id: str
-    rng: random.Random
+    dice: Dice
 
 
 def _meeting(scene: Scene) -> Draft:
     chances = (0.6 + 0.35 * scene.engagement, 0.05, 0.05, 0.05)
-    outcome = scene.rng.choices(("COMPLETED", "NO_SHOW", "CANCELED", "RESCHEDULED"), chances)[0]
+    outcome = scene.dice.weighted(("COMPLETED", "NO_SHOW", "CANCELED", "RESCHEDULED"), chances)
     start = scene.at + 2 * DAY_MS
     properties = {
         "hs_timestamp": iso(start),
-        "hs_meeting_title": scene.rng.choice(texts.MEETINGS),
+        "hs_meeting_title": scene.dice.choice(texts.MEETINGS),
         "hs_meeting_start_time": iso(start),
         "hs_meeting_end_time": iso(start + 1_800_000),
         "hs_meeting_outcome": "SCHEDULED",
@@ -50,25 +52,25 @@ def _meeting(scene: Scene) -> Draft:
 
 
 def _call(scene: Scene) -> Draft:
-    reached = scene.rng.random() < 0.3 + 0.55 * scene.engagement
-    missed = scene.rng.choice(("No answer", "Left voicemail", "Busy"))
+    reached = scene.dice.random() < 0.3 + 0.55 * scene.engagement
+    missed = scene.dice.choice(("No answer", "Left voicemail", "Busy"))
     properties = {
         "hs_timestamp": iso(scene.at),
-        "hs_call_title": scene.rng.choice(texts.CALLS),
-        "hs_call_direction": "INBOUND" if scene.rng.random() < 0.2 else "OUTBOUND",
+        "hs_call_title": scene.dice.choice(texts.CALLS),
+        "hs_call_direction": "INBOUND" if scene.dice.random() < 0.2 else "OUTBOUND",
         "hs_call_disposition": CALL_DISPOSITIONS["Connected" if reached else missed],
         "hs_call_status": "COMPLETED" if reached else "NO_ANSWER",
-        "hs_call_duration": str(scene.rng.randrange(60_000, 1_800_000) if reached else 0),
+        "hs_call_duration": str(scene.dice.between(60_000, 1_800_000) if reached else 0),
     }
     return _draft(scene, "calls", properties)
 
 
 def _incoming_email(scene: Scene) -> Draft:
-    return _email(scene, "INCOMING_EMAIL", scene.rng.choice(texts.EMAILS_IN))
+    return _email(scene, "INCOMING_EMAIL", scene.dice.choice(texts.EMAILS_IN))
 
 
 def _outgoing_email(scene: Scene) -> Draft:
-    return _email(scene, "EMAIL", scene.rng.choice(texts.EMAILS_OUT))
+    return _email(scene, "EMAIL", scene.dice.choice(texts.EMAILS_OUT))
 
 
 def _email(scene: Scene, direction: str, words: tuple[str, str]) -> Draft:
@@ -84,29 +86,29 @@ def _email(scene: Scene, direction: str, words: tuple[str, str]) -> Draft:
 
 def _note(scene: Scene) -> Draft:
     return _draft(
-        scene, "notes", {"hs_timestamp": iso(scene.at), "hs_note_body": scene.rng.choice(texts.NOTES)}
+        scene, "notes", {"hs_timestamp": iso(scene.at), "hs_note_body": scene.dice.choice(texts.NOTES)}
     )
 
 
 def _task(scene: Scene) -> Draft:
-    due = scene.at + scene.rng.randint(1, 7) * DAY_MS
-    done = due + scene.rng.randint(-1, 3) * DAY_MS
+    due = scene.at + scene.dice.between(1, 7) * DAY_MS
+    done = due + scene.dice.between(-1, 3) * DAY_MS
     properties = {
         "hs_timestamp": iso(due),
-        "hs_task_subject": scene.rng.choice(texts.TASKS),
+        "hs_task_subject": scene.dice.choice(texts.TASKS),
         "hs_task_status": "NOT_STARTED",
-        "hs_task_priority": scene.rng.choice(("LOW", "MEDIUM", "HIGH")),
-        "hs_task_type": scene.rng.choice(("CALL", "EMAIL", "TODO")),
+        "hs_task_priority": scene.dice.choice(("LOW", "MEDIUM", "HIGH")),
+        "hs_task_type": scene.dice.choice(("CALL", "EMAIL", "TODO")),
     }
     closing = {"hs_task_status": "COMPLETED", "hs_task_completion_date": iso(done)}
-    return _draft(scene, "tasks", properties, ((done, closing),) if scene.rng.random() < 0.85 else ())
+    return _draft(scene, "tasks", properties, ((done, closing),) if scene.dice.random() < 0.85 else ())
 
 
 def _ticket(scene: Scene) -> Draft:
     trouble = 1 - scene.satisfaction
-    category, subject, content = scene.rng.choice(texts.TICKETS)
-    priority = scene.rng.choices(("LOW", "MEDIUM", "HIGH"), (0.5, 0.4, 0.1 + 0.6 * trouble))[0]
-    open_days = 0.3 + scene.rng.expovariate(1 / (1.5 + 9 * trouble))
+    category, subject, content = scene.dice.choice(texts.TICKETS)
+    priority = scene.dice.weighted(("LOW", "MEDIUM", "HIGH"), (0.5, 0.4, 0.1 + 0.6 * trouble))
+    open_days = 0.3 + scene.dice.exponential(1.5 + 9 * trouble)
     closed = scene.at + round(open_days * 86_400) * 1000
     properties = {
         "subject": subject,
@@ -115,7 +117,7 @@ def _ticket(scene: Scene) -> Draft:
         "hs_pipeline_stage": "1",
         "hs_ticket_priority": priority,
         "hs_ticket_category": category,
-        "source_type": scene.rng.choice(("EMAIL", "CHAT", "FORM")),
+        "source_type": scene.dice.choice(("EMAIL", "CHAT", "FORM")),
     }
     later = (
         (scene.at + (closed - scene.at) // 3 // 1000 * 1000, {"hs_pipeline_stage": "3"}),
@@ -125,13 +127,13 @@ def _ticket(scene: Scene) -> Draft:
 
 
 def _nps(scene: Scene) -> Draft:
-    score = max(0, min(10, round(scene.satisfaction * 11 + scene.rng.gauss(0, 1.3))))
+    score = max(0, min(10, round(scene.satisfaction * 11 + scene.dice.normal(1.3))))
     group = "Promoter" if score >= 9 else "Passive" if score >= 7 else "Detractor"
     return _survey(scene, "NPS", "Relationship survey", score, group)
 
 
 def _csat(scene: Scene) -> Draft:
-    score = max(1, min(5, round(1 + scene.satisfaction * 4.4 + scene.rng.gauss(0, 0.7))))
+    score = max(1, min(5, round(1 + scene.satisfaction * 4.4 + scene.dice.normal(0.7))))
     group = "Happy" if score >= 4 else "Neutral" if score == 3 else "Unhappy"
     return _survey(scene, "CSAT", "After a ticket", score, group)
 
@@ -145,7 +147,7 @@ def _survey(scene: Scene, kind: str, name: str, score: int, group: str) -> Draft
         "hs_submission_timestamp": iso(scene.at),
         "hs_value": str(score),
         "hs_response_group": group,
-        "hs_content": scene.rng.choice(texts.PRAISE if happy else texts.COMPLAINTS),
+        "hs_content": scene.dice.choice(texts.PRAISE if happy else texts.COMPLAINTS),
     }
     contacts = tuple(link for link in scene.links if link[0] == "contacts")
     return Draft(scene.at, "feedback_submissions", properties, contacts)
@@ -178,36 +180,35 @@ KINDS = (
 )
 _AFTER_LEAVING = 0.04
 
-Cast = Callable[[date, random.Random], tuple[Links, str]]
+Cast = Callable[[date, Dice], tuple[Links, str]]
 """Who takes part on a day: the links of the record, and the rep."""
+_RATE = sum(kind.rate for kind in KINDS)
+_UP_TO = tuple(accumulate(kind.rate for kind in KINDS))
 
 
 def activity(account: Account, cast: Cast, since: date, until: date) -> Iterator[Draft]:
     """What happens with an account after ``since``, up to ``until`` included."""
     rng = random.Random()
-    for first in _months(max(since, account.signed_up_on), until):
+    begin = max(since, account.signed_up_on)
+    for first in _months(begin, until):
         rng.seed(account.course.salt * 4096 + first.toordinal())
         length = monthrange(first.year, first.month)[1]
-        for kind in KINDS:
-            for _ in range(poisson(kind.rate, rng)):
-                day, chance, seed = (
-                    first + timedelta(rng.randrange(length)),
-                    rng.random(),
-                    rng.getrandbits(48),
+        for _ in range(poisson(_RATE, rng)):
+            day = first + timedelta(int(rng.random() * length))
+            kind = KINDS[min(bisect(_UP_TO, rng.random() * _RATE), len(KINDS) - 1)]
+            chance, dice = rng.random(), Dice(rng)
+            if begin < day <= until and day.weekday() < 5 and chance < _likelihood(account, kind, day):
+                links, owner_id = cast(day, dice)
+                at = dice.working_hour(day)
+                yield kind.draft(
+                    Scene(at, account.satisfaction(day), account.engagement(day), links, owner_id, dice)
                 )
-                if since < day <= until and day > account.signed_up_on and day.weekday() < 5:
-                    yield from _happen(account, kind, day, chance, seed, cast)
 
 
-def _happen(account: Account, kind: Kind, day: date, chance: float, seed: int, cast: Cast) -> Iterator[Draft]:
-    satisfaction, engagement = account.satisfaction(day), account.engagement(day)
-    likelihood = kind.likelihood(engagement, satisfaction)
-    if account.churned_on is not None and account.churned_on <= day:
-        likelihood *= _AFTER_LEAVING
-    if chance < likelihood:
-        rng = random.Random(seed)
-        links, owner_id = cast(day, rng)
-        yield kind.draft(Scene(working_hour(day, rng), satisfaction, engagement, links, owner_id, rng))
+def _likelihood(account: Account, kind: Kind, day: date) -> float:
+    likelihood = kind.likelihood(account.engagement(day), account.satisfaction(day))
+    gone = account.churned_on is not None and account.churned_on <= day
+    return likelihood * _AFTER_LEAVING if gone else likelihood
 
 
 def _months(since: date, until: date) -> Iterator[date]:

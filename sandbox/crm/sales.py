@@ -4,7 +4,7 @@ import random
 from collections.abc import Iterator
 from datetime import date, timedelta
 
-from sandbox.crm.drafts import Draft, Links, poisson, working_hour
+from sandbox.crm.drafts import Draft, Links, poisson
 from sandbox.crm.standard import INDUSTRIES
 from sandbox.crm.texts import (
     COUNTRY_NAMES,
@@ -83,7 +83,7 @@ def expansions(account: Account, links: Links, owner_id: str, since: date, until
 def _expansion(
     account: Account, links: Links, owner_id: str, day: date, grown: int, rng: random.Random
 ) -> Draft:
-    at = working_hour(day, rng)
+    at = day_ms(day) + rng.randint(9, 17) * 3_600_000
     seats = grown if grown >= 2 else rng.randint(2, 10)
     properties = {
         **_deal(account.name, f"Expansion by {seats} seats", "expansion", seats, owner_id),
