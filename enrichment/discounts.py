@@ -59,26 +59,35 @@ class Discount:
     start: int
     end: int | None
 
-    def in_effect(self, policy: Policy, now: int, period_start: int) -> bool:
-        """Say whether the policy subtracts this discount at ``now``.
+    def left_out(self, policy: Policy, now: int, period_start: int) -> str | None:
+        """Return why this discount is not subtracted at ``now``, or None when it is.
 
         Args:
             policy: the MRR policy.
             now: the instant, epoch seconds.
             period_start: when the current billing period began, epoch seconds; a ``once`` discount counts
                 in the period in which it was given.
+
+        Returns:
+            ``not_started``, ``ended`` or the policy's key that leaves it out.
         """
-        if self.start > now or self.expired(now):
-            return False
+        if self.start > now:
+            return "not_started"
+        if self.ended(now):
+            return "ended"
         match self.coupon.duration:
             case "forever":
-                return policy.discounts_forever == "subtract"
+                return None if policy.discounts_forever == "subtract" else "discounts.forever"
             case "repeating":
-                return policy.discounts_repeating == "subtract_while_active"
+                return (
+                    None if policy.discounts_repeating == "subtract_while_active" else "discounts.repeating"
+                )
+            case _ if policy.discounts_once == "ignore":
+                return "discounts.once"
             case _:
-                return policy.discounts_once == "subtract_in_period" and self.start >= period_start
+                return None if self.start >= period_start else "ended"
 
-    def expired(self, now: int) -> bool:
+    def ended(self, now: int) -> bool:
         """Say whether the discount has ended by ``now`` (epoch seconds)."""
         return self.end is not None and self.end <= now
 

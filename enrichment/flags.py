@@ -121,6 +121,8 @@ def _renewal_near(row: Row, _: HealthConfig) -> Raised | None:
 def _contraction(row: Row, config: HealthConfig) -> Raised | None:
     """MRR down by 10 % or more within 90 days: medium; by 30 % or more: high."""
     before = row["mrr_90"] or 0
+    if row["mrr"] <= 0 and row["status"] != "paused":
+        return None  # Gone is churn; only a pause keeps the customer at nothing.
     # Whole numbers on both sides: a fall of exactly 10 % must not depend on how a float is written.
     if before <= 0 or 10 * row["mrr"] > 9 * before:
         return None

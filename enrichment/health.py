@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -14,9 +14,10 @@ from enrichment.signals import COMPONENTS, SIGNALS, Numbers, Row, is_ending
 from enrichment.weighing import MEASURED, MISSING, STATES, Weighed, weigh
 from saaskpi.errors import UsageError
 
-CUSTOMERS: Final = ("active", "past_due", "paused")
+CUSTOMERS: Final = ("active", "past_due", "unpaid", "paused")
 """The statuses of accounts that are customers now and are scored."""
 MOST_REASONS: Final = 3
+_LEAST_TOLD: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,18 +125,14 @@ def _scored(
     row: Row, place: int, weighed: Weighed, reasons: list[Message], config: HealthConfig
 ) -> tuple[Any, ...]:
     total = float(weighed.total[place])
-    cap, cap_reason = _cap(row, config)
+    cap = _cap(row, config)
     coverage = int(100 * weighed.coverage[place] + 1e-9)
-    points = _round_half_up(min(total, cap))
+    points = _round_half_up(min(total, cap.points))
     band = _band(row, points, coverage, config)
-    lost = sorted(
-        ((amount, -column) for column, amount in enumerate(weighed.lost[place].tolist()) if amount >= 0.5),
-        reverse=True,
-    )
-    told = [(reasons[-column], _round_half_up(amount)) for amount, column in lost[:MOST_REASONS]]
-    held = cap_reason if cap_reason and total > cap else None
+    held = cap if total > cap.points else None
+    told = _told(weighed.lost[place].tolist(), reasons, held)
     sentence = _sentence(row, band, points, coverage, told, held, config)
-    top = held or (told[0][0] if told else None)
+    top = held.reason if held else told[0][0] if told else None
     has_score = band in ("green", "yellow", "red")
     return (
         row["account_id"],
@@ -147,7 +144,7 @@ def _scored(
         total,
         float(weighed.lost[place].sum()),
         float(weighed.withheld[place].sum()),
-        cap,
+        cap.points,
     )
 
 
@@ -159,13 +156,33 @@ def _unscored(row: Row) -> tuple[Any, ...]:
     return (row["account_id"], None, band, 0, *texts, None, None, None, None, 100)
 
 
-def _cap(row: Row, config: HealthConfig) -> tuple[int, Message | None]:
-    caps: list[tuple[int, Message | None]] = [(100, None)]
+class _Cap(NamedTuple):
+    """The highest score that a fact allows, why, and the signal that the reason makes needless to tell."""
+
+    points: int
+    reason: Message
+    signal: str
+
+
+_NO_CAP: Final = _Cap(100, say("health.nothing"), "")
+
+
+def _cap(row: Row, config: HealthConfig) -> _Cap:
+    caps = [_NO_CAP]
     if is_ending(row):
-        caps.append((config.cap_cancellation, say("cap.cancellation", date=row["last_end"])))
+        reason = say("cap.cancellation", date=row["last_end"])
+        caps.append(_Cap(config.cap_cancellation, reason, "commitment"))
     if (row["days_past_due"] or 0) > config.cap_past_due_days:
-        caps.append((config.cap_past_due, say("cap.past_due", n=int(row["days_past_due"]))))
-    return min(caps, key=lambda cap: cap[0])
+        caps.append(_Cap(config.cap_past_due, say("cap.past_due", n=int(row["days_past_due"])), "payments"))
+    return min(caps, key=lambda cap: cap.points)
+
+
+def _told(lost: list[float], reasons: list[Message], held: _Cap | None) -> list[tuple[Message, int]]:
+    """Return the heaviest reasons with their points, without the one that the cap already tells."""
+    said = held.signal if held else None
+    columns = [i for i, signal in enumerate(SIGNALS) if lost[i] >= _LEAST_TOLD and signal.id != said]
+    columns.sort(key=lambda i: -lost[i])
+    return [(reasons[i], _round_half_up(lost[i])) for i in columns[:MOST_REASONS]]
 
 
 def _band(row: Row, points: int, coverage: int, config: HealthConfig) -> str:
@@ -184,7 +201,7 @@ def _sentence(
     points: int,
     coverage: int,
     told: list[tuple[Message, int]],
-    held: Message | None,
+    held: _Cap | None,
     config: HealthConfig,
 ) -> Message:
     name = row["name"]
@@ -194,7 +211,7 @@ def _sentence(
         return say("health.no_data", name=name, coverage=coverage)
     parts = [say("health.reason", reason=reason, points=lost) for reason, lost in told]
     if held:
-        parts.insert(0, say("cap.held", cap=points, reason=held))
+        parts.insert(0, say("cap.held", cap=points, reason=held.reason))
     tail: Message = parts[-1] if parts else say("health.nothing")
     for part in reversed(parts[:-1]):
         tail = say("health.joined", first=part, rest=tail)

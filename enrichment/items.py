@@ -27,6 +27,8 @@ from enrichment.status import (
 from saaskpi.errors import DataError
 
 ITEM_STREAM = "stripe_subscription_items"
+Ignored = tuple[tuple[str, str, str], ...]
+"""(coupon id, scope, why) of discounts that are not subtracted."""
 
 
 class ItemRow(NamedTuple):
@@ -119,28 +121,31 @@ class ItemRater:
         if not first.status:
             raise DataError(f"Subscription {first.subscription_id} was not read.")
         own = self._book.read(first.subscription_discounts)
-        unexpired = [discount for discount in own if not discount.expired(self._now)]
-        scope = "subscription" if unexpired else "customer"
-        chosen = unexpired or self._book.read(first.customer_discount)
+        # A customer's discount serves the subscriptions that have none of their own.
+        scope = "subscription" if any(not discount.ended(self._now) for discount in own) else "customer"
+        shared = own if scope == "subscription" else self._book.read(first.customer_discount)
+        in_effect, ignored = self._judge(shared, first, scope)
         return SubscriptionTerms(
-            first.currency,
-            tuple(
-                ItemTerms(
-                    row.price_id,
-                    row.quantity,
-                    self._in_effect(self._book.read(row.item_discounts), row),
-                    self._tax(row.tax_rates),
-                )
-                for row in items
-            ),
-            self._in_effect(chosen, first),
-            scope,
+            first.currency, tuple(self._item_terms(row, ignored) for row in items), in_effect, scope
         )
 
-    def _in_effect(self, discounts: Sequence[Discount], row: ItemRow) -> tuple[Discount, ...]:
+    def _item_terms(self, row: ItemRow, ignored: Ignored) -> ItemTerms:
+        in_effect, ignored_here = self._judge(self._book.read(row.item_discounts), row, "item")
+        return ItemTerms(
+            row.price_id, row.quantity, in_effect, ignored_here + ignored, self._tax(row.tax_rates)
+        )
+
+    def _judge(
+        self, discounts: Sequence[Discount], row: ItemRow, scope: str
+    ) -> tuple[tuple[Discount, ...], Ignored]:
+        """Part the discounts that the policy subtracts now from those that it does not."""
         if not discounts:
-            return ()
-        return tuple(d for d in discounts if d.in_effect(self._policy, self._now, row.period_start))
+            return (), ()
+        judged = [(d, d.left_out(self._policy, self._now, row.period_start)) for d in discounts]
+        return (
+            tuple(discount for discount, why in judged if why is None),
+            tuple((discount.coupon.coupon_id, scope, why) for discount, why in judged if why is not None),
+        )
 
     def _tax(self, text: str) -> Fraction:
         """Return the per cent of tax inside the price; Stripe adds up the inclusive rates."""

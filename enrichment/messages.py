@@ -64,7 +64,12 @@ def _text(message: Message, language: str) -> str:
 def catalogue(language: str) -> dict[str, Any]:
     """Return the entries of one language by dotted key; a plural one is a dict with ``one`` and ``other``."""
     text = (resources.files("enrichment") / "messages" / f"{language}.toml").read_text(encoding="utf-8")
-    return dict(_entries(tomllib.loads(text), ""))
+    return dict(_entries(tomllib.loads(_typeset(text) if language == "fr" else text), ""))
+
+
+def _typeset(text: str) -> str:
+    """Keep French punctuation on the line of its word: a no-break space before : ; and %."""
+    return text.replace(" :", "\u00a0:").replace(" ;", "\u202f;").replace(" %", "\u202f%")
 
 
 def _entries(table: Mapping[str, Any], prefix: str) -> list[tuple[str, Any]]:

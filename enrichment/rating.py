@@ -25,12 +25,14 @@ class ItemTerms(NamedTuple):
     Attributes:
         quantity: as the API wrote it; empty when missing.
         discounts: the item's own that are in effect.
+        ignored: (coupon id, scope, why) of the discounts that are not subtracted.
         inclusive_tax: per cent of tax inside the price; 0 when tax comes on top.
     """
 
     price_id: str
     quantity: str
     discounts: tuple[Discount, ...] = ()
+    ignored: tuple[tuple[str, str, str], ...] = ()
     inclusive_tax: Fraction = Fraction(0)
 
 
@@ -131,6 +133,8 @@ class Rater:
     def _close(self, line: Line, item: ItemTerms) -> Rating:
         """Strip inclusive tax, bring the cycle to a month, round once."""
         price = self.price(item.price_id)
+        for coupon, scope, why in item.ignored:
+            line.steps.append({"step": "ignored_discount", "coupon": coupon, "scope": scope, "left_out": why})
         kept = 100 / (100 + item.inclusive_tax)
         if item.inclusive_tax:
             tax = line.amount * (1 - kept)

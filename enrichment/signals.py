@@ -24,6 +24,7 @@ Row = Mapping[str, Any]
 _DAYS_PER_MONTH: Final = 365 / 12
 _TERMS: Final = ((360, 1.0, "year"), (180, 0.75, "half_year"), (90, 0.6, "quarter"))
 _MONTHLY: Final = 0.5
+_OWING: Final = ("past_due", "unpaid")
 _RATIO_AT_ZERO: Final = 0.70
 
 
@@ -62,7 +63,7 @@ def numbers(facts: pd.DataFrame, column: str) -> Numbers:
 
 def is_past_due(row: Row) -> bool:
     """Say whether money is owed now."""
-    return row["status"] == "past_due" or row["open_invoice_id"] is not None
+    return row["status"] in _OWING or row["open_invoice_id"] is not None
 
 
 def is_ending(row: Row) -> bool:
@@ -72,7 +73,7 @@ def is_ending(row: Row) -> bool:
 
 def _payments(facts: pd.DataFrame, _: HealthConfig) -> Measured:
     bad = numbers(facts, "bad_invoices")
-    owing = (facts["status"] == "past_due").to_numpy() | facts["open_invoice_id"].notna().to_numpy()
+    owing = facts["status"].isin(_OWING).to_numpy() | facts["open_invoice_id"].notna().to_numpy()
     fraction = np.where(owing, 0.0, np.clip(1 - 0.5 * bad, 0, 1))
     none = numbers(facts, "invoices_ever") == 0
     return Measured(np.where(none, np.nan, bad), np.where(none, np.nan, fraction))
@@ -118,6 +119,8 @@ def _tenure(facts: pd.DataFrame, _: HealthConfig) -> Measured:
 
 def _say_tenure(row: Row, _: HealthConfig) -> Message:
     months = int((row["days_as_customer"] or 0) / _DAYS_PER_MONTH)
+    if months == 0:
+        return say("signal.tenure.fresh")
     return say("signal.tenure.short" if months < 12 else "signal.tenure.long", n=months)
 
 

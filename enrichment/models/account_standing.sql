@@ -1,8 +1,10 @@
--- The state of each account's subscriptions in one word, strongest first: money owed, active, trial, paused.
+-- The state of each account's subscriptions in one word, the most telling first.
 WITH counted AS (
     SELECT
         a.account_id,
-        SUM(CASE WHEN s.status IN ('past_due', 'unpaid') THEN 1 ELSE 0 END) AS owing,
+        SUM(CASE WHEN s.status = 'past_due' THEN 1 ELSE 0 END) AS past_due,
+        SUM(CASE WHEN s.status = 'unpaid' THEN 1 ELSE 0 END) AS unpaid,
+        SUM(CASE WHEN s.status = 'incomplete' THEN 1 ELSE 0 END) AS incomplete,
         SUM(CASE WHEN s.status = 'active' AND NOT s.is_collection_paused THEN 1 ELSE 0 END) AS active,
         SUM(CASE WHEN s.status = 'trialing' THEN 1 ELSE 0 END) AS trialing,
         SUM(CASE WHEN s.status = 'paused' OR (s.status = 'active' AND s.is_collection_paused) THEN 1 ELSE 0 END)
@@ -17,11 +19,13 @@ SELECT
     COALESCE(p.first_paid_at, c.first_started_at) AS since_at,
     p.first_paid_at,
     CASE
-        WHEN c.owing > 0 THEN 'past_due'
+        WHEN c.past_due > 0 THEN 'past_due'
         WHEN c.active > 0 THEN 'active'
         WHEN c.trialing > 0 THEN 'trialing'
+        WHEN c.unpaid > 0 THEN 'unpaid'
         WHEN c.paused > 0 THEN 'paused'
         WHEN p.first_paid_at IS NOT NULL THEN 'churned'
+        WHEN c.incomplete > 0 THEN 'incomplete'
         ELSE 'never_paid'
     END AS status
 FROM counted c

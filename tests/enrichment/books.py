@@ -61,7 +61,7 @@ class Books:
         return self.price(name, None, billing_scheme="tiered", tiers_mode=mode, tiers=tiers, **more)
 
     def coupon(self, name: str, duration: str = "forever", **more: Any) -> Record:
-        record = {
+        record: Record = {
             "id": name,
             "percent_off": None,
             "amount_off": None,
@@ -72,17 +72,23 @@ class Books:
         }
         return self.add("stripe_coupons", **{**record, **more})
 
-    def discount(self, name: str, coupon: Record, start: str = "2025-01-01", end: str | None = None) -> Record:
+    def discount(
+        self, name: str, coupon: Record, start: str = "2025-01-01", end: str | None = None
+    ) -> Record:
         source = {"type": "coupon", "coupon": coupon}
         ends = epoch(end) if end else None
         return self.add("stripe_discounts", id=name, source=source, start=epoch(start), end=ends)
 
     def subscription(
-        self, items: Sequence[tuple[str, int | None]], name: str = "sub_1", customer: str | None = "cus_1", **more: Any
+        self,
+        items: Sequence[tuple[str, int | None]],
+        name: str = "sub_1",
+        customer: str | None = "cus_1",
+        **more: Any,
     ) -> str:
         """Add a subscription to ``(price id, quantity)`` items, billed from 1 October on."""
         item_more = more.pop("item", {})
-        record = {
+        record: Record = {
             "id": name,
             "customer": customer,
             "status": "active",
@@ -97,7 +103,7 @@ class Books:
         }
         self.add("stripe_subscriptions", **{**record, **more})
         for number, (price, quantity) in enumerate(items):
-            item = {
+            item: Record = {
                 "id": f"si_{name}_{number}",
                 "subscription": name,
                 "quantity": quantity,
@@ -111,7 +117,13 @@ class Books:
         return name
 
     def invoice(
-        self, name: str, day: str, total: int, lines: Iterable[Record] = (), customer: str = "cus_1", **more: Any
+        self,
+        name: str,
+        day: str,
+        total: int,
+        lines: Iterable[Record] = (),
+        customer: str = "cus_1",
+        **more: Any,
     ) -> str:
         """Add an invoice, paid on its day unless told otherwise."""
         moment = epoch(day)
@@ -203,5 +215,3 @@ def landed(records: Sequence[Record], sequence: int = 0) -> pd.DataFrame:
         for number, record in enumerate(records)
     ]
     return pd.DataFrame(rows).astype({"_seq": "int64"}).convert_dtypes()
-
-

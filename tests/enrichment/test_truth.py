@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 import pytest
 
 from sandbox.world import WorldConfig, build
@@ -14,14 +16,16 @@ def differences(seed: int, customers: int = 80, months: int = 24) -> list[tuple[
     truth = world.truth()["customers"]
     result = books_of(world).compute()
     items = result["subscription_items"]
-    ours = items.groupby(["customer_id", "currency"])["mrr"].sum().to_dict()
+    ours: dict[tuple[str, str], int] = defaultdict(int)
+    for customer, currency, mrr in zip(items["customer_id"], items["currency"], items["mrr"], strict=True):
+        ours[customer, currency] += mrr
     theirs = {(name, entry["currency"]): entry["mrr_today"] for name, entry in truth.items()}
     assert sum(theirs.values()) > 0
     assert len(result["rejected_rows"]) == 0
     return [
-        (*key, theirs.get(key, 0), int(ours.get(key, 0)))
+        (*key, theirs.get(key, 0), ours[key])
         for key in sorted(theirs.keys() | ours.keys())
-        if theirs.get(key, 0) != ours.get(key, 0)
+        if theirs.get(key, 0) != ours[key]
     ]
 
 

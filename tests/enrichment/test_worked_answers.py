@@ -26,7 +26,7 @@ def test_monthly_and_yearly_customers_add_up(books: Books) -> None:
 
 
 @pytest.mark.parametrize(
-    ("unit", "interval", "count", "mrr"),
+    "unit, interval, count, mrr",
     [
         ("120000", "year", 1, 10000),
         ("9000", "month", 3, 3000),
@@ -35,13 +35,15 @@ def test_monthly_and_yearly_customers_add_up(books: Books) -> None:
         ("2400", "year", 2, 100),
     ],
 )
-def test_an_interval_is_brought_to_a_month(books: Books, unit: str, interval: str, count: int, mrr: int) -> None:
+def test_an_interval_is_brought_to_a_month(
+    books: Books, unit: str, interval: str, count: int, mrr: int
+) -> None:
     books.subscription([(books.price("p", unit, interval=interval, interval_count=count), 1)])
     assert books.mrr() == mrr
 
 
 @pytest.mark.parametrize(
-    ("policy", "mrr"),
+    "policy, mrr",
     [
         ({"interval.week": "4.33"}, 4330),
         ({"interval.week": "4"}, 4000),
@@ -53,7 +55,7 @@ def test_a_week_is_as_long_as_the_policy_says(books: Books, policy: dict[str, st
     assert books.mrr(Policy.from_settings(policy)) == mrr
 
 
-@pytest.mark.parametrize(("duration", "mrr"), [("forever", 5000), ("once", 10000), ("repeating", 10000)])
+@pytest.mark.parametrize("duration, mrr", [("forever", 5000), ("once", 10000), ("repeating", 10000)])
 def test_half_off_for_ever_halves_and_a_passing_coupon_leaves_mrr_alone(
     books: Books, duration: str, mrr: int
 ) -> None:
@@ -71,7 +73,10 @@ def test_an_amount_off_a_yearly_price_is_a_twelfth_of_it_a_month(books: Books) -
 
 @pytest.mark.parametrize("mode", ["volume", "graduated"])
 def test_tiers_price_five_hundred_units(books: Books, mode: str) -> None:
-    tiers = [{"up_to": 1000, "unit_amount": 10}, {"up_to": None, "unit_amount": 8}]
+    tiers: list[dict[str, int | None]] = [
+        {"up_to": 1000, "unit_amount": 10},
+        {"up_to": None, "unit_amount": 8},
+    ]
     books.subscription([(books.tiered("p", mode, tiers), 500)])
     assert books.mrr() == 5000
 
@@ -88,7 +93,9 @@ def test_a_once_coupon_is_ignored_or_subtracted_as_the_policy_says(books: Books)
 
 def test_a_once_coupon_of_an_earlier_period_is_over(books: Books) -> None:
     coupon = books.coupon("launch", "once", percent_off=50)
-    books.subscription([(books.price("p"), 1)], discounts=[books.discount("di_1", coupon, start="2026-09-01")])
+    books.subscription(
+        [(books.price("p"), 1)], discounts=[books.discount("di_1", coupon, start="2026-09-01")]
+    )
     assert books.mrr(Policy(discounts_once="subtract_in_period")) == 1000
 
 
