@@ -62,10 +62,10 @@ def stripe_spec(spec_observer: SpecObserver) -> "StripeSpec":
 
 @pytest.fixture(scope="session")
 def sandbox(spec_observer: SpecObserver) -> Iterator["Sandbox"]:
-    """A small running company for tests that only read: 40 customers, 18 months, no rate limits."""
+    """A small running company for tests that only read: 60 customers, 24 months, no rate limits."""
     from sandbox import Sandbox
 
-    with Sandbox(customers=40, months=18, seed=7, rate_limits=False) as running:
+    with Sandbox(customers=60, months=24, seed=7, rate_limits=False) as running:
         running.log.observers.append(spec_observer)
         yield running
 

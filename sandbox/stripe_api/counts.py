@@ -9,14 +9,17 @@ from sandbox.stripe_api.resources import EVENT_DAYS
 LISTED = {
     "stripe_customers": "customer",
     "stripe_subscriptions": "subscription",
+    "stripe_subscription_items": "subscription_item",
     "stripe_products": "product",
     "stripe_prices": "price",
     "stripe_coupons": "coupon",
     "stripe_invoices": "invoice",
+    "stripe_invoice_lines": "line_item",
     "stripe_charges": "charge",
     "stripe_refunds": "refund",
     "stripe_credit_notes": "credit_note",
     "stripe_meters": "billing.meter",
+    "stripe_meter_event_summaries": "billing.meter_event_summary",
 }
 
 
@@ -37,12 +40,9 @@ def stream_counts(objects: Objects, now: datetime) -> dict[str, int]:
     discounts.update(_id(discount) for discount in on_customers if discount)
     customers = objects.ids("customer")
     return counts | {
-        "stripe_subscription_items": len(items),
         "stripe_discounts": len(discounts),
-        "stripe_invoice_lines": sum(len(row["lines"]["data"]) for row in _whole(objects, "invoice")),
         "stripe_payment_methods": sum(len(objects.where("payment_method", "customer", c)) for c in customers),
         "stripe_events": sum(objects.created("event", i) >= oldest for i in objects.ids("event")),
-        "stripe_meter_event_summaries": len(objects.ids("billing.meter_event_summary")),
     }
 
 

@@ -58,9 +58,28 @@ def test_every_list_to_its_end(sandbox: Sandbox, client: stripe.StripeClient, st
     assert again.id == rows[-1].id
 
 
+def plain(sandbox: Sandbox, path: str, *query: tuple[str, Any]) -> Iterator[dict[str, Any]]:
+    """Every row as JSON: twenty times as fast as the client's own objects."""
+    headers = {"Authorization": f"Bearer {sandbox.stripe_api_key}"}
+    after: list[tuple[str, str]] = []
+    with requests.Session() as session:
+        while True:
+            params = [("limit", 100), *query, *after]
+            page = session.get(sandbox.stripe_url + path, params=params, headers=headers, timeout=30).json()
+            yield from page["data"]
+            if not page["has_more"]:
+                return
+            after = [("starting_after", page["data"][-1]["id"])]
+
+
 def test_sub_lists_to_their_end(sandbox: Sandbox, client: stripe.StripeClient) -> None:
     counts = sandbox.counts()["stripe"]
-    lines = [line.id for invoice in every(client, "invoices") for line in invoice.lines.auto_paging_iter()]
+    lines: list[str] = []
+    for invoice in plain(sandbox, "/v1/invoices"):
+        shown = [line["id"] for line in invoice["lines"]["data"]]
+        if invoice["lines"]["has_more"]:
+            shown = [line.id for line in client.v1.invoices.retrieve(invoice["id"]).lines.auto_paging_iter()]
+        lines += shown
     assert len(set(lines)) == len(lines) == counts["stripe_invoice_lines"]
     items = [
         item.id
@@ -98,8 +117,7 @@ EXPANSIONS = [
 @pytest.mark.parametrize("path,expand", EXPANSIONS)
 def test_everything_expandable_expands(client: stripe.StripeClient, path: str, expand: list[str]) -> None:
     params: dict[str, Any] = {"status": "all"} if path == "subscriptions" else {}
-    rows = list(every(client, path, expand=expand, **params))
-    assert rows
+    assert service(client, path).list(params={"limit": 60, "expand": expand, **params}).data
 
 
 def test_expanded_references_become_objects(client: stripe.StripeClient) -> None:
@@ -111,40 +129,48 @@ def test_expanded_references_become_objects(client: stripe.StripeClient) -> None
     assert {coupon.object for coupon in coupons} == {"coupon"}
 
 
-def test_windows_of_creation_cut_the_list_into_disjoint_parts(client: stripe.StripeClient) -> None:
-    whole = [row.id for row in every(client, "invoices")]
-    middle = client.v1.invoices.retrieve(whole[len(whole) // 2]).created
-    newer = [row.id for row in every(client, "invoices", created={"gte": middle})]
-    older = [row.id for row in every(client, "invoices", created={"lt": middle})]
-    assert newer + older == whole
+def ids(rows: Iterator[dict[str, Any]]) -> list[str]:
+    return [row["id"] for row in rows]
+
+
+def test_windows_of_creation_cut_the_list_into_disjoint_parts(sandbox: Sandbox) -> None:
+    url = "/v1/invoices"
+    whole = list(plain(sandbox, url))
+    middle = whole[len(whole) // 2]["created"]
+    newer = ids(plain(sandbox, url, ("created[gte]", middle)))
+    older = ids(plain(sandbox, url, ("created[lt]", middle)))
+    assert newer + older == [row["id"] for row in whole]
     assert newer
     assert older
 
 
-def test_filters_agree_with_the_rows(client: stripe.StripeClient) -> None:
-    whole = list(every(client, "invoices"))
-    wanted = whole[0].customer
-    assert [row.id for row in every(client, "invoices", customer=wanted)] == [
-        row.id for row in whole if row.customer == wanted
-    ]
-    assert [row.id for row in every(client, "invoices", status="paid", customer=wanted)] == [
-        row.id for row in whole if row.customer == wanted and row.status == "paid"
-    ]
-    subscription = whole[0].parent.subscription_details.subscription
-    assert [row.id for row in every(client, "invoices", subscription=subscription)] == [
-        row.id for row in whole if row.parent.subscription_details.subscription == subscription
-    ]
-    subscriptions = list(every(client, "subscriptions", status="all"))
+def test_filters_agree_with_the_rows(sandbox: Sandbox) -> None:
+    url = "/v1/invoices"
+    whole = list(plain(sandbox, url))
+    customer = whole[0]["customer"]
+    of_customer = [row for row in whole if row["customer"] == customer]
+    assert ids(plain(sandbox, url, ("customer", customer))) == ids(iter(of_customer))
+    paid = [row["id"] for row in of_customer if row["status"] == "paid"]
+    assert ids(plain(sandbox, url, ("customer", customer), ("status", "paid"))) == paid
+
+    def subscription_of(row: dict[str, Any]) -> Any:
+        return row["parent"]["subscription_details"]["subscription"]
+
+    subscription = subscription_of(whole[0])
+    wanted = [row["id"] for row in whole if subscription_of(row) == subscription]
+    assert ids(plain(sandbox, url, ("subscription", subscription))) == wanted
+
+
+def test_subscriptions_by_status_and_price(sandbox: Sandbox) -> None:
+    url = "/v1/subscriptions"
+    whole = list(plain(sandbox, url, ("status", "all")))
     for status in ("active", "canceled", "trialing", "past_due"):
-        assert [row.id for row in every(client, "subscriptions", status=status)] == [
-            row.id for row in subscriptions if row.status == status
-        ]
-    price = subscriptions[0]["items"].data[0].price.id
-    assert [row.id for row in every(client, "subscriptions", status="all", price=price)] == [
-        row.id
-        for row in subscriptions
-        if price in [item.price.id for item in row["items"].auto_paging_iter()]
-    ]
+        wanted = [row["id"] for row in whole if row["status"] == status]
+        assert ids(plain(sandbox, url, ("status", status))) == wanted
+    assert ids(plain(sandbox, url)) == [row["id"] for row in whole if row["status"] != "canceled"]
+    price = whole[0]["items"]["data"][0]["price"]["id"]
+    having = [row["id"] for row in whole if price in [item["price"]["id"] for item in row["items"]["data"]]]
+    assert ids(plain(sandbox, url, ("status", "all"), ("price", price))) == having
 
 
 def test_meter_summaries_add_up(sandbox: Sandbox, client: stripe.StripeClient) -> None:
