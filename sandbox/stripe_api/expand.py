@@ -85,6 +85,8 @@ class Renderer:
 
     def view(self, kind: str, whole: dict[str, Any], tree: Tree = NOTHING) -> dict[str, Any]:
         """The object as an answer shows it under these expansions."""
+        if kind == "event":
+            return self._event(whole)
         active = _ACTIVE.get(kind, ())
         if not active and not tree:
             return whole
@@ -101,6 +103,11 @@ class Renderer:
             return {"id": object_id, "object": kind, "deleted": True}
         whole = self._objects.get(kind, object_id)
         return None if whole is None else self.view(kind, whole, tree)
+
+    def _event(self, whole: dict[str, Any]) -> dict[str, Any]:
+        """An event with the view of its object, as nobody can expand what is inside."""
+        inner = whole["data"]["object"]
+        return {**whole, "data": {**whole["data"], "object": self.view(inner["object"], inner)}}
 
     def _show(self, shown: dict[str, Any], name: str, field: Field, tree: Tree | None) -> None:
         value = shown.get(name)

@@ -191,6 +191,17 @@ def test_meter_summaries_add_up(sandbox: Sandbox, client: stripe.StripeClient) -
     assert metered
 
 
+def test_the_objects_in_events_are_as_the_api_shows_them(sandbox: Sandbox, stripe_spec: StripeSpec) -> None:
+    kinds = set()
+    for event in plain(sandbox, "/v1/events"):
+        shown = event["data"]["object"]
+        kinds.add(shown["object"])
+        assert stripe_spec.object_errors(shown["object"], shown) == []
+        for sub_list in (shown.get("items"), shown.get("lines")):
+            assert sub_list is None or len(sub_list["data"]) <= 10
+    assert {"customer", "subscription", "invoice", "charge"} <= kinds
+
+
 def test_the_account_and_empty_lists(client: stripe.StripeClient) -> None:
     assert client.v1.accounts.retrieve_current().object == "account"
     assert client.v1.subscription_schedules.list().data == []

@@ -51,7 +51,13 @@ def objects() -> FewObjects:
         # Five at the same second: a cursor among equals must lose and repeat nothing.
         invoice=[invoice(n, created=1000 + 10 * (n // 5), lines=1 + 11 * (n == 0)) for n in range(25)],
         event=[
-            {"id": f"evt_{n}", "object": "event", "created": int(NOW.timestamp()) - age * DAY, "type": kind}
+            {
+                "id": f"evt_{n}",
+                "object": "event",
+                "created": int(NOW.timestamp()) - age * DAY,
+                "data": {"object": invoice(99, 1, lines=12)},
+                "type": kind,
+            }
             for n, (age, kind) in enumerate(
                 [(40, "invoice.paid"), (29, "invoice.paid"), (3, "customer.updated")]
             )
@@ -139,7 +145,9 @@ def test_subscription_filters(get: Get, query: str, expected: list[str]) -> None
 
 
 def test_events_of_thirty_days_by_type(get: Get) -> None:
-    assert ids(get("/v1/events")) == ["evt_2", "evt_1"]
+    events = get("/v1/events")
+    assert ids(events) == ["evt_2", "evt_1"]
+    assert len(events["data"][0]["data"]["object"]["lines"]["data"]) == 10
     assert ids(get("/v1/events?type=invoice.*")) == ["evt_1"]
     assert ids(get("/v1/events?types[]=customer.updated&types[]=charge.failed")) == ["evt_2"]
     assert get("/v1/events/evt_0", 404)["error"]["code"] == "resource_missing"
