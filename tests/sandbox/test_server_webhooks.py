@@ -56,9 +56,7 @@ def test_the_clock_delivers_events_that_the_official_client_accepts(
     assert moved["today"] == "2026-11-07"
     assert moved["delivered"] == moved["events"] == len(receiver.got) > 0
     for body, headers in receiver.got:
-        event: Any = stripe.Webhook.construct_event(
-            body, headers["Stripe-Signature"], endpoint.secret
-        )
+        event: Any = stripe.Webhook.construct_event(body, headers["Stripe-Signature"], endpoint.secret)
         again = client.v1.events.retrieve(event.id)
         assert (again.type, again.created) == (event.type, event.created)
     log = requests.get(sandbox.stripe_url + "/_sandbox/webhooks", timeout=10).json()["webhooks"]
