@@ -1,4 +1,4 @@
-"""The simulated world that both look-alikes serve: one B2B SaaS company, its customers and their money over time."""
+"""The simulated world that both look-alikes serve: one B2B SaaS company and its customers over time."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class World:
         return {"today": self.today.isoformat(), "customers": dict(self._company.truth())}
 
     def usage_events(self, since: date | None = None, until: date | None = None) -> Iterator[dict[str, Any]]:
-        """Yield use of the product: account (its first Stripe customer), user, event, at (ISO 8601), quantity."""
+        """Yield use of the product: account (first Stripe customer), user, event, at (ISO 8601), quantity."""
         until = until or self.today
         for account in self.accounts:
             day = max(since or account.signed_up_on, account.signed_up_on)

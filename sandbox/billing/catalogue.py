@@ -16,9 +16,10 @@ _CYCLE_PERCENT = {"week": 26, "month": 100, "quarter": 285, "year": 1_000}
 
 PLANS = {"starter": 1_900, "growth": 4_900, "scale": 9_900}  # minor units per seat and month, EUR
 CONNECTORS = (
-    "Calendar Chat Ledger Ticketing Survey Mailer Warehouse Sheets Forms Phone Payroll Signature Files Maps Orders "
-    "Returns Stock Ads Reviews Events Translation Backup Audit Single-Sign-On"
-).split()
+    "Calendar", "Chat", "Ledger", "Ticketing", "Survey", "Mailer", "Warehouse", "Sheets", "Forms", "Phone",
+    "Payroll", "Signature", "Files", "Maps", "Orders", "Returns", "Stock", "Ads", "Reviews", "Events",
+    "Translation", "Backup", "Audit", "Single-Sign-On",
+)  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -190,7 +191,7 @@ class _Builder:
 
     def _coupon(
         self,
-        id: str,
+        code: str,
         duration: str,
         *,
         percent_off: str | None = None,
@@ -199,9 +200,9 @@ class _Builder:
         months: int | None = None,
         products: tuple[str, ...] = (),
     ) -> None:
-        self.catalogue.coupons[id] = Coupon(
-            id=id,
-            name=id.replace("-", " ").capitalize(),
+        self.catalogue.coupons[code] = Coupon(
+            id=code,
+            name=code.replace("-", " ").capitalize(),
             created=self._later(),
             duration=duration,
             months=months,
@@ -213,7 +214,7 @@ class _Builder:
 
 
 def _in(currency: str, hundredths: int) -> int:
-    """Return an amount given in hundredths of the main unit in the currency's own minor units (yen have none)."""
+    """Return an amount in hundredths of the main unit in the currency's minor units (yen have none)."""
     return hundredths // 100 if currency == "jpy" else hundredths
 
 

@@ -1,4 +1,4 @@
-"""Taking the money: attempts, retries, what a subscription becomes when nothing helps, and giving money back."""
+"""Taking the money: attempts, retries and what follows when nothing helps; and giving it back."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from sandbox.billing.periods import DAY, HOUR
 from sandbox.billing.records import Charge, CreditNote, Customer, Invoice, Refund, Subscription
 
 RETRY_AFTER = (3 * DAY, 5 * DAY, 7 * DAY)
-"""Waiting time before the second, third and fourth attempt; after the fourth the dunning outcome follows."""
+"""Waiting time before the second, third and fourth attempt; then the dunning outcome follows."""
 
 COMPLETE_WITHIN = 23 * HOUR
 """How long a first invoice may stay unpaid before its subscription expires."""
 
 
 def collect(at: int, desk: Desk, invoice: Invoice) -> None:
-    """Take what a finalised invoice asks for, or wait for the transfer when it is sent."""
+    """Take what a finalised invoice asks, or wait for the transfer when it is sent."""
     if invoice.amount_due == 0:
         mark_paid(at, desk, invoice)
         _recover(at, desk, invoice)
@@ -29,7 +29,7 @@ def collect(at: int, desk: Desk, invoice: Invoice) -> None:
 def attempt(at: int, desk: Desk, invoice: Invoice) -> bool:
     """Try the customer's card once; return whether it paid.
 
-    A first invoice that fails leaves the subscription incomplete; later ones are retried and make it past_due.
+    A first invoice that fails leaves the subscription incomplete; later ones are retried, it is past_due.
     """
     if invoice.status != "open":
         return False

@@ -97,7 +97,7 @@ def discount_item(at: int, desk: Desk, subscription: Subscription, item: Item, c
 
 
 def discount_customer(at: int, desk: Desk, customer: Customer, coupon: Coupon | None) -> None:
-    """Give a customer a discount for all its subscriptions without one of their own, or take it away (None)."""
+    """Give a customer a discount, for its subscriptions without one of their own; None takes it away."""
     before = desk.before(at, customer)
     if customer.discount:
         desk.emit(at, "discount", "customer.discount.deleted", customer.discount)
@@ -109,7 +109,7 @@ def discount_customer(at: int, desk: Desk, customer: Customer, coupon: Coupon | 
 
 
 def drop_discount(at: int, desk: Desk, subscription: Subscription, discount: Discount) -> None:
-    """Take a discount off a subscription or its items: it is over, used up or withdrawn. Nothing if it is gone."""
+    """Take a discount off a subscription or its items: over, used up or withdrawn. Nothing if it is gone."""
     held = [*subscription.discounts, *(found for item in subscription.items for found in item.discounts)]
     if discount not in held or subscription.status in ("canceled", "incomplete_expired"):
         return

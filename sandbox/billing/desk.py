@@ -51,7 +51,7 @@ class Desk:
     charges: list[Charge] = field(default_factory=list)
 
     def before(self, at: int, record: Record) -> Record | None:
-        """Return a snapshot to compare with after a change, or None when its event will not be kept anyway."""
+        """Return a snapshot to compare with after a change; None when its event will not be kept."""
         return freeze(record) if at >= self.horizon else None
 
     def emit(self, at: int, kind: str, name: str, record: Record, before: Record | None = None) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from hashlib import blake2b
 
-_ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_TWO_MORE_LETTERS = b"Zq"  # in place of + and /, so that ids are letters and digits only
 
 
 class IdSource:
@@ -23,13 +24,8 @@ class IdSource:
     def next(self, prefix: str, length: int = 14) -> str:
         """Return the next id, such as ``cus_9s6XKzkNRiz8i3``."""
         self._count += 1
-        digest = blake2b(f"{self._scope}:{self._count}".encode(), digest_size=16).digest()
-        number = int.from_bytes(digest, "big")
-        letters = []
-        for _ in range(length):
-            number, index = divmod(number, 62)
-            letters.append(_ALPHABET[index])
-        return f"{prefix}_{''.join(letters)}"
+        digest = blake2b(f"{self._scope}:{self._count}".encode(), digest_size=18).digest()
+        return f"{prefix}_{b64encode(digest, _TWO_MORE_LETTERS)[:length].decode()}"
 
 
 def derived(prefix: str, parent_id: str) -> str:

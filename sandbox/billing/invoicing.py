@@ -90,6 +90,7 @@ def _line(due: Owed, amounts: tuple[tuple[Discount, int], ...]) -> Line:
         end=due.end,
         item=due.item.id,
         proration=due.proration,
+        credit=due.share < 0,
         trial=due.trial,
         pending_id=due.pending_id,
         credited=due.credited,
@@ -142,7 +143,7 @@ def open_invoice(
 
 def _remember(subscription: Subscription, invoice: Invoice) -> None:
     """Note on each item where its running period was billed, for credits to refer to."""
-    places = {line.item: place for place, line in enumerate(invoice.lines) if line.amount >= 0}
+    places = {line.item: place for place, line in enumerate(invoice.lines) if not line.credit}
     for item in subscription.items:
         if item.id in places and item.billed is not None:
             item.billed = item.billed._replace(invoice=invoice.id, line=places[item.id])
@@ -167,7 +168,7 @@ def bill_items(subscription: Subscription, desk: Desk, items: Sequence[Item]) ->
 
 
 def bill_usage(desk: Desk, subscription: Subscription, items: Sequence[Item]) -> list[Owed]:
-    """Return what metered items used in the period that is ending; the quantity billed is set on the line only."""
+    """Return what metered items used in the period that is ending; only the line gets the quantity."""
     used = [replace(item, quantity=desk.meter(item.period_start, item.period_end)) for item in items]
     amounts = full_cycle(desk, subscription, used)
     return [
@@ -188,7 +189,7 @@ def _finalize_draft(at: int, desk: Desk, invoice: Invoice, collect: Collector) -
 
 
 def finalize(at: int, desk: Desk, invoice: Invoice) -> None:
-    """Number an invoice, use up the customer's credit on it, and open it; what comes to nothing is paid at once."""
+    """Number an invoice, use up the customer's credit on it, and open it."""
     customer = desk.customers[invoice.customer]
     _number(at, desk, invoice)
     before = desk.before(at, customer)

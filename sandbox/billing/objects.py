@@ -68,46 +68,49 @@ class StripeObjects:
         found: list[str] = self._cached(("ids", kind), lambda: list(self._ids(kind)))
         return found
 
-    def created(self, kind: str, id: str) -> int:
+    def created(self, kind: str, object_id: str) -> int:
         """Return when an object was created (seconds since the epoch).
 
         Raises:
             KeyError: there is no such object.
         """
         if kind == _SUMMARY:
-            return self._summary_parts(id)[2]
+            return self._summary_parts(object_id)[2]
         if kind == "subscription_item":
-            return self._items()[id][1].created
+            return self._items()[object_id][1].created
         if kind == "line_item":
-            return self._lines()[id][0].created
-        return self._store.records[kind][id].created
+            return self._lines()[object_id][0].created
+        return self._store.records[kind][object_id].created
 
-    def get(self, kind: str, id: str) -> Json | None:
-        """Return the whole object, references as ids, sub-lists complete; None if there is none or it was deleted."""
+    def get(self, kind: str, object_id: str) -> Json | None:
+        """Return the whole object, references as ids, sub-lists complete; None if absent or deleted."""
         if kind == "subscription_item":
-            found = self._items().get(id)
+            found = self._items().get(object_id)
             return render.subscription_item(found[1], found[0].id) if found else None
         if kind == "line_item":
-            place = self._lines().get(id)
+            place = self._lines().get(object_id)
             return render_invoices.line_item(place[0].lines[place[1]], *place) if place else None
         if kind == _SUMMARY:
-            return self._summary(id)
-        record = self._store.records.get(kind, {}).get(id)
+            return self._summary(object_id)
+        record = self._store.records.get(kind, {}).get(object_id)
         if record is None or (isinstance(record, Customer) and record.deleted_at is not None):
             return None
         return self._renderers[kind](record)
 
-    def deleted(self, kind: str, id: str) -> bool:
+    def deleted(self, kind: str, object_id: str) -> bool:
         """Say whether the object existed and was deleted (customers only)."""
-        record = self._store.records.get(kind, {}).get(id)
+        record = self._store.records.get(kind, {}).get(object_id)
         return isinstance(record, Customer) and record.deleted_at is not None
 
     def where(self, kind: str, field: str, value: str) -> Sequence[str]:
         """Return the ids of a kind whose field has this value, oldest first.
 
-        ``field`` is a reference (customer, subscription, invoice, charge, payment_intent, product, price, meter), a
-        word (status, type, currency, email, lookup_key, collection_method) or any other top-level field with a text.
+        ``field`` is a reference (customer, subscription, invoice, charge, payment_intent, product, price,
+        meter), a word (status, type, currency, email, lookup_key, collection_method) or any other top-level
+        field that holds text. Subscriptions are also found by the price and product of their items.
         """
+        if kind == _SUMMARY and field == "customer":
+            return list(self._summary_ids(value))
         index: dict[str, list[str]] = self._cached(("where", kind, field), lambda: self._index(kind, field))
         return index.get(value, ())
 
@@ -134,12 +137,12 @@ class StripeObjects:
         elif kind == _SUMMARY:
             yield from self._summary_ids()
         else:
-            for id in self._store.records.get(kind, {}):
-                if not self.deleted(kind, id):
-                    yield id
+            for object_id in self._store.records.get(kind, {}):
+                if not self.deleted(kind, object_id):
+                    yield object_id
 
     def _items(self) -> dict[str, tuple[Subscription, Item]]:
-        """Return every subscription item that exists now: those of ended subscriptions too, removed ones not."""
+        """Return every item there is: those of ended subscriptions too, removed ones not."""
         found: dict[str, tuple[Subscription, Item]] = self._cached(("items",), self._make_items)
         return found
 
@@ -166,40 +169,40 @@ class StripeObjects:
 
     def _index(self, kind: str, field: str) -> dict[str, list[str]]:
         index: dict[str, list[str]] = {}
-        for id in self.ids(kind):
-            for value in self._values(kind, id, field):
-                index.setdefault(value, []).append(id)
+        for object_id in self.ids(kind):
+            for value in self._values(kind, object_id, field):
+                index.setdefault(value, []).append(object_id)
         return index
 
-    def _values(self, kind: str, id: str, field: str) -> Sequence[str]:
-        """Return the values of a field, read off the record where that is quick, else off the rendered object."""
+    def _values(self, kind: str, object_id: str, field: str) -> Sequence[str]:
+        """Return the values of a field, read off the record where that is quick, else off the object."""
         if kind == _SUMMARY:
-            customer, meter, _ = self._summary_parts(id)
+            customer, meter, _ = self._summary_parts(object_id)
             return {"customer": (customer,), "meter": (meter,)}.get(field, ())
         if kind == "subscription" and field in ("price", "product"):
-            items = self._subscription(id).items
+            items = self._subscription(object_id).items
             found = {item.price.id if field == "price" else item.price.product.id for item in items}
             return tuple(found)
         if kind == "invoice" and field == "payment_intent":
-            return (derived("pi", id),)
-        record = self._store.records.get(kind, {}).get(id)
+            return (derived("pi", object_id),)
+        record = self._store.records.get(kind, {}).get(object_id)
         direct = (
             getattr(record, field, None)
             if field in ("customer", "subscription", "invoice", "status")
             else None
         )
         if direct is None:
-            direct = (self.get(kind, id) or {}).get(field)
+            direct = (self.get(kind, object_id) or {}).get(field)
             direct = direct.get("id") if isinstance(direct, dict) else direct
         return (direct,) if isinstance(direct, str) else ()
 
-    def _subscription(self, id: str) -> Subscription:
-        record = self._store.records["subscription"][id]
+    def _subscription(self, object_id: str) -> Subscription:
+        record = self._store.records["subscription"][object_id]
         assert isinstance(record, Subscription)
         return record
 
-    def _customer(self, id: str) -> Customer:
-        record = self._store.records["customer"][id]
+    def _customer(self, object_id: str) -> Customer:
+        record = self._store.records["customer"][object_id]
         assert isinstance(record, Customer)
         return record
 
@@ -225,22 +228,26 @@ class StripeObjects:
 
     # -- meter event summaries: one per customer, meter and UTC day with usage, made on demand --
 
-    def _summary_ids(self) -> Iterator[str]:
+    def _summary_ids(self, customer: str | None = None) -> Iterator[str]:
         today = self._now() // DAY
-        starts = [(epoch(first) // DAY, customer, meter) for customer, meter, first in self._metered()]
+        starts = [
+            (epoch(first) // DAY, owner, meter)
+            for owner, meter, first in self._metered()
+            if customer in (None, owner)
+        ]
         for day in range(min((start for start, _, _ in starts), default=today + 1), today + 1):
-            for start, customer, meter in starts:
-                if start <= day and self._reading(customer, _day(day)):
-                    yield f"mtrusg_{day}_{customer}_{meter}"
+            for start, owner, meter in starts:
+                if start <= day and self._reading(owner, _day(day)):
+                    yield f"mtrusg_{day}_{owner}_{meter}"
 
-    def _summary_parts(self, id: str) -> tuple[str, str, int]:
-        _, day, _, customer, _, meter = id.split("_")
+    def _summary_parts(self, object_id: str) -> tuple[str, str, int]:
+        _, day, _, customer, _, meter = object_id.split("_")
         return f"cus_{customer}", f"mtr_{meter}", int(day) * DAY
 
-    def _summary(self, id: str) -> Json | None:
-        customer, meter, start = self._summary_parts(id)
+    def _summary(self, object_id: str) -> Json | None:
+        customer, meter, start = self._summary_parts(object_id)
         return {
-            "id": id,
+            "id": object_id,
             "object": _SUMMARY,
             "aggregated_value": self._reading(customer, _day(start // DAY)),
             "end_time": start + DAY,
@@ -255,7 +262,7 @@ def _day(number: int) -> date:
 
 
 def changed(before: Json, after: Json) -> Json:
-    """Return the former values of what differs: nested objects in part, lists whole, as Stripe's events do."""
+    """Return the former values of what differs: nested objects in part, lists whole, as in events."""
     found: Json = {}
     for key, old in before.items():
         new = after.get(key)

@@ -28,7 +28,7 @@ def add_months(at: int, months: int) -> int:
 
 
 def boundary(anchor: int, interval: str, count: int, index: int) -> int:
-    """Return the ``index``-th renewal after ``anchor``: each is counted from the anchor, so the 31st comes back.
+    """Return the ``index``-th renewal after ``anchor``, counted from the anchor so that the 31st comes back.
 
     Args:
         anchor: the billing cycle anchor.

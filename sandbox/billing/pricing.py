@@ -1,4 +1,4 @@
-"""What a quantity costs for one cycle, and what discounts take off it: exact until one rounding per invoice line."""
+"""What a quantity costs for one cycle, and what discounts take off it: exact, rounded once per line."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Reductions = tuple[tuple[Discount, Fraction], ...]
 
 
 class Gross(NamedTuple):
-    """An amount that discounts may reduce: minor units for a whole cycle, of which product, with which own discounts."""
+    """An amount that discounts may reduce: minor units of a whole cycle, product, own discounts."""
 
     amount: Fraction
     product: str
@@ -24,8 +24,9 @@ class Gross(NamedTuple):
 def cycle_amount(price: Price, quantity: int) -> Fraction:
     """Return what a quantity costs for one whole cycle, in minor units, exact.
 
-    Volume tiers price every unit at the rate of the tier that the quantity falls into, graduated tiers each unit at
-    the rate of its own; the flat amount of every tier reached is added. A package divides the quantity first.
+    Volume tiers price every unit at the rate of the tier that the quantity falls into, graduated tiers each
+    unit at the rate of its own; the flat amount of every tier reached is added. A package divides the
+    quantity first.
     """
     if price.package:
         size, direction = price.package
@@ -59,9 +60,10 @@ def to_minor(amount: Fraction) -> int:
 def reductions(amounts: Sequence[Gross], shared: Sequence[Discount]) -> list[Reductions]:
     """Return what each discount takes off each amount.
 
-    Discounts of an item come first, then the shared ones of the subscription (or customer); in both, percentages
-    compound in order before money is taken off. Money shared by several amounts is split in proportion to what is
-    left of them. Nothing falls below zero, and a coupon for certain products touches no others.
+    Discounts of an item come first, then the shared ones of the subscription (or customer); in both,
+    percentages compound in order before money is taken off. Money shared by several amounts is split in
+    proportion to what is left of them. Nothing falls below zero, and a coupon for certain products touches
+    no others.
     """
     nets = [gross.amount for gross in amounts]
     taken: list[list[tuple[Discount, Fraction]]] = [[] for _ in amounts]

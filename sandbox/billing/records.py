@@ -1,7 +1,7 @@
 """What the billing engine keeps: one small slotted record per Stripe object, rendered to a dict on demand.
 
-Every instant is whole seconds since the epoch (UTC); every amount is in minor units of ``currency``. Tuples that hang
-on a record are replaced, never changed in place, so that a shallow copy is a snapshot (``freeze``).
+Every instant is whole seconds since the epoch (UTC); every amount is in minor units of ``currency``. Tuples
+that hang on a record are replaced, never changed in place, so that a shallow copy is a snapshot (``freeze``).
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from copy import copy
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import NamedTuple
+
+_MONTHS = {"day": 12 / 365, "week": 12 / 52, "month": 1.0, "year": 12.0}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,15 +59,9 @@ class Price:
     meter: str | None = None
 
     @property
-    def months(self) -> Fraction:
-        """Length of a cycle in months, for comparing prices (a week is 12/52 of one)."""
-        length = {
-            "day": Fraction(12, 365),
-            "week": Fraction(12, 52),
-            "month": Fraction(1),
-            "year": Fraction(12),
-        }
-        return length[self.interval] * self.interval_count
+    def months(self) -> float:
+        """Length of a cycle in months, roughly: for comparing prices, not for money."""
+        return _MONTHS[self.interval] * self.interval_count
 
 
 @dataclass(slots=True, eq=False)
@@ -217,6 +213,7 @@ class Line:
 
     Attributes:
         amount: before discounts; below zero on the credit of a proration.
+        credit: it gives back the unused time of what was billed before.
         pending_id: id of the invoice item it was while it waited, None for the regular line of a cycle.
         credited: (invoice id, index of its line) that a proration gives back.
         item_discounts: discounts of the item itself; those of the subscription hang on the invoice.
@@ -229,6 +226,7 @@ class Line:
     end: int
     item: str
     proration: bool = False
+    credit: bool = False
     trial: bool = False
     pending_id: str | None = None
     credited: tuple[str, int] | None = None
@@ -331,9 +329,20 @@ class Event:
 
 
 Record = (
-    Product | Price | Coupon | Discount | Meter | PaymentMethod | Customer | Subscription | Invoice | Charge | Refund
-    | CreditNote | Event
-)  # fmt: skip
+    Product
+    | Price
+    | Coupon
+    | Discount
+    | Meter
+    | PaymentMethod
+    | Customer
+    | Subscription
+    | Invoice
+    | Charge
+    | Refund
+    | CreditNote
+    | Event
+)
 
 
 @dataclass(slots=True, eq=False)
@@ -356,7 +365,7 @@ class Store:
     def forget_events(self, before: int) -> None:
         """Drop the events created before an instant, as Stripe drops those older than 30 days."""
         events = self.records.get("event", {})
-        self.records["event"] = {id: event for id, event in events.items() if event.created >= before}
+        self.records["event"] = {key: event for key, event in events.items() if event.created >= before}
 
 
 def freeze(record: Record) -> Record:

@@ -1,4 +1,4 @@
-"""Records as Stripe objects in the shape of API version 2026-05-27.dahlia: catalogue, customers, subscriptions, events.
+"""Records as Stripe objects of API version 2026-05-27.dahlia: catalogue, customers, subscriptions.
 
 References are ids, sub-lists are whole. Invoices and payments are in ``render_invoices``.
 """
@@ -57,7 +57,6 @@ def product(record: Product) -> Json:
         "shippable": None,
         "statement_descriptor": None,
         "tax_code": None,
-        "type": "service",
         "unit_label": record.unit,
         "updated": record.created,
         "url": None,
@@ -134,7 +133,7 @@ def coupon(record: Coupon) -> Json:
 
 
 def discount(record: Discount) -> Json:
-    """Render a discount; one that is over is still found by its id, as an invoice that had it refers to it."""
+    """Render a discount; one that is over is still found by id, as invoices that had it refer to it."""
     return {
         "id": record.id,
         "object": "discount",
@@ -320,7 +319,6 @@ def subscription(record: Subscription) -> Json:
         "description": None,
         "discounts": [found.id for found in record.discounts],
         "ended_at": record.ended_at,
-        "id": record.id,
         "invoice_settings": {"account_tax_ids": None, "issuer": SELF},
         "items": sublist(items, f"/v1/subscription_items?subscription={record.id}"),
         "latest_invoice": record.latest_invoice,

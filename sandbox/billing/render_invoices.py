@@ -35,7 +35,7 @@ def _description(line: Line) -> str:
         return f"Trial period for {line.price.product.name}"
     if not line.proration:
         return f"{name} (per {line.price.interval})"
-    return f"{'Unused' if line.amount < 0 else 'Remaining'} time on {name} after {_day(line.start)}"
+    return f"{'Unused' if line.credit else 'Remaining'} time on {name} after {_day(line.start)}"
 
 
 def _parent(line: Line, subscription_id: str) -> Json:

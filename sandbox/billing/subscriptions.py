@@ -233,21 +233,19 @@ def resume_paused(at: int, desk: Desk, subscription: Subscription) -> None:
         return
     before = desk.before(at, subscription)
     subscription.status = "active"
-    invoice = _restart_cycle(at, desk, subscription, [], [])
+    invoice = _restart_cycle(at, desk, subscription, [])
     desk.note(at, subscription, before, "resumed")
     finalize(at, desk, invoice)
     collect(at, desk, invoice)
 
 
-def _restart_cycle(
-    at: int, desk: Desk, subscription: Subscription, credits: list[Owed], usage: list[Owed]
-) -> Invoice:
+def _restart_cycle(at: int, desk: Desk, subscription: Subscription, given_back: list[Owed]) -> Invoice:
     subscription.anchor = at
     for item in subscription.items:
         item.cycle = 1
         item.period_start = at
         item.period_end = boundary(at, item.price.interval, item.price.interval_count, 1)
-    owed = [*credits, *bill_items(subscription, desk, _licensed(subscription.items)), *usage]
+    owed = [*given_back, *bill_items(subscription, desk, _licensed(subscription.items))]
     invoice = open_invoice(at, desk, subscription, "subscription_update", owed, at)
     _plan_renewal(desk, subscription)
     return invoice
@@ -258,16 +256,19 @@ def change_items(
 ) -> None:
     """Change, add or remove items now, with prorations to the second.
 
-    The unused time of what is left is credited, the remaining time of what is new is charged: on the next invoice, or
-    at once when ``invoice_now``. A change of the billing interval starts a new cycle and is always billed at once.
+    The unused time of what is left is credited, the remaining time of what is new is charged: on the next
+    invoice, or at once when ``invoice_now``. A change of the billing interval starts a new cycle and is
+    always billed at once.
     """
     before = desk.before(at, subscription)
     if any(change.item and _interval(change.item.price) != _interval(change.price) for change in changes):
         invoice = _switch_interval(at, desk, subscription, changes)
     else:
-        credits = [_credit(at, desk, change.item) for change in changes if change.item and change.item.billed]
+        given_back = [
+            _credit(at, desk, change.item) for change in changes if change.item and change.item.billed
+        ]
         touched = [found for change in changes if (found := _apply(at, desk, subscription, change))]
-        owed = [*credits, *_debits(at, desk, subscription, touched)]
+        owed = [*given_back, *_debits(at, desk, subscription, touched)]
         if not invoice_now:
             subscription.pending = (*subscription.pending, *to_lines(owed))
             desk.note(at, subscription, before)
@@ -346,10 +347,10 @@ def _apply(at: int, desk: Desk, subscription: Subscription, change: Change) -> I
 
 
 def _switch_interval(at: int, desk: Desk, subscription: Subscription, changes: Sequence[Change]) -> Invoice:
-    credits = [_credit(at, desk, item) for item in _licensed(subscription.items) if item.billed]
+    given_back = [_credit(at, desk, item) for item in _licensed(subscription.items) if item.billed]
     for change in changes:
         _apply(at, desk, subscription, change)
-    return _restart_cycle(at, desk, subscription, credits, [])
+    return _restart_cycle(at, desk, subscription, given_back)
 
 
 def schedule_cancel(
@@ -395,8 +396,8 @@ def cancel_now(
         return
     subscription.cancel_feedback = feedback
     if prorate and subscription.status == "active":
-        credits = [_credit(at, desk, item) for item in _licensed(subscription.items) if item.billed]
-        subscription.pending = (*subscription.pending, *to_lines(credits))
+        given_back = [_credit(at, desk, item) for item in _licensed(subscription.items) if item.billed]
+        subscription.pending = (*subscription.pending, *to_lines(given_back))
     _close(at, desk, subscription)
 
 

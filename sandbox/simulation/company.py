@@ -16,7 +16,7 @@ from sandbox.simulation.decisions import start
 from sandbox.simulation.life import Life
 from sandbox.simulation.population import Account, Owner, add_team, make_account, make_owners
 from sandbox.simulation.scripts import DELETED, SCRIPTS, Script
-from sandbox.simulation.truth import CustomerTruth
+from sandbox.simulation.truth import CustomerTruth, calendar
 from sandbox.simulation.words import COUNTRIES
 
 
@@ -40,6 +40,7 @@ class Company:
         self.owners: list[Owner] = make_owners(self._rng("owners"))
         self.accounts: list[Account] = []
         self._lives: dict[str, Life] = {}
+        self._account_of: dict[str, Account] = {}
         self._people_the_world()
 
     def _rng(self, purpose: str) -> random.Random:
@@ -76,7 +77,7 @@ class Company:
         life.agenda.push(at, script.play, life)
 
     def _sign_up_freely(self, spare: int) -> int:
-        """Add an account that signs up during the history; return how many further Stripe customers it gets."""
+        """Add an account that signs up during the history; return how many more Stripe customers it gets."""
         rng = self._rng(f"{len(self.accounts) + 1}:sign-up")
         at = self.begin + int((self.end - self.begin - DAY) * rng.random() ** 1.2)
         extra = min(rng.choices((0, 1, 2), (95, 4, 1))[0], spare)
@@ -94,6 +95,9 @@ class Company:
             life.agenda.run(until)
         self.store.forget_events(horizon)
         self.store.settle()
+        self._account_of = {
+            customer: account for account in self.accounts for customer in account.stripe_customer_ids
+        }
 
     def _grow(self, until: int) -> None:
         """Let accounts sign up on the days after the history, at the pace of its average month."""
@@ -125,20 +129,17 @@ class Company:
 
     def reading(self, customer: str, day: date) -> int:
         """Return the metered calls of a customer's account on a day."""
-        account = self.account_of().get(customer)
+        account = self._account_of.get(customer)
         return account.course.metered_calls(day) if account else 0
-
-    def account_of(self) -> dict[str, Account]:
-        """Return the account of each Stripe customer, deleted ones included."""
-        return {customer: account for account in self.accounts for customer in account.stripe_customer_ids}
 
     def truth(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """Yield (Stripe customer, what it amounts to) from the contract log."""
-        for customer, account in self.account_of().items():
+        ends = calendar(self.begin, self.until)
+        for customer, account in self._account_of.items():
             record = self._lives[account.key].desk.customers[customer]
             known = CustomerTruth(
                 account=account.key,
                 currency=record.currency or account.currency,
                 entries=self.log.entries.get(customer, []),
             )
-            yield customer, known.as_json(self.begin, self.until)
+            yield customer, known.as_json(ends)

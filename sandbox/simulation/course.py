@@ -1,7 +1,8 @@
 """The hidden course of one account: how satisfied it is and how much it uses the product, week by week.
 
-The billing side and the CRM side both read it, which is what makes the world causal. Everything drawn per day comes
-from a counter-based generator (splitmix64), so any day can be asked for in any order and always answers the same.
+The billing side and the CRM side both read it, which is what makes the world causal. Everything drawn per
+day comes from a counter-based generator (splitmix64), so any day can be asked for in any order and always
+answers the same.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """What an account decides of its own accord: to start, grow, shrink, pause, leave, and come to a discount.
 
-Changes that Stripe's data shows only from the next invoice on (a pause, a forever discount that comes or goes) are
-made in the half hour before a renewal, so that nothing but a thirty-day event is ever the sole witness of a change.
+Changes that Stripe's data shows only from the next invoice on (a pause, a forever discount that comes or
+goes) are made in the half hour before a renewal, so that nothing but a thirty-day event is ever the sole
+witness of a change.
 """
 
 from __future__ import annotations
@@ -169,7 +170,7 @@ def changeable(subscription: Subscription) -> bool:
 
 
 def change(at: int, life: Life, subscription: Subscription, changes: list[Change]) -> None:
-    """Change items; prorations wait for the next invoice when that is near, and are billed at once when it is not."""
+    """Change items; prorations wait for the next invoice if that is near, else they are billed at once."""
     if subscription.status != "active" or not changeable(subscription):
         return
     wait = (
@@ -254,9 +255,10 @@ def go_yearly(at: int, life: Life, subscription: Subscription) -> None:
 
 
 def before_renewal(life: Life, subscription: Subscription, job: Callable[..., None], *args: object) -> None:
-    """Do something half an hour before the next renewal, unless midnight (UTC) lies between."""
+    """Do something half an hour before all items renew, unless midnight (UTC) lies between."""
     renewal = subscription.period_end
-    if renewal % DAY > _BEFORE_RENEWAL:
+    together = all(item.period_end == renewal for item in subscription.items)
+    if together and renewal % DAY > _BEFORE_RENEWAL:
         life.agenda.push(renewal - _BEFORE_RENEWAL, _if_renewing, subscription, renewal, job, args)
 
 
@@ -264,7 +266,8 @@ def _if_renewing(
     at: int, subscription: Subscription, renewal: int, job: Callable[..., None], args: tuple[object, ...]
 ) -> None:
     ready = subscription.status == "active" and subscription.cancel_at is None and subscription.pause is None
-    if ready and subscription.period_end == renewal:
+    # prorations that wait would come onto an invoice whose discounts, or fate, are not those of their time
+    if ready and subscription.period_end == renewal and not subscription.pending:
         job(at, *args)
 
 
@@ -284,7 +287,8 @@ def pause_for(at: int, life: Life, subscription: Subscription, behavior: str, cy
 
 
 def _discount_once(at: int, life: Life, subscription: Subscription) -> None:
-    if not subscription.discounts:
+    # beside a customer's discount a passing one would silently bring that back when it ends
+    if not subscription.discounts and life.desk.customers[subscription.customer].discount is None:
         name = life.rng.choice(("STAY25", "LAUNCH30", "WELCOME50"))
         discount_subscription(at, life.desk, subscription, life.catalogue.coupons[name])
 

@@ -1,14 +1,15 @@
 """The life of one account: how content it is, and what it therefore does with its subscriptions.
 
-Each week its satisfaction drifts; a champion who leaves pulls it down. Use of the product follows satisfaction at
-once, the wish to leave follows with some weeks' delay: that is why use falls before churn. In a world that is not
-causal the wish to leave is the same for everybody, always.
+Each week its satisfaction drifts; a champion who leaves pulls it down. Use of the product follows
+satisfaction at once, the wish to leave follows with some weeks' delay: that is why use falls before churn.
+In a world that is not causal the wish to leave is the same for everybody, always.
 """
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from math import exp
 
@@ -119,6 +120,8 @@ class Life:
 
     def order(self, at: int, customer: Customer, order: Order, *, card: bool = True) -> Subscription:
         """Subscribe, with a card unless invoices are sent or the trial needs none."""
+        if customer.discount is not None:
+            order = replace(order, coupons=())  # of its own it would hide the customer's discount
         if card and order.days_until_due is None and customer.default_payment_method is None:
             self.add_card(at, customer)
         subscription = subscribe(at, self.desk, customer, order)

@@ -77,8 +77,8 @@ def _extras(
         # beside a yearly plan this makes a subscription of mixed intervals: usage is billed monthly
         extras.append((catalogue.price("api", "month", currency), 0))
     if rng.random() < 0.15:
-        for number in rng.sample(range(1, len(CONNECTORS) + 1), rng.randint(1, 3)):
-            extras.append((catalogue.price(f"connector-{number}", interval, currency), 1))
+        numbers = rng.sample(range(1, len(CONNECTORS) + 1), rng.randint(1, 3))
+        extras.extend((catalogue.price(f"connector-{number}", interval, currency), 1) for number in numbers)
     return extras
 
 
@@ -91,8 +91,8 @@ def draw_coupons(
         rng: the account's random stream.
         catalogue: what there is.
         currency: of the subscription; money off must match it.
-        money: whether forever money off is allowed (only for subscriptions of one item: a later change of one of
-            several items would shift the shares of the others without a trace in their invoice lines).
+        money: whether forever money off is allowed. Only for subscriptions of one item: a later change of
+            one of several would shift the shares of the others without a trace in their invoice lines.
     """
     if rng.random() > 0.28:
         return ()

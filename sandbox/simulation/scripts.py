@@ -1,7 +1,7 @@
 """Accounts whose story is told in advance, so that every shape Stripe knows occurs in every world.
 
-A script says how long before the end of the history the account signs up and what it does then; its jobs are set on
-the account's own agenda, so the stories go on by themselves when the clock is advanced.
+A script says how long before the end of the history the account signs up and what it does then; its jobs
+are set on the account's own agenda, so the stories go on by themselves when the clock is advanced.
 """
 
 from __future__ import annotations

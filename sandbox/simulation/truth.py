@@ -2,12 +2,16 @@
 
 Computed from the contract log alone, with arithmetic of its own. The default policy:
 
-- per item the amount of one billing cycle (unit price x quantity, tiers with their flat amounts, packages), exact;
-- less discounts that last forever: those of the item, then those of the subscription, or of the customer when the
-  subscription has none of its own; in each group percentages compound first, then money is shared by the licensed
-  items it may touch in proportion to what is left of them, never below zero. Once and repeating ones do not count;
-- as a month: month / n, year / (12 n), week x 52 / (12 n), day x 365 / (12 n), rounded half to even once per item;
-- nothing for metered items, nor while trialing, incomplete, unpaid, paused, canceled or with collection paused;
+- per item the amount of one billing cycle (unit price x quantity, tiers with their flat amounts, packages),
+  exact;
+- less discounts that last forever: those of the item, then those of the subscription, or of the customer
+  when the subscription has none of its own; in each group percentages compound first, then money is shared
+  by the licensed items it may touch in proportion to what is left of them, never below zero. Once and
+  repeating ones do not count;
+- as a month: month / n, year / (12 n), week x 52 / (12 n), day x 365 / (12 n), rounded half to even once
+  per item;
+- nothing for metered items, nor while trialing, incomplete, unpaid, paused, canceled or with collection
+  paused;
 - past_due counts.
 """
 
@@ -32,7 +36,7 @@ _MONTHS_PER_INTERVAL = {
 
 
 class MonthEnd(NamedTuple):
-    """What a customer amounts to at the end of a month. ``idle``: zero, and yet a customer (paused, free, 100 % off)."""
+    """A customer at the end of a month. ``idle``: zero and yet a customer (paused, free, 100 % off)."""
 
     month: str
     mrr: int
@@ -111,31 +115,41 @@ def _share_out(
     ]
 
 
-def month_ends(entries: Sequence[tuple[int, str, Terms]], begin: int, until: int) -> list[MonthEnd]:
-    """Return one row per calendar month (UTC) from ``begin`` to ``until``; the last may be a month that still runs."""
+def calendar(begin: int, until: int) -> list[tuple[str, int]]:
+    """Return ("2026-10", first second after it) of each UTC month in [begin, until); the last may run on."""
+    months, start = [], begin
+    while start < until:
+        following = add_months(start, 1)
+        months.append((utc_date(start).strftime("%Y-%m"), min(following, until)))
+        start = following
+    return months
+
+
+def month_ends(
+    entries: Sequence[tuple[int, str, Terms]], months: Sequence[tuple[str, int]]
+) -> list[MonthEnd]:
+    """Return what a customer amounts to at the end of each month, from its log of contracts."""
     rows: list[MonthEnd] = []
     contracts: dict[str, Terms] = {}
     amounts: dict[str, int] = {}
-    place, start = 0, begin
-    while start < until:
-        end = min(add_months(start, 1), until)
+    place = 0
+    for month, end in months:
         while place < len(entries) and entries[place][0] < end:
             _, contract, terms = entries[place]
             contracts[contract], amounts[contract] = terms, contract_mrr(terms)
             place += 1
         mrr = sum(amounts.values())
         idle = mrr == 0 and any(terms.status in ("active", "past_due") for terms in contracts.values())
-        rows.append(MonthEnd(utc_date(start).strftime("%Y-%m"), mrr, idle))
-        start = add_months(start, 1)
+        rows.append(MonthEnd(month, mrr, idle))
     return rows
 
 
 def movements(rows: Sequence[MonthEnd]) -> list[dict[str, Any]]:
     """Return what changed from month end to month end, at most one movement a month, amounts above zero.
 
-    A fall to zero is churn, unless the customer still has a running contract that amounts to nothing (collection
-    paused, 100 % off, free plan): then it is contraction, and the return from there expansion. A return after churn
-    is reactivation.
+    A fall to zero is churn, unless the customer still has a running contract that amounts to nothing
+    (collection paused, 100 % off, free plan): then it is contraction, and the return from there expansion.
+    A return after churn is reactivation.
     """
     found: list[dict[str, Any]] = []
     before = MonthEnd("", 0, idle=False)
@@ -168,9 +182,9 @@ class CustomerTruth:
     currency: str
     entries: Sequence[tuple[int, str, Terms]] = field(default_factory=list)
 
-    def as_json(self, begin: int, until: int) -> dict[str, Any]:
+    def as_json(self, months: Sequence[tuple[str, int]]) -> dict[str, Any]:
         """Return the customer's part of the truth; ``mrr`` starts with its first month end above zero."""
-        rows = month_ends(self.entries, begin, until)
+        rows = month_ends(self.entries, months)
         first = next((place for place, row in enumerate(rows) if row.mrr), len(rows))
         return {
             "account": self.account,

@@ -3,37 +3,43 @@
 from __future__ import annotations
 
 ROOT_STARTS = (
-    "Vel Nor Kar Sol Bri Tal Mer Fen Lum Ost Quin Hal Ara Zen Cal Dor Eld Fal Gra Hel Iva Jor Kel Lor Mar Nav Ori "
-    "Pel Ros Sil"
-).split()
+    "Vel", "Nor", "Kar", "Sol", "Bri", "Tal", "Mer", "Fen", "Lum", "Ost", "Quin", "Hal", "Ara", "Zen",
+    "Cal", "Dor", "Eld", "Fal", "Gra", "Hel", "Iva", "Jor", "Kel", "Lor", "Mar", "Nav", "Ori", "Pel",
+    "Ros", "Sil",
+)  # fmt: skip
 ROOT_ENDS = (
-    "ora ium ent eva ano isto ura ex ium omar adia ilo enda orix una etta ovan ista eron alia udo inex orra amis "
-    "ello arc undo ivo"
-).split()
+    "ora", "ium", "ent", "eva", "ano", "isto", "ura", "ex", "ium", "omar", "adia", "ilo", "enda", "orix",
+    "una", "etta", "ovan", "ista", "eron", "alia", "udo", "inex", "orra", "amis", "ello", "arc", "undo",
+    "ivo",
+)  # fmt: skip
 TRADES = (
-    "Logistics Analytics Foods Robotics Health Energy Studios Retail Textiles Freight Media Labs Insurance Travel "
-    "Optics Mobility Marine Packaging Legal Learning Payments Games Printing Ceramics Farms Instruments Interiors "
-    "Security Staffing Telecom"
-).split()
+    "Logistics", "Analytics", "Foods", "Robotics", "Health", "Energy", "Studios", "Retail", "Textiles",
+    "Freight", "Media", "Labs", "Insurance", "Travel", "Optics", "Mobility", "Marine", "Packaging",
+    "Legal", "Learning", "Payments", "Games", "Printing", "Ceramics", "Farms", "Instruments",
+    "Interiors", "Security", "Staffing", "Telecom",
+)  # fmt: skip
 INDUSTRIES = {
-    "LOGISTICS_AND_SUPPLY_CHAIN": "Logistics Freight Packaging Marine Mobility".split(),
-    "COMPUTER_SOFTWARE": "Analytics Labs Robotics Payments Games Security Telecom".split(),
-    "RETAIL": "Foods Retail Textiles Interiors Ceramics Optics Travel".split(),
-    "HOSPITAL_HEALTH_CARE": "Health Instruments".split(),
-    "PROFESSIONAL_TRAINING_COACHING": "Learning Staffing Legal Insurance".split(),
-    "MEDIA_PRODUCTION": "Studios Media Printing".split(),
-    "RENEWABLES_ENVIRONMENT": "Energy Farms".split(),
+    "LOGISTICS_AND_SUPPLY_CHAIN": ("Logistics", "Freight", "Packaging", "Marine", "Mobility"),
+    "COMPUTER_SOFTWARE": ("Analytics", "Labs", "Robotics", "Payments", "Games", "Security", "Telecom"),
+    "RETAIL": ("Foods", "Retail", "Textiles", "Interiors", "Ceramics", "Optics", "Travel"),
+    "HOSPITAL_HEALTH_CARE": ("Health", "Instruments"),
+    "PROFESSIONAL_TRAINING_COACHING": ("Learning", "Staffing", "Legal", "Insurance"),
+    "MEDIA_PRODUCTION": ("Studios", "Media", "Printing"),
+    "RENEWABLES_ENVIRONMENT": ("Energy", "Farms"),
 }
 FIRST_NAMES = (
-    "Ada Ines Bruno Clara Dario Elif Farid Greta Hugo Irene Jonas Kaja Lena Malik Nadia Oscar Petra Quentin Rania "
-    "Samir Tilda Umar Vera Wanda Xenia Yusuf Zoe Akira Hana Kenji Mina Emil Freya Goran Hedda Ivan Jana Katya Luca "
-    "Mira"
-).split()
+    "Ada", "Ines", "Bruno", "Clara", "Dario", "Elif", "Farid", "Greta", "Hugo", "Irene", "Jonas", "Kaja",
+    "Lena", "Malik", "Nadia", "Oscar", "Petra", "Quentin", "Rania", "Samir", "Tilda", "Umar", "Vera",
+    "Wanda", "Xenia", "Yusuf", "Zoe", "Akira", "Hana", "Kenji", "Mina", "Emil", "Freya", "Goran",
+    "Hedda", "Ivan", "Jana", "Katya", "Luca", "Mira",
+)  # fmt: skip
 LAST_NAMES = (
-    "Moreau Lindqvist Okafor Tanaka Bergmann Castillo Dubois Eriksen Ferrari Gruber Haddad Ivanova Jansen Kowalska "
-    "Laurent Marchetti Nakamura Oliveira Petrov Quiroga Rossi Sato Thorne Ulrich Varga Weber Yamada Zeller Abadi "
-    "Brandt Correia Dahl Engel Fontaine Gallo Hoffman Iversen Juhasz Keller Lemaire"
-).split()
+    "Moreau", "Lindqvist", "Okafor", "Tanaka", "Bergmann", "Castillo", "Dubois", "Eriksen", "Ferrari",
+    "Gruber", "Haddad", "Ivanova", "Jansen", "Kowalska", "Laurent", "Marchetti", "Nakamura", "Oliveira",
+    "Petrov", "Quiroga", "Rossi", "Sato", "Thorne", "Ulrich", "Varga", "Weber", "Yamada", "Zeller",
+    "Abadi", "Brandt", "Correia", "Dahl", "Engel", "Fontaine", "Gallo", "Hoffman", "Iversen", "Juhasz",
+    "Keller", "Lemaire",
+)  # fmt: skip
 COUNTRIES = {  # country: (time zone, currency it is billed in, weight)
     "FR": ("Europe/Paris", "eur", 26),
     "DE": ("Europe/Berlin", "eur", 20),
