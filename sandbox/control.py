@@ -1,4 +1,22 @@
-"""The control endpoints below ``/_sandbox/``: the same on both ports, without a key and without a log."""
+"""The control endpoints below ``/_sandbox/``: the same on both ports, without a key and without a log.
+
+=========  ==================  =============================================================================
+method     path                does
+=========  ==================  =============================================================================
+GET        (none)              URLs, keys and the date
+GET        truth               what each customer is worth by its contracts
+GET        counts              number of objects per vendor and stream of the tap
+GET        usage.jsonl         the product's usage events; ``since`` and ``until`` are days
+GET        requests            the log; filters ``vendor``, ``method``, ``write=true``
+DELETE     requests            forgets the log
+POST       clock               ``{"advance_days": 7}``: billing happens, webhooks are delivered
+GET        faults              what is switched on
+POST       faults              ``{"kind": "429", "vendor": "stripe", "path": "/v1/invoices", "times": 2}``
+DELETE     faults              switches all off and lets go of hanging requests
+GET        webhooks            what was delivered, and how it was answered
+POST       webhooks            ``{"vendor": "hubspot", "url": ..., "events": [...]}``: signs and sends
+=========  ==================  =============================================================================
+"""
 
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date

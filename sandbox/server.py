@@ -38,7 +38,7 @@ class Server:
         OSError: The port is taken.
     """
 
-    def __init__(self, app: "WSGIApplication", port: int = 0, threads: int = 8) -> None:
+    def __init__(self, app: "WSGIApplication", port: int = 0, threads: int = 16) -> None:
         # A cut body and a dropped connection are faults on purpose, not worth a warning.
         logging.getLogger("waitress").setLevel(logging.ERROR)
         self._server = create_server(
