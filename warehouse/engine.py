@@ -157,8 +157,9 @@ def _text(value: str) -> str:
 
 def _with_lists(frame: pd.DataFrame) -> pd.DataFrame:
     """Turn the arrays in which DuckDB hands out lists into lists, and a null among them into None."""
-    for column, values in frame.select_dtypes("object").items():
-        if values.map(lambda value: isinstance(value, np.ndarray)).any():
+    for column, values in frame.items():
+        # By dtype and not with select_dtypes: pandas 2 and 3 differ on whether text is of type object.
+        if values.dtype == object and values.map(lambda value: isinstance(value, np.ndarray)).any():
             lists = [value.tolist() if isinstance(value, np.ndarray) else None for value in values]
             frame[column] = pd.Series(lists, index=frame.index, dtype=object)
     return frame
