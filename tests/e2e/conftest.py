@@ -1,44 +1,20 @@
-"""A home pointed at a running sandbox, for tests of the whole road."""
+"""Pipelines over homes of their own, for tests of the whole road."""
 
 from __future__ import annotations
 
-import json
-import urllib.request
-from collections.abc import Callable, Iterator
-from datetime import UTC, date, datetime
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
-from pydantic import SecretStr
 
 from saaskpi.pipeline import Pipeline
 from saaskpi.progress import Silent
-from saaskpi.settings import HubSpotSettings, Settings, StripeSettings
+from tests.support.spine import MakePipeline, settings_for
 
 if TYPE_CHECKING:
     from sandbox import Sandbox
-
-MakePipeline = Callable[["Sandbox"], Pipeline]
-
-
-def settings_for(sandbox: Sandbox, home: Path) -> Settings:
-    """Return settings that point at a sandbox, without rate limits."""
-    told = sandbox.describe()
-    return Settings(
-        home=home,
-        as_of=date.fromisoformat(told["today"]),
-        stripe=StripeSettings(
-            api_base=told["stripe"]["api_base"],
-            api_key=SecretStr(told["stripe"]["api_key"]),
-            requests_per_second=10_000,
-        ),
-        hubspot=HubSpotSettings(
-            api_base=told["hubspot"]["api_base"],
-            access_token=SecretStr(told["hubspot"]["access_token"]),
-            requests_per_10_seconds=100_000,
-        ),
-    )
 
 
 @pytest.fixture
@@ -54,14 +30,3 @@ def make_pipeline(tmp_path: Path) -> Iterator[MakePipeline]:
     yield make
     for pipeline in made:
         pipeline.store.close()
-
-
-def ask(sandbox: Sandbox, what: str) -> Any:
-    """Return the answer of a control endpoint."""
-    with urllib.request.urlopen(f"{sandbox.hubspot_url}/_sandbox/{what}") as answer:
-        return json.load(answer)
-
-
-def write_calls(sandbox: Sandbox) -> list[dict[str, Any]]:
-    """Return the write calls that reached the sandbox."""
-    return [item for item in ask(sandbox, "requests")["requests"] if item["write"]]
