@@ -127,7 +127,7 @@ class _Application:
         missing: dict[str, list[Mapping[str, Any]]] = {}
         blockers: list[str] = []
         for object_type, portal in live.items():
-            check = preflight(object_type, self._needed(object_type), portal, frozenset())
+            check = preflight(object_type, self._needed(object_type), portal)
             blockers += [f"{one.message} {one.hint}" for one in check.blockers]
             blockers += [
                 f"HubSpot's {object_type} property {one.name} has gone since the plan was made."

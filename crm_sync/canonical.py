@@ -35,7 +35,7 @@ def canonical(value: Any, kind: str) -> str:
         return text
     try:
         return writer(text)
-    except (ValueError, ArithmeticError):
+    except (ValueError, ArithmeticError, OSError):
         return text
 
 

@@ -45,6 +45,7 @@ def gather(landing: Landing, marts: Marts, store: Store, portal_id: str) -> Plan
         companies_pulled_at=landing.pulled_at("hubspot_companies"),
         pushed=store.pushed(COMPANIES),
         definitions=newest_rows(landing, "hubspot_properties", _DEFINITION, ("object_type", "name")),
+        definitions_pulled_at=landing.pulled_at("hubspot_properties"),
         owners=newest_rows(landing, "hubspot_owners", ("id", "archived")),
         tasks=newest_rows(landing, "hubspot_tasks", ("id", "properties")),
         task_ledger=store.task_ledger(),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -65,7 +65,8 @@ class PlanInputs:
         owners: ``hubspot_owners``: id, archived.
         tasks: ``hubspot_tasks``: id, properties (JSON text).
         task_ledger: task_key, task_id, linked_at.
-        set_up: ``object_type.name`` of the properties that were created or found earlier.
+        definitions_pulled_at: when reading them began (UTC).
+        set_up: our properties that were created or found by an apply: object_type, name, seen_at.
         tasks_refused: why the portal cannot hold our task key; None when it can or was never asked.
     """
 
@@ -79,10 +80,11 @@ class PlanInputs:
     companies_pulled_at: datetime
     pushed: pd.DataFrame
     definitions: pd.DataFrame
+    definitions_pulled_at: datetime
     owners: pd.DataFrame
     tasks: pd.DataFrame
     task_ledger: pd.DataFrame
-    set_up: frozenset[str] = field(default_factory=frozenset)
+    set_up: pd.DataFrame
     tasks_refused: str | None = None
 
 
@@ -139,11 +141,15 @@ def _preflights(inputs: PlanInputs) -> list[Preflight]:
         known = {key: None if is_missing(value) else value for key, value in row.items()}
         known["options"] = json.loads(options) if isinstance(options, str) and options else []
         portal[row["object_type"]][row["name"]] = known
-    companies = [one.property for one in _fields(inputs.accounts)]
-    checks = [preflight(COMPANIES, companies, portal[COMPANIES], inputs.set_up)]
+    wanted = {COMPANIES: [one.property for one in _fields(inputs.accounts)]}
     if inputs.tasks_refused is None:
-        checks.append(preflight(TASKS, properties_of(TASKS), portal[TASKS], inputs.set_up))
-    return checks
+        wanted[TASKS] = list(properties_of(TASKS))
+    since = inputs.set_up["seen_at"] >= inputs.definitions_pulled_at
+    before, after = (
+        frozenset(seen["object_type"] + "." + seen["name"])
+        for seen in (inputs.set_up[~since], inputs.set_up[since])
+    )
+    return [preflight(kind, declared, portal[kind], before, after) for kind, declared in wanted.items()]
 
 
 def _bulk_clearing(cleared: int, ours: int, settings: PlanSettings) -> Iterator[Blocker]:

@@ -24,7 +24,8 @@ def preflight(
     object_type: str,
     wanted: Iterable[Property],
     portal: Mapping[str, Mapping[str, Any]],
-    set_up: frozenset[str],
+    seen_before: frozenset[str] = frozenset(),
+    seen_since: frozenset[str] = frozenset(),
 ) -> Preflight:
     """Compare what we need with what the portal has.
 
@@ -32,18 +33,20 @@ def preflight(
         object_type: ``companies`` or ``tasks``.
         wanted: our properties.
         portal: the portal's definitions by name: type, archived, hasUniqueValue, options.
-        set_up: ``object_type.name`` of those seen there before: one of them that is gone was taken away by a
-            person, and is not created again behind their back.
+        seen_before: ``object_type.name`` of those seen there before ``portal`` was read: one of them that is
+            gone was taken away by a person, and is not created again behind their back.
+        seen_since: of those seen there after ``portal`` was read; they count as there.
     """
     missing: list[Definition] = []
     blockers: list[Blocker] = []
     for declared in wanted:
         found = portal.get(declared.name)
+        key = f"{object_type}.{declared.name}"
         if found is not None:
             blockers += _misfits(object_type, declared, found)
-        elif f"{object_type}.{declared.name}" in set_up:
+        elif key in seen_before:
             blockers.append(_gone(object_type, declared))
-        else:
+        elif key not in seen_since:
             missing.append(Definition(object_type, declared.name, declared.body()))
     return Preflight(missing, blockers)
 

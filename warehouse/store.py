@@ -248,9 +248,9 @@ class Store:
         with self._writes.begin() as connection:
             _upsert(connection, tables.set_up, rows, ("object_type", "name"))
 
-    def set_up(self) -> frozenset[str]:
-        """Return ``object_type.name`` of the properties that exist or once existed in the CRM."""
-        return frozenset(f"{row['object_type']}.{row['name']}" for row in self._all(sa.select(tables.set_up)))
+    def set_up(self) -> pd.DataFrame:
+        """Return our properties that exist or once existed in the CRM: object_type, name, seen_at (last)."""
+        return self._frame(sa.select(tables.set_up))
 
     def plan_applied(self, plan_hash: str) -> bool:
         """Tell whether a plan was applied to its end."""

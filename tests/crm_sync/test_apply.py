@@ -1,0 +1,277 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from crm_sync.apply import ApplyResult, apply
+from crm_sync.model import Plan
+from crm_sync.plan import PlanSettings, build_plan
+from crm_sync.properties import COMPANIES, TASK_KEY, TASKS
+from enrichment import money
+from saaskpi.errors import AccessError, NeedsPersonError, UnavailableError, UsageError
+from tests.support.crm import (
+    NOW,
+    FakeCrm,
+    account,
+    episode,
+    flag,
+    inputs_from,
+    open_store,
+    ready_crm,
+    start_run,
+)
+from warehouse.store import Store
+
+LATER = NOW + timedelta(hours=1)
+ACCOUNTS = [account("1"), account("2", 2), account(None, 3)]
+FLAGS = [flag("1"), flag("2"), flag("cus_3")]
+EPISODES = [episode("1"), episode("2"), episode("cus_3")]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with open_store(tmp_path / "store.db") as opened:
+        start_run(opened, EPISODES)
+        yield opened
+
+
+def plan_of(crm: FakeCrm, store: Store, **changes: Any) -> Plan:
+    now = changes.pop("now", NOW)
+    inputs = inputs_from(crm, store, changes.pop("accounts", ACCOUNTS), FLAGS, **changes)
+    return build_plan(inputs, PlanSettings(), money, now)
+
+
+def new_portal() -> FakeCrm:
+    return FakeCrm(companies={"1": {"name": "One"}, "2": {"name": "Two"}})
+
+
+def test_the_whole_plan_is_written_and_nothing_else(store: Store) -> None:
+    crm = new_portal()
+    result = apply(plan_of(crm, store), crm, store, NOW)
+    assert (result.companies_updated, result.tasks_opened, result.tasks_linked) == (2, 2, 2)
+    assert crm.companies["1"]["saaskpi_mrr"] == "129.01"
+    assert {task[TASK_KEY] for task in crm.tasks.values()} == {
+        "4711:1:payment_failed:1",
+        "4711:2:payment_failed:1",
+    }
+    assert {company for _, company in crm.links} == {"1", "2"}
+    assert crm.writes == [
+        *["create_group", "create_properties"] * 2,
+        "update",
+        "upsert",
+        "associate",
+    ]
+
+
+def test_a_second_run_makes_no_call_at_all(store: Store) -> None:
+    crm = new_portal()
+    apply(plan_of(crm, store), crm, store, NOW)
+    crm.calls.clear()
+    plan = plan_of(crm, store, pulled_at=LATER, now=LATER)
+    assert plan.writes_nothing
+    assert plan.tasks_already_open == 2
+    assert apply(plan, crm, store, LATER) == ApplyResult()
+    assert crm.calls == []
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["lost request", "lost answer"])
+@pytest.mark.parametrize("pull_again", [False, True], ids=["same pull", "new pull"])
+def test_cut_at_any_call_the_next_run_ends_in_the_same_state(
+    tmp_path: Path, after: bool, pull_again: bool
+) -> None:
+    with open_store(tmp_path / "reference.db") as store:
+        start_run(store, EPISODES)
+        undisturbed = new_portal()
+        apply(plan_of(undisturbed, store), undisturbed, store, NOW)
+    for nth in range(1, len(undisturbed.calls) + 1):
+        with open_store(tmp_path / f"cut-{nth}.db") as store:
+            start_run(store, EPISODES)
+            crm = new_portal()
+            before = inputs_from(crm, store, ACCOUNTS, FLAGS)
+            crm.fail_at, crm.after = nth, after
+            with pytest.raises(UnavailableError):
+                apply(plan_of(crm, store), crm, store, NOW)
+            crm.fail_at = None
+            apply(resumed(crm, store, before, pull_again), crm, store, LATER)
+            assert shape(crm) == shape(undisturbed), f"cut at call {nth}"
+            assert plan_of(crm, store, pulled_at=LATER + timedelta(hours=1)).writes_nothing
+
+
+def resumed(crm: FakeCrm, store: Store, before: Any, pull_again: bool) -> Plan:
+    """Plan anew: from a new pull, or from what was pulled before the cut and what the store remembers."""
+    inputs = inputs_from(crm, store, ACCOUNTS, FLAGS, pulled_at=LATER)
+    if not pull_again:
+        inputs = replace(
+            inputs,
+            companies=before.companies,
+            tasks=before.tasks,
+            companies_pulled_at=NOW,
+            definitions=before.definitions,
+            definitions_pulled_at=NOW,
+        )
+    return build_plan(inputs, PlanSettings(), money, LATER)
+
+
+def shape(crm: FakeCrm) -> dict[str, Any]:
+    """What the CRM holds, but for the times of writing and the ids of tasks."""
+    timeless = {"saaskpi_updated_at", "hs_timestamp"}
+    companies = {
+        id_: {name: value for name, value in values.items() if name not in timeless}
+        for id_, values in crm.companies.items()
+    }
+    tasks = sorted((task[TASK_KEY], task["hs_task_subject"]) for task in crm.tasks.values())
+    linked = sorted((crm.tasks[task_id][TASK_KEY], company) for task_id, company in crm.links)
+    return {"companies": companies, "tasks": tasks, "links": linked}
+
+
+def test_a_cut_apply_can_be_run_again_from_its_file_without_touching_what_a_rep_did(store: Store) -> None:
+    crm = new_portal()
+    plan = plan_of(crm, store)
+    reads = ["portal_id", "properties", "properties"]
+    writes = [*["create_group", "create_properties"] * 2, "update", "upsert", "associate"]
+    crm.fail_at = len(reads) + len(writes)
+    with pytest.raises(UnavailableError):
+        apply(plan, crm, store, NOW)
+    next(iter(crm.tasks.values()))["hs_task_status"] = "COMPLETED"
+    crm.fail_at = None
+    apply(Plan.from_json(plan.to_json()), crm, store, LATER)
+    assert sorted(task["hs_task_status"] for task in crm.tasks.values()) == ["COMPLETED", "NOT_STARTED"]
+    assert len(crm.links) == 2
+
+
+def test_a_task_that_a_rep_completed_is_not_reopened_and_its_lost_link_is_mended(store: Store) -> None:
+    crm = ready_crm("1")
+    crm.tasks["55"] = {TASK_KEY: "4711:1:payment_failed:1", "hs_task_status": "COMPLETED"}
+    plan = plan_of(crm, store, accounts=ACCOUNTS[:1])
+    assert [(task.action, task.task_id) for task in plan.tasks] == [("link", "55")]
+    result = apply(plan, crm, store, NOW)
+    assert (result.tasks_opened, result.tasks_linked) == (0, 1)
+    assert crm.tasks["55"]["hs_task_status"] == "COMPLETED"
+    assert plan_of(crm, store, accounts=ACCOUNTS[:1], pulled_at=LATER).writes_nothing
+
+
+def test_a_refused_row_is_kept_and_tried_again_while_the_others_go_through(store: Store) -> None:
+    crm = ready_crm("1", "2")
+    crm.bad_companies = {"2": "value too long"}
+    result = apply(plan_of(crm, store), crm, store, NOW)
+    assert result.companies_updated == 1
+    assert result.failures == [(COMPANIES, "2", "value too long")]
+    assert store.push_failures()[["object_id", "attempts"]].to_numpy().tolist() == [["2", 1]]
+    crm.bad_companies = {}
+    plan = plan_of(crm, store, pulled_at=LATER)
+    assert [one.company_id for one in plan.updates] == ["2"]
+    apply(plan, crm, store, LATER)
+    assert crm.companies["2"]["saaskpi_mrr"] == "129.02"
+    assert len(store.push_failures()) == 0
+
+
+def test_updates_go_out_by_the_hundred(store: Store) -> None:
+    ids = [str(number) for number in range(250)]
+    crm = ready_crm(*ids)
+    seen: list[tuple[str, int, int]] = []
+    rows = [account(id_, number) for number, id_ in enumerate(ids)]
+    plan = plan_of(crm, store, accounts=rows)
+    apply(plan, crm, store, NOW, lambda *step: seen.append(step))
+    assert crm.calls.count("update") == 3
+    assert [step for step in seen if step[0] == "companies"] == [
+        ("companies", 100, 250),
+        ("companies", 200, 250),
+        ("companies", 250, 250),
+    ]
+
+
+def test_a_revoked_token_stops_at_once_and_what_was_written_is_remembered(store: Store) -> None:
+    class Revoked(FakeCrm):
+        def call(self, name: str) -> bool:
+            if self.calls.count("update") == 1 and name == "update":
+                self.calls.append(name)
+                raise AccessError("HubSpot refuses the token.")
+            return super().call(name)
+
+    ids = [str(number) for number in range(250)]
+    whole = ready_crm(*ids)
+    crm = Revoked(companies=whole.companies, definitions=whole.definitions, groups=whole.groups)
+    plan = plan_of(crm, store, accounts=[account(id_, n) for n, id_ in enumerate(ids)])
+    with pytest.raises(AccessError):
+        apply(plan, crm, store, NOW)
+    assert crm.calls.count("update") == 2
+    assert crm.calls[-1] == "update"
+    assert store.pushed(COMPANIES)["object_id"].nunique() == 100
+
+
+def test_a_portal_that_refuses_a_unique_task_property_gets_everything_but_tasks(store: Store) -> None:
+    crm = new_portal()
+    crm.refuses_unique = True
+    result = apply(plan_of(crm, store), crm, store, NOW)
+    assert (result.companies_updated, result.tasks_opened, result.tasks_skipped) == (2, 0, 2)
+    assert "2 tasks are left out" in result.messages[0]
+    assert "limit of unique properties" in (store.tasks_refused() or "")
+    plan = plan_of(crm, store, pulled_at=LATER)
+    assert plan.writes_nothing
+    assert plan.tasks_skipped == 2
+    assert "2 tasks are left out" in plan.notes[0]
+    store.allow_tasks()
+    crm.refuses_unique = False
+    assert apply(plan_of(crm, store, pulled_at=LATER), crm, store, LATER).tasks_opened == 2
+
+
+def test_a_portal_without_custom_task_groups_gets_everything_but_tasks(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crm = new_portal()
+    made = crm.create_group
+    monkeypatch.setattr(
+        crm, "create_group", lambda kind, *rest: crm.refuse_group() if kind == TASKS else made(kind, *rest)
+    )
+    assert apply(plan_of(crm, store), crm, store, NOW).tasks_skipped == 2
+
+
+def test_a_stale_plan_is_refused(store: Store) -> None:
+    crm = ready_crm("1", "2")
+    plan = plan_of(crm, store)
+    start_run(store, EPISODES, "run-2")
+    with pytest.raises(NeedsPersonError, match="stale"):
+        apply(plan, crm, store, NOW)
+    assert crm.calls == []
+
+
+def test_a_plan_is_applied_once(store: Store) -> None:
+    crm = ready_crm("1", "2")
+    plan = plan_of(crm, store)
+    apply(plan, crm, store, NOW)
+    crm.calls.clear()
+    with pytest.raises(UsageError, match="already"):
+        apply(plan, crm, store, NOW)
+    assert crm.calls == []
+
+
+def test_a_plan_for_another_portal_is_refused(store: Store) -> None:
+    crm = ready_crm("1", "2")
+    crm.portal = "other"
+    with pytest.raises(UsageError, match="another HubSpot portal"):
+        apply(plan_of(crm, store), crm, store, NOW)
+    assert crm.writes == []
+
+
+@pytest.mark.parametrize("name", ["saaskpi_mrr", "saaskpi_task_key"])
+def test_a_property_deleted_since_the_pull_stops_before_any_write(store: Store, name: str) -> None:
+    crm = ready_crm("1", "2")
+    plan = plan_of(crm, store)
+    for definitions in crm.definitions.values():
+        definitions.pop(name, None)
+    with pytest.raises(NeedsPersonError, match=name):
+        apply(plan, crm, store, NOW)
+    assert crm.writes == []
+
+
+def test_a_blocked_plan_writes_nothing(store: Store) -> None:
+    crm = ready_crm("1", "2")
+    crm.definitions[COMPANIES]["saaskpi_mrr"]["type"] = "string"
+    with pytest.raises(NeedsPersonError, match="saaskpi_mrr"):
+        apply(plan_of(crm, store), crm, store, NOW)
+    assert crm.calls == []

@@ -1,0 +1,286 @@
+"""A CRM in memory behind the writer's protocol, and small frames to plan from."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from crm_sync.plan import MadeFrom, PlanInputs
+from crm_sync.properties import COMPANIES, TASK_KEY, TASKS, definitions
+from saaskpi.errors import RejectedError, UnavailableError
+from warehouse.store import Store
+
+NOW = datetime(2026, 10, 30, 8, 0, tzinfo=UTC)  # a Friday
+PORTAL = "4711"
+BATCH = 100
+
+
+@dataclass(frozen=True)
+class Outcome:
+    key: str
+    ok: bool
+    object_id: str | None = None
+    error: str | None = None
+
+
+@dataclass
+class FakeCrm:
+    """Companies, tasks and properties; ``fail_at`` cuts the line at the nth call, ``after`` it is done."""
+
+    companies: dict[str, dict[str, str]] = field(default_factory=dict)
+    tasks: dict[str, dict[str, str]] = field(default_factory=dict)
+    links: set[tuple[str, str]] = field(default_factory=set)
+    definitions: dict[str, dict[str, dict[str, Any]]] = field(
+        default_factory=lambda: {COMPANIES: {}, TASKS: {}}
+    )
+    groups: set[tuple[str, str]] = field(default_factory=set)
+    bad_companies: dict[str, str] = field(default_factory=dict)
+    refuses_unique: bool = False
+    portal: str = PORTAL
+    calls: list[str] = field(default_factory=list)
+    fail_at: int | None = None
+    after: bool = False
+
+    @property
+    def writes(self) -> list[str]:
+        return [call for call in self.calls if call not in ("portal_id", "properties")]
+
+    def call(self, name: str) -> bool:
+        """Note a call; True when its answer is to be lost after it was carried out."""
+        self.calls.append(name)
+        broken = len(self.calls) == self.fail_at
+        if broken and not self.after:
+            raise UnavailableError("HubSpot does not answer.")
+        return broken
+
+    def answer(self, lost: bool) -> None:
+        if lost:
+            raise UnavailableError("HubSpot does not answer.")
+
+    def portal_id(self) -> str:
+        self.answer(self.call("portal_id"))
+        return self.portal
+
+    def properties(self, object_type: str) -> Mapping[str, Mapping[str, Any]]:
+        self.answer(self.call("properties"))
+        return self.definitions[object_type]
+
+    def create_group(self, object_type: str, name: str, label: str) -> bool:
+        lost = self.call("create_group")
+        new = (object_type, name) not in self.groups
+        self.groups.add((object_type, name))
+        self.answer(lost)
+        return new
+
+    def create_properties(self, object_type: str, bodies: Sequence[Mapping[str, Any]]) -> Sequence[Outcome]:
+        lost = self.call("create_properties")
+        outcomes = []
+        for body in bodies:
+            assert (object_type, body["groupName"]) in self.groups
+            name = str(body["name"])
+            if body.get("hasUniqueValue") and self.refuses_unique:
+                outcomes.append(Outcome(name, ok=False, error="limit of unique properties reached"))
+            else:
+                self.definitions[object_type][name] = dict(body)
+                outcomes.append(Outcome(name, ok=True))
+        self.answer(lost)
+        return outcomes
+
+    def update(
+        self, object_type: str, inputs: Sequence[tuple[str, Mapping[str, str]]]
+    ) -> Iterator[Sequence[Outcome]]:
+        assert object_type == COMPANIES
+        for batch in _batches(inputs):
+            lost = self.call("update")
+            outcomes = [self._update(id_, values) for id_, values in batch]
+            self.answer(lost)
+            yield outcomes
+
+    def _update(self, id_: str, values: Mapping[str, str]) -> Outcome:
+        unknown = [name for name in values if name not in self.definitions[COMPANIES]]
+        if unknown or id_ in self.bad_companies:
+            return Outcome(id_, ok=False, error=self.bad_companies.get(id_, f"no property {unknown}"))
+        self.companies[id_].update(values)
+        return Outcome(id_, ok=True, object_id=id_)
+
+    def upsert(
+        self, object_type: str, id_property: str, inputs: Sequence[tuple[str, Mapping[str, str]]]
+    ) -> Iterator[Sequence[Outcome]]:
+        assert (object_type, id_property) == (TASKS, TASK_KEY)
+        assert self.definitions[TASKS][TASK_KEY]["hasUniqueValue"]
+        for batch in _batches(inputs):
+            lost = self.call("upsert")
+            outcomes = []
+            for key, values in batch:
+                found = next((id_ for id_, task in self.tasks.items() if task[TASK_KEY] == key), None)
+                id_ = found or str(9000 + len(self.tasks))
+                self.tasks.setdefault(id_, {}).update(values)
+                outcomes.append(Outcome(key, ok=True, object_id=id_))
+            self.answer(lost)
+            yield outcomes
+
+    def associate(
+        self, from_type: str, to_type: str, type_id: int, pairs: Sequence[tuple[str, str]]
+    ) -> Iterator[Sequence[Outcome]]:
+        assert (from_type, to_type, type_id) == (TASKS, COMPANIES, 192)
+        for batch in _batches(pairs):
+            lost = self.call("associate")
+            self.links |= set(batch)
+            self.answer(lost)
+            yield [Outcome(f"{a}:{b}", ok=True) for a, b in batch]
+
+    def refuse_group(self, *_: object) -> bool:
+        raise RejectedError("no custom groups on tasks")
+
+
+def _batches(rows: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    for start in range(0, len(rows), BATCH):
+        yield rows[start : start + BATCH]
+
+
+def account(company_id: str | None, number: int = 1, **changes: Any) -> dict[str, Any]:
+    """One row of the accounts table; ``number`` tells customers and amounts apart."""
+    customer = f"cus_{number}"
+    row: dict[str, Any] = {
+        "account_id": company_id or customer,
+        "name": f"Company {number}",
+        "company_id": company_id,
+        "owner_id": "7",
+        "stripe_customer_ids": [customer],
+        "match_rule": "domain" if company_id else None,
+        "currency": "eur",
+        "mrr": 12_900 + number,
+        "arr": 12 * (12_900 + number),
+        "contract_mrr": 12_900 + number,
+        "mrr_by_currency": json.dumps({"eur": 12_900 + number}),
+        "scheduled_churn_mrr": 0,
+        "mrr_change_12m": 0.25,
+        "plan": "Team",
+        "customer_since": pd.Timestamp("2024-03-01"),
+        "renewal_date": pd.Timestamp("2027-03-01"),
+        "status": "active",
+        "health_score": 81,
+        "health_band": "green",
+        "health_coverage": 60,
+        "health_reasons": "pays on time",
+        "health_reasons_fr": "paie à temps",
+        "risk_flags": ["payment_failed"],
+        "opportunity_flags": [],
+    }
+    return {**row, **changes}
+
+
+def flag(account_id: str, name: str = "payment_failed", severity: str = "high") -> dict[str, Any]:
+    return {
+        "account_id": account_id,
+        "flag": name,
+        "kind": "risk",
+        "severity": severity,
+        "evidence_en": "Invoice in_1 failed twice.",
+        "evidence_fr": "La facture in_1 a échoué deux fois.",
+    }
+
+
+def episode(
+    account_id: str, name: str = "payment_failed", number: int = 1, closed: bool = False
+) -> dict[str, Any]:
+    return {
+        "account_id": account_id,
+        "flag": name,
+        "episode": number,
+        "opened_at": NOW,
+        "last_seen_at": NOW,
+        "closed_at": NOW if closed else None,
+        "severity": "high",
+    }
+
+
+EPISODE_COLUMNS = ["account_id", "flag", "episode", "opened_at", "last_seen_at", "closed_at", "severity"]
+FLAG_COLUMNS = ["account_id", "flag", "kind", "severity", "evidence_en", "evidence_fr"]
+
+
+def episodes_frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    frame = pd.DataFrame(rows, columns=EPISODE_COLUMNS)
+    for column in ("opened_at", "last_seen_at", "closed_at"):
+        frame[column] = pd.to_datetime(frame[column], utc=True)
+    return frame
+
+
+def inputs_from(
+    crm: FakeCrm,
+    store: Store,
+    accounts: Sequence[Mapping[str, Any]],
+    flags: Sequence[Mapping[str, Any]] = (),
+    *,
+    run_id: str = "run-1",
+    pulled_at: datetime = NOW,
+) -> PlanInputs:
+    """What a pull of this CRM just now, and the store, give to the plan."""
+    rows = [
+        {"object_type": kind, "name": name, **body, "options": json.dumps(body.get("options", []))}
+        for kind, bodies in crm.definitions.items()
+        for name, body in bodies.items()
+    ]
+    definition_columns = ["object_type", "name", "type", "archived", "hasUniqueValue", "options"]
+    return PlanInputs(
+        made_from=MadeFrom(run_id, 1, PORTAL),
+        accounts=pd.DataFrame(accounts, columns=list(account("1"))),
+        flags=pd.DataFrame(flags, columns=FLAG_COLUMNS),
+        episodes=store.flag_episodes(),
+        matches=pd.DataFrame(columns=["customer_id", "company_id", "rule", "candidates"]),
+        items=pd.DataFrame({"customer_id": ["cus_1", "cus_1", "cus_1"], "mrr": [100, 200, 0]}),
+        companies=objects_frame(crm.companies),
+        companies_pulled_at=pulled_at,
+        pushed=store.pushed(COMPANIES),
+        definitions=pd.DataFrame(rows, columns=definition_columns),
+        definitions_pulled_at=pulled_at,
+        owners=pd.DataFrame({"id": ["7", "8"], "archived": [False, True]}),
+        tasks=objects_frame(crm.tasks),
+        task_ledger=store.task_ledger(),
+        set_up=store.set_up(),
+        tasks_refused=store.tasks_refused(),
+    )
+
+
+def objects_frame(objects: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
+    rows = [
+        {"id": id_, "archived": False, "properties": json.dumps(dict(values))}
+        for id_, values in objects.items()
+    ]
+    return pd.DataFrame(rows, columns=["id", "archived", "properties"])
+
+
+def ready_crm(*company_ids: str) -> FakeCrm:
+    """A CRM in which our properties are set up."""
+    crm = FakeCrm(companies={id_: {"name": f"Company {id_}"} for id_ in company_ids})
+    for kind in (COMPANIES, TASKS):
+        crm.groups.add((kind, "saaskpi"))
+        crm.definitions[kind] = {body["name"]: body for body in definitions(kind)}
+    return crm
+
+
+@cache
+def _empty_store() -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "store.db"
+        Store.open(path).close()
+        return path.read_bytes()
+
+
+def open_store(path: Path) -> Store:
+    """A new store, from a copy: making one from the migrations takes half a second."""
+    path.write_bytes(_empty_store())
+    return Store.open(path)
+
+
+def start_run(store: Store, episodes: Sequence[Mapping[str, Any]] = (), run_id: str = "run-1") -> None:
+    store.begin_run(run_id, NOW, NOW, 1)
+    store.finish_run(run_id, NOW, {}, episodes_frame(episodes))
