@@ -17,6 +17,8 @@ from sandbox.crm.times import DAY_MS, day_ms, iso
 from sandbox.world import Account
 
 RENEWAL_NOTICE_DAYS = 60
+_GRACE_DAYS = 5
+"""Days after the due date until a renewal counts as won: a contract that ends, ends on that date."""
 _YEARLY_PRICE_PER_SEAT = 300
 _NEW_STAGES = ("appointmentscheduled", "qualifiedtobuy", "presentationscheduled", "contractsent")
 
@@ -59,11 +61,12 @@ def renewals(account: Account, links: Links, owner_id: str, since: date, until: 
 
 def renewal_outcome(account: Account, due: date, until: date) -> tuple[int, dict[str, str]] | None:
     """How a renewal ended by ``until``: its time and the values to write; None while it is open."""
-    if account.churned_on is not None and account.churned_on <= min(due, until):
+    settled = due + timedelta(days=_GRACE_DAYS)
+    if account.churned_on is not None and account.churned_on <= min(settled, until):
         at = day_ms(account.churned_on) + 15 * 3_600_000
         return at, {"dealstage": "renewal_closedlost", "closed_lost_reason": LOST_REASONS[due.day % 4]}
-    if due <= until:
-        return day_ms(due) + 15 * 3_600_000, {"dealstage": "renewal_closedwon"}
+    if settled <= until:
+        return day_ms(settled) + 15 * 3_600_000, {"dealstage": "renewal_closedwon"}
     return None
 
 

@@ -16,7 +16,7 @@ from hubspot_sdk.pagination import SyncPage
 from hubspot_sdk.types import crm
 from hubspot_sdk.types.account import PortalInformationResponse
 from hubspot_sdk.types.crm import associations, associations_schema, objects, properties
-from hubspot_sdk.types.crm.objects import companies
+from hubspot_sdk.types.crm.objects import companies as batches
 from hubspot_sdk.types.shared import (
     CollectionResponsePropertyGroupNoPaging,
     ErrorData,
@@ -39,6 +39,10 @@ EXTRA = {"ErrorData": {"status", "policyName", "errorType"}, "Property": {"archi
 """Fields that the API answers although the models lack them."""
 
 
+_DEFAULT_PARAMS = associations.batch_create_default_params.BatchCreateDefaultParams
+_LABEL_PARAMS = associations.batch_delete_labels_params.BatchDeleteLabelsParams
+
+
 @dataclass(frozen=True)
 class Operation:
     """What the models say about one endpoint: its query, its body, its answer."""
@@ -53,81 +57,58 @@ def _operations() -> list[tuple[str, re.Pattern[str], Operation]]:
     one, listed = crm.SimplePublicObject, crm.SimplePublicObjectWithAssociations
     batch, upserted = crm.BatchResponseSimplePublicObject, crm.BatchResponseSimplePublicUpsertObject
     found = crm.CollectionResponseWithTotalSimplePublicObject
-    o, p = f"/crm/objects{VERSION}{TYPE}", f"/crm/properties{VERSION}{TYPE}"
-    a, s = f"/crm/associations{VERSION}{TYPE}{TYPE}", f"/crm/objects{VERSION}{TYPE}{ID}/associations"
-    n = f"/crm/pipelines{VERSION}{TYPE}"
     links = crm.BatchResponsePublicAssociationMultiWithLabel
     defaults = crm.BatchResponsePublicDefaultAssociation
-    rows = [
-        ("POST", f"{o}/batch/read", Operation(None, companies.batch_get_params.BatchGetParams, batch)),
-        ("POST", f"{o}/batch/create", Operation(None, companies.batch_create_params.BatchCreateParams, batch)),
-        ("POST", f"{o}/batch/update", Operation(None, companies.batch_update_params.BatchUpdateParams, batch)),
-        ("POST", f"{o}/batch/upsert", Operation(None, companies.batch_upsert_params.BatchUpsertParams, upserted)),
-        ("POST", f"{o}/batch/archive", Operation(None, companies.batch_delete_params.BatchDeleteParams)),
-        ("POST", f"{o}/search", Operation(None, objects.CompanySearchParams, found)),
-        ("POST", f"{o}/merge", Operation(None, objects.CompanyMergeParams, one)),
-        ("POST", f"{o}/gdpr-delete", Operation(None, objects.ContactGdprDeleteParams)),
-        ("GET", o, Operation(objects.CompanyListParams, None, SyncPage[listed])),  # type: ignore[valid-type]
-        ("POST", o, Operation(None, objects.CompanyCreateParams, one)),
-        ("GET", f"{o}{ID}", Operation(objects.CompanyGetParams, None, listed)),
-        ("PATCH", f"{o}{ID}", Operation(None, objects.CompanyUpdateParams, one)),
-        ("DELETE", f"{o}{ID}", Operation()),
-        ("GET", f"{s}{TYPE}", Operation(crm.AssociationListParams, None, SyncPage[crm.MultiAssociatedObjectWithLabel])),
-        ("PUT", f"{s}/default{TYPE}{ID}", Operation(None, None, defaults)),
-        ("PUT", f"{s}{TYPE}{ID}", Operation(None, None, crm.LabelsBetweenObjectPair)),
-        ("DELETE", f"{s}{TYPE}{ID}", Operation()),
-        ("POST", f"{a}/batch/read", Operation(None, associations.batch_get_params.BatchGetParams, links)),
-        (
-            "POST",
-            f"{a}/batch/create",
-            Operation(
-                None, associations.batch_create_params.BatchCreateParams, crm.BatchResponseLabelsBetweenObjectPair
-            ),
-        ),
-        (
-            "POST",
-            f"{a}/batch/associate/default",
-            Operation(None, associations.batch_create_default_params.BatchCreateDefaultParams, defaults),
-        ),
-        ("POST", f"{a}/batch/archive", Operation(None, associations.batch_delete_params.BatchDeleteParams)),
-        ("POST", f"{a}/batch/labels/archive", Operation()),
-        ("GET", f"{a}/labels", Operation(None, None, crm.CollectionResponseAssociationSpecWithLabelNoPaging)),
-        (
-            "POST",
-            f"{a}/labels",
-            Operation(
-                None,
-                associations_schema.LabelCreateLabelParams,
-                crm.CollectionResponseAssociationSpecWithLabelNoPaging,
-            ),
-        ),
-        ("GET", f"{p}/groups", Operation(properties.GroupListParams, None, CollectionResponsePropertyGroupNoPaging)),
-        ("POST", f"{p}/groups", Operation(None, properties.GroupCreateParams, PropertyGroup)),
-        ("GET", f"{p}/groups{ID}", Operation(None, None, PropertyGroup)),
-        (
-            "POST",
-            f"{p}/batch/create",
-            Operation(None, properties.batch_create_params.BatchCreateParams, crm.BatchResponseProperty),
-        ),
-        (
-            "POST",
-            f"{p}/batch/read",
-            Operation(None, properties.batch_get_params.BatchGetParams, crm.BatchResponseProperty),
-        ),
-        ("POST", f"{p}/batch/archive", Operation(None, properties.batch_delete_params.BatchDeleteParams)),
-        ("GET", p, Operation(crm.PropertyListParams, None, crm.CollectionResponsePropertyNoPaging)),
-        ("POST", p, Operation(None, crm.PropertyCreateParams, Property)),
-        ("GET", f"{p}{ID}", Operation(crm.PropertyGetParams, None, Property)),
-        ("PATCH", f"{p}{ID}", Operation(None, crm.PropertyUpdateParams, Property)),
-        ("DELETE", f"{p}{ID}", Operation()),
-        ("GET", f"/crm/owners{VERSION}", Operation(crm.OwnerListParams, None, SyncPage[crm.PublicOwner])),
-        ("GET", f"/crm/owners{VERSION}{ID}", Operation(crm.OwnerGetParams, None, crm.PublicOwner)),
-        ("GET", n, Operation(None, None, crm.CollectionResponsePipelineNoPaging)),
-        ("GET", f"{n}{ID}", Operation(None, None, crm.Pipeline)),
-        ("GET", f"{n}{ID}/stages", Operation(None, None, crm.CollectionResponsePipelineStageNoPaging)),
-        ("GET", f"/account-info{VERSION}/details", Operation(None, None, PortalInformationResponse)),
+    linked = crm.BatchResponseLabelsBetweenObjectPair
+    labels = crm.CollectionResponseAssociationSpecWithLabelNoPaging
+    defined, groups = crm.BatchResponseProperty, CollectionResponsePropertyGroupNoPaging
+    o, p = f"/crm/objects{VERSION}{TYPE}", f"/crm/properties{VERSION}{TYPE}"
+    a, s = f"/crm/associations{VERSION}{TYPE}{TYPE}", f"/crm/objects{VERSION}{TYPE}{ID}/associations"
+    n, w = f"/crm/pipelines{VERSION}{TYPE}", f"/crm/owners{VERSION}"
+    rows: list[tuple[str, str, Any, Any, Any]] = [  # method, path, query, body, answer
+        ("POST", f"{o}/batch/read", None, batches.batch_get_params.BatchGetParams, batch),
+        ("POST", f"{o}/batch/create", None, batches.batch_create_params.BatchCreateParams, batch),
+        ("POST", f"{o}/batch/update", None, batches.batch_update_params.BatchUpdateParams, batch),
+        ("POST", f"{o}/batch/upsert", None, batches.batch_upsert_params.BatchUpsertParams, upserted),
+        ("POST", f"{o}/batch/archive", None, batches.batch_delete_params.BatchDeleteParams, None),
+        ("POST", f"{o}/search", None, objects.CompanySearchParams, found),
+        ("POST", f"{o}/merge", None, objects.CompanyMergeParams, one),
+        ("POST", f"{o}/gdpr-delete", None, objects.ContactGdprDeleteParams, None),
+        ("GET", o, objects.CompanyListParams, None, SyncPage[listed]),  # type: ignore[valid-type]
+        ("POST", o, None, objects.CompanyCreateParams, one),
+        ("GET", f"{o}{ID}", objects.CompanyGetParams, None, listed),
+        ("PATCH", f"{o}{ID}", objects.CompanyUpdateParams, objects.CompanyUpdateParams, one),
+        ("DELETE", f"{o}{ID}", None, None, None),
+        ("GET", f"{s}{TYPE}", crm.AssociationListParams, None, SyncPage[crm.MultiAssociatedObjectWithLabel]),
+        ("PUT", f"{s}/default{TYPE}{ID}", None, None, defaults),
+        ("PUT", f"{s}{TYPE}{ID}", None, None, crm.LabelsBetweenObjectPair),
+        ("DELETE", f"{s}{TYPE}{ID}", None, None, None),
+        ("POST", f"{a}/batch/read", None, associations.batch_get_params.BatchGetParams, links),
+        ("POST", f"{a}/batch/create", None, associations.batch_create_params.BatchCreateParams, linked),
+        ("POST", f"{a}/batch/associate/default", None, _DEFAULT_PARAMS, defaults),
+        ("POST", f"{a}/batch/archive", None, associations.batch_delete_params.BatchDeleteParams, None),
+        ("POST", f"{a}/batch/labels/archive", None, _LABEL_PARAMS, None),
+        ("GET", f"{a}/labels", None, None, labels),
+        ("POST", f"{a}/labels", None, associations_schema.LabelCreateLabelParams, labels),
+        ("GET", f"{p}/groups", properties.GroupListParams, None, groups),
+        ("POST", f"{p}/groups", None, properties.GroupCreateParams, PropertyGroup),
+        ("GET", f"{p}/groups{ID}", None, None, PropertyGroup),
+        ("POST", f"{p}/batch/create", None, properties.batch_create_params.BatchCreateParams, defined),
+        ("POST", f"{p}/batch/read", None, properties.batch_get_params.BatchGetParams, defined),
+        ("POST", f"{p}/batch/archive", None, properties.batch_delete_params.BatchDeleteParams, None),
+        ("GET", p, crm.PropertyListParams, None, crm.CollectionResponsePropertyNoPaging),
+        ("POST", p, None, crm.PropertyCreateParams, Property),
+        ("GET", f"{p}{ID}", crm.PropertyGetParams, None, Property),
+        ("PATCH", f"{p}{ID}", None, crm.PropertyUpdateParams, Property),
+        ("DELETE", f"{p}{ID}", None, None, None),
+        ("GET", w, crm.OwnerListParams, None, SyncPage[crm.PublicOwner]),
+        ("GET", f"{w}{ID}", crm.OwnerGetParams, None, crm.PublicOwner),
+        ("GET", n, None, None, crm.CollectionResponsePipelineNoPaging),
+        ("GET", f"{n}{ID}", None, None, crm.Pipeline),
+        ("GET", f"{n}{ID}/stages", None, None, crm.CollectionResponsePipelineStageNoPaging),
+        ("GET", f"/account-info{VERSION}/details", None, None, PortalInformationResponse),
     ]
-    return [(method, re.compile(f"{pattern}/?$"), operation) for method, pattern, operation in rows]
+    return [(method, re.compile(f"{path}/?$"), Operation(*shapes)) for method, path, *shapes in rows]
 
 
 def operation(method: str, path: str) -> Operation | None:
@@ -186,8 +167,8 @@ class HubSpotModels:
 
 def request_errors(found: Operation, body: Any, query: str) -> list[str]:
     """What the models say against a request."""
-    allowed = _fields(found.query) if found.query else {}
-    errors = [f"unknown parameter {name}" for name, _ in parse_qsl(query) if name not in {**allowed, "archived": 0}]
+    allowed = {"archived", *(_fields(found.query) if found.query else ())}
+    errors = [f"unknown parameter {name}" for name, _ in parse_qsl(query) if name not in allowed]
     if found.body is not None:
         errors += [f"body{error}" for error in _misfits(found.body, body)]
     return errors
@@ -270,29 +251,39 @@ def _misfits(shape: Any, value: Any, where: str = "") -> Iterator[str]:
         yield from _misfits(get_args(shape)[0], value, where)
     elif is_typeddict(shape):
         yield from _object_misfits(shape, value, where)
-    elif isinstance(shape, type) and issubclass(shape, BaseModel):
-        yield from (f"{where}: {error}" for error in _parsed(shape, value))
     elif origin in (Union, types.UnionType):
         if all(list(_misfits(each, value)) for each in get_args(shape)):
             yield f"{where} fits none of its alternatives"
-    elif origin is Literal:
-        if value not in get_args(shape):
-            yield f"{where} must be one of {get_args(shape)}, not {value!r}"
-    elif origin in (dict, Mapping):
-        if not isinstance(value, dict) or not all(isinstance(each, str) for each in value.values()):
-            yield f"{where} must map names to text"
     elif _is_list(origin):
-        if not isinstance(value, list):
-            yield f"{where} must be a list"
-            return
-        for place, each in enumerate(value):
-            yield from _misfits(get_args(shape)[0], each, f"{where}[{place}]")
-    elif shape in (str, int, bool) and type(value) is not shape:
-        yield f"{where} must be {shape.__name__}, not {type(value).__name__}"
+        yield from _list_misfits(get_args(shape)[0], value, where)
+    else:
+        yield from _value_misfits(shape, origin, value, where)
 
 
 def _is_list(origin: Any) -> bool:
-    return isinstance(origin, type) and (issubclass(origin, Iterable) or origin is SequenceNotStr)
+    return origin is SequenceNotStr or origin in (list, Iterable)
+
+
+def _list_misfits(shape: Any, value: Any, where: str) -> Iterator[str]:
+    if not isinstance(value, list):
+        yield f"{where} must be a list"
+        return
+    for place, each in enumerate(value):
+        yield from _misfits(shape, each, f"{where}[{place}]")
+
+
+def _value_misfits(shape: Any, origin: Any, value: Any, where: str) -> Iterator[str]:
+    if origin is Literal:
+        if value not in get_args(shape):
+            yield f"{where} must be one of {get_args(shape)}, not {value!r}"
+    elif origin is dict:
+        if not isinstance(value, dict) or not all(isinstance(each, str) for each in value.values()):
+            yield f"{where} must map names to text"
+    elif shape in (str, int, bool):
+        if type(value) is not shape:
+            yield f"{where} must be {shape.__name__}, not {type(value).__name__}"
+    elif isinstance(shape, type) and issubclass(shape, BaseModel):
+        yield from (f"{where}: {error}" for error in _parsed(shape, value))
 
 
 def _object_misfits(shape: Any, value: Any, where: str) -> Iterator[str]:
