@@ -36,6 +36,7 @@ class Desk:
     """
 
     ids: IdSource
+    event_ids: IdSource
     store: Store
     agenda: Agenda
     log: ContractLog
@@ -57,8 +58,9 @@ class Desk:
     def emit(self, at: int, kind: str, name: str, record: Record, before: Record | None = None) -> None:
         """Keep an event about a record of this kind, as it is now."""
         if at < self.horizon:
+            self.event_ids.skip()
             return
-        event_id = self.ids.next("evt", 24)
+        event_id = self.event_ids.next("evt", 24)
         after = freeze(record)
         self.store.add("event", Event(event_id, at, name, kind, after, before, derived("req", event_id)))
 

@@ -27,6 +27,10 @@ class IdSource:
         digest = blake2b(f"{self._scope}:{self._count}".encode(), digest_size=18).digest()
         return f"{prefix}_{b64encode(digest, _TWO_MORE_LETTERS)[:length].decode()}"
 
+    def skip(self) -> None:
+        """Pass over one id, so that those after it do not depend on whether it was needed."""
+        self._count += 1
+
 
 def derived(prefix: str, parent_id: str) -> str:
     """Return the id of an object that exists once per parent: ``in_abc`` -> ``pi_abc``."""

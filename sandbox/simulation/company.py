@@ -48,14 +48,18 @@ class Company:
 
     def _people_the_world(self) -> None:
         """Let the scripted accounts sign up, fill up with free ones, and add those that are deleted."""
-        scripts = SCRIPTS[: self.customers // 2]
+        scripts = self._that_fit(SCRIPTS)[: self.customers // 2]
         for script in scripts:
             self._sign_up_script(script)
-        missing = self.customers - len(scripts) - (2 if scripts else 0)
+        missing = self.customers - sum(script.customers for script in scripts)
         while missing > 0:
             missing -= 1 + self._sign_up_freely(missing - 1)
-        for script in DELETED:
+        for script in self._that_fit(DELETED):
             self._sign_up_script(script)
+
+    def _that_fit(self, scripts: Sequence[Script]) -> list[Script]:
+        """Return the stories that can be told whole within the history."""
+        return [script for script in scripts if script.signs_up(self.end) >= self.begin]
 
     def _new_life(self, at: int, country: str | None = None) -> Life:
         number = len(self.accounts) + 1
@@ -71,7 +75,7 @@ class Company:
         return life
 
     def _sign_up_script(self, script: Script) -> None:
-        at = max(script.signs_up(self.end), self.begin)
+        at = script.signs_up(self.end)
         life = self._new_life(at, script.country)
         life.scripted = True
         life.agenda.push(at, script.play, life)

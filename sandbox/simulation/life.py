@@ -63,6 +63,7 @@ class Life:
         self.agenda = Agenda()
         self.desk = Desk(
             ids=IdSource(f"{seed}:{account.key}"),
+            event_ids=IdSource(f"{seed}:{account.key}:events"),
             store=store,
             agenda=self.agenda,
             log=log,

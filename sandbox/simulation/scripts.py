@@ -36,13 +36,20 @@ Story = Callable[[int, Life], None]
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """One account told in advance: signs up ``months`` and ``days`` before the end, in ``country``."""
+    """One account told in advance.
+
+    Attributes:
+        months, days: how long before the end of the history it signs up.
+        play: what it does at sign-up and plans for later.
+        customers: Stripe customers that it comes to have.
+    """
 
     name: str
     months: int
     days: int
     play: Story
     country: str = "FR"
+    customers: int = 1
 
     def signs_up(self, end: int) -> int:
         """Return when: at two in the afternoon, so that nothing falls near midnight."""
@@ -382,7 +389,7 @@ DELETED = (
 """These come on top of the number of customers asked for, since no list shows them."""
 
 SCRIPTS: tuple[Script, ...] = (
-    Script("three Stripe customers", 14, 6, _three_customers),
+    Script("three Stripe customers", 14, 6, _three_customers, customers=3),
     Script("more than twenty items", 11, 9, _many_connectors),
     Script("past due", 8, 5, _past_due),
     Script("unpaid", 8, 22, _unpaid),
