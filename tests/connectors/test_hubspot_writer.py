@@ -12,9 +12,10 @@ from connectors.http import RateLimiter
 from connectors.hubspot.client import HubSpotClient
 from connectors.hubspot.writer import MOST_SPLITS, UNSAID, HubSpotWriter, RowResult
 from saaskpi.errors import AccessError
+from tests.support.hubspot_models import HubSpotModels
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from sandbox import Sandbox
 
@@ -47,15 +48,19 @@ def number(name: str) -> dict[str, Any]:
 
 
 @pytest.fixture
-def sandbox_of_my_own(make_sandbox: Callable[..., Sandbox]) -> Sandbox:
-    return make_sandbox()
+def sandbox_of_my_own(make_sandbox: Callable[..., Sandbox]) -> Iterator[Sandbox]:
+    """A sandbox to write to, where HubSpot's own models check every body."""
+    sandbox, models = make_sandbox(), HubSpotModels()
+    sandbox.log.observers.append(models)
+    yield sandbox
+    assert models.violations == []
 
 
 def test_groups_and_properties_are_created_once(sandbox_of_my_own: Sandbox) -> None:
     hubspot = of(sandbox_of_my_own)
     assert hubspot.create_group("companies", "saaskpi", "SaaS KPI") is True
     assert hubspot.create_group("companies", "saaskpi", "SaaS KPI") is False
-    bad = {**number("saaskpi_bad"), "type": "nonsense"}
+    bad = {**number("saaskpi_bad"), "groupName": "nowhere"}
     results = hubspot.create_properties("companies", [number("saaskpi_mrr"), bad, number("saaskpi_arr")])
     assert [(row.key, row.ok) for row in results] == [
         ("saaskpi_mrr", True), ("saaskpi_bad", False), ("saaskpi_arr", True),

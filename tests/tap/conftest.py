@@ -11,6 +11,7 @@ from singer_sdk import singerlib as singer
 from singer_sdk.singerlib.encoding.base import GenericSingerWriter
 
 from tap_saaskpi.tap import TapSaaskpi
+from tests.support.hubspot_models import HubSpotModels
 
 if TYPE_CHECKING:
     from sandbox import Sandbox
@@ -61,14 +62,19 @@ def settings_for() -> Callable[..., dict[str, Any]]:
 
 @pytest.fixture
 def read() -> Callable[..., Reading]:
-    """Runs a tap over a sandbox: all streams, or only those named."""
+    """Runs a tap over a sandbox: all streams, or only those named; HubSpot's own models look on."""
 
     def run(sandbox: Sandbox, *streams: str, **settings: Any) -> Reading:
-        writer = MemoryWriter()
-        tap = TapSaaskpi(config=config_of(sandbox, **settings), message_writer=writer)
-        if streams:
-            tap.select_only(streams)
-        tap.sync_all()
+        writer, models = MemoryWriter(), HubSpotModels()
+        sandbox.log.observers.append(models)
+        try:
+            tap = TapSaaskpi(config=config_of(sandbox, **settings), message_writer=writer)
+            if streams:
+                tap.select_only(streams)
+            tap.sync_all()
+        finally:
+            sandbox.log.observers.remove(models)
+        assert models.violations == []
         return tap, writer
 
     return run

@@ -170,8 +170,8 @@ def test_faults_on_the_way_change_nothing(make_sandbox: Callable[..., Sandbox], 
     from sandbox.faults import Fault
 
     sandbox = make_sandbox()
-    for kind in ("429", "status", "cut"):
-        sandbox.faults.add(Fault(kind, status=503, probability=0.5, times=2, after=3))
+    for after, kind in enumerate(("429", "status", "cut", "latency")):
+        sandbox.faults.add(Fault(kind, status=503, seconds=0.05, times=1, after=5 + after))
     tap, written = read(sandbox)
     assert {stream: len(written.records[stream]) for stream in tap.streams} == counts_of(sandbox)
     assert sandbox.faults.rules() == []
