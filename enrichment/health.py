@@ -1,23 +1,37 @@
-"""The health score of every account: points, caps, band, and the sentence that explains them."""
+"""The health score of every account: measures, weighs, judges, and keeps what each score was made of."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 
 from enrichment.config import HealthConfig
 from enrichment.messages import LANGUAGES, Message, say
-from enrichment.signals import COMPONENTS, SIGNALS, Numbers, Row, is_ending
-from enrichment.weighing import MEASURED, MISSING, STATES, Weighed, weigh
+from enrichment.signals import COMPONENTS, SIGNALS, Numbers
+from enrichment.verdicts import Verdict, Weights, judge, no_verdict
+from enrichment.weighing import MEASURED, STATES, Weighed, weigh
 from saaskpi.errors import UsageError
 
 CUSTOMERS: Final = ("active", "past_due", "unpaid", "paused")
 """The statuses of accounts that are customers now and are scored."""
-MOST_REASONS: Final = 3
-_LEAST_TOLD: Final = 0.5
+_ACCOUNT_COLUMNS: Final = (
+    "account_id",
+    "health_score",
+    "health_band",
+    "health_coverage",
+    "health_reasons",
+    "health_reasons_fr",
+    "top_reason",
+    "cap",
+    "score_before_caps",
+    "points_lost",
+    "points_assumed",
+)
+_MISSING: Final = [say("state.missing", signal=say(f"name.{signal.id}")) for signal in SIGNALS]
+_ASSUMED: Final = [say("state.assumed", signal=say(f"name.{signal.id}")) for signal in SIGNALS]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +40,8 @@ class Health:
 
     Attributes:
         accounts: one row per account: account_id, health_score (Int64), health_band, health_coverage (%),
-            health_reasons, health_reasons_fr, top_reason, score_before_caps, points_lost, points_assumed,
-            cap (points, 100 when none), health_config_hash.
+            health_reasons, health_reasons_fr, top_reason, cap (100 when none), health_config_hash; of those
+            who are scored also score_before_caps, points_lost and points_assumed, which add up to 100.
         signals: one row per scored account and signal, as in ``tables.HEALTH_SIGNALS``.
         sources: one row per component, as in ``tables.HEALTH_SOURCES``.
     """
@@ -47,14 +61,18 @@ def score(facts: pd.DataFrame, config: HealthConfig) -> Health:
     Raises:
         UsageError: ``config.points`` names a signal that does not exist.
     """
-    customers = facts[facts["status"].isin(CUSTOMERS)].reset_index(drop=True)
+    is_customer = facts["status"].isin(CUSTOMERS)
+    customers = facts[is_customer].reset_index(drop=True)
     rows = records(customers)
     fractions, values = _measure(customers, config)
     weighed = weigh(fractions, _maxima(config), [signal.component for signal in SIGNALS], config)
-    reasons = [_reasons(row, known, config) for row, known in zip(rows, weighed.state.tolist(), strict=True)]
-    scored = [_scored(row, place, weighed, reasons[place], config) for place, row in enumerate(rows)]
-    others = [_unscored(row) for row in records(facts[~facts["status"].isin(CUSTOMERS)])]
-    accounts = pd.DataFrame(scored + others, columns=list(_ACCOUNT_COLUMNS))
+    reasons = _reasons(rows, weighed, config)
+    judged = [
+        _account(row["account_id"], judge(row, weights, said, config), weights)
+        for row, weights, said in zip(rows, _weights(weighed), zip(*reasons, strict=True), strict=True)
+    ]
+    others = [_account(row["account_id"], no_verdict(row)) for row in records(facts[~is_customer])]
+    accounts = pd.DataFrame(judged + others, columns=list(_ACCOUNT_COLUMNS))
     accounts["health_score"] = accounts["health_score"].astype("Int64")
     accounts["health_config_hash"] = config.hash
     return Health(accounts, _signal_table(customers, values, weighed, reasons), _sources(weighed, len(rows)))
@@ -64,21 +82,6 @@ def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """Return the rows as dicts of plain Python values, None where null."""
     columns = {name: _plain(frame[name]) for name in frame.columns}
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-
-
-_ACCOUNT_COLUMNS: Final = (
-    "account_id",
-    "health_score",
-    "health_band",
-    "health_coverage",
-    "health_reasons",
-    "health_reasons_fr",
-    "top_reason",
-    "score_before_caps",
-    "points_lost",
-    "points_assumed",
-    "cap",
-)
 
 
 def _plain(column: pd.Series[Any]) -> list[Any]:
@@ -108,148 +111,77 @@ def _measure(customers: pd.DataFrame, config: HealthConfig) -> tuple[Numbers, Nu
     return fractions, values
 
 
-def _reasons(row: Row, states: list[int], config: HealthConfig) -> list[Message]:
-    """Return what to say of each signal of one account."""
+def _reasons(rows: list[dict[str, Any]], weighed: Weighed, config: HealthConfig) -> list[list[Message]]:
+    """Return (s, n) what to say of each signal of each account."""
     said = []
-    for signal, state in zip(SIGNALS, states, strict=True):
-        if state == MEASURED and signal.reason is not None:
-            said.append(signal.reason(row, config))
-        else:
-            said.append(
-                say("state.missing" if state == MISSING else "state.assumed", signal=say(f"name.{signal.id}"))
-            )
+    for column, signal in enumerate(SIGNALS):
+        if signal.component in weighed.dropped:
+            said.append([_MISSING[column]] * len(rows))
+            continue
+        states = weighed.state[:, column].tolist()
+        tell = signal.reason
+        said.append(
+            [
+                tell(row, config) if tell is not None and state == MEASURED else _ASSUMED[column]
+                for row, state in zip(rows, states, strict=True)
+            ]
+        )
     return said
 
 
-def _scored(
-    row: Row, place: int, weighed: Weighed, reasons: list[Message], config: HealthConfig
-) -> tuple[Any, ...]:
-    total = float(weighed.total[place])
-    cap = _cap(row, config)
-    coverage = int(100 * weighed.coverage[place] + 1e-9)
-    points = _round_half_up(min(total, cap.points))
-    band = _band(row, points, coverage, config)
-    held = cap if total > cap.points else None
-    told = _told(weighed.lost[place].tolist(), reasons, held)
-    sentence = _sentence(row, band, points, coverage, told, held, config)
-    top = held.reason if held else told[0][0] if told else None
-    has_score = band in ("green", "yellow", "red")
+def _weights(weighed: Weighed) -> list[Weights]:
+    columns = (weighed.total, weighed.coverage, weighed.lost, weighed.withheld.sum(axis=1))
+    return list(map(Weights, *(column.tolist() for column in columns)))
+
+
+def _account(account_id: str, verdict: Verdict, weights: Weights | None = None) -> tuple[Any, ...]:
     return (
-        row["account_id"],
-        points if has_score else None,
-        band,
-        coverage,
-        *(sentence.text(language) for language in LANGUAGES),
-        top.text("en") if top and has_score else None,
-        total,
-        float(weighed.lost[place].sum()),
-        float(weighed.withheld[place].sum()),
-        cap.points,
+        account_id,
+        verdict.score,
+        verdict.band,
+        verdict.coverage,
+        *(verdict.sentence.text(language) for language in LANGUAGES),
+        verdict.top_reason.text("en") if verdict.top_reason else None,
+        verdict.cap,
+        *((weights.total, sum(weights.lost), weights.withheld) if weights else (None, None, None)),
     )
-
-
-def _unscored(row: Row) -> tuple[Any, ...]:
-    """Return the row of an account that is no customer now: in trial, gone, or never was one."""
-    band = "new" if row["status"] == "trialing" else "no data"
-    sentence = say(f"health.{row['status']}", name=row["name"])
-    texts = (sentence.text(language) for language in LANGUAGES)
-    return (row["account_id"], None, band, 0, *texts, None, None, None, None, 100)
-
-
-class _Cap(NamedTuple):
-    """The highest score that a fact allows, why, and the signal that the reason makes needless to tell."""
-
-    points: int
-    reason: Message
-    signal: str
-
-
-_NO_CAP: Final = _Cap(100, say("health.nothing"), "")
-
-
-def _cap(row: Row, config: HealthConfig) -> _Cap:
-    caps = [_NO_CAP]
-    if is_ending(row):
-        reason = say("cap.cancellation", date=row["last_end"])
-        caps.append(_Cap(config.cap_cancellation, reason, "commitment"))
-    if (row["days_past_due"] or 0) > config.cap_past_due_days:
-        caps.append(_Cap(config.cap_past_due, say("cap.past_due", n=int(row["days_past_due"])), "payments"))
-    return min(caps, key=lambda cap: cap.points)
-
-
-def _told(lost: list[float], reasons: list[Message], held: _Cap | None) -> list[tuple[Message, int]]:
-    """Return the heaviest reasons with their points, without the one that the cap already tells."""
-    said = held.signal if held else None
-    columns = [i for i, signal in enumerate(SIGNALS) if lost[i] >= _LEAST_TOLD and signal.id != said]
-    columns.sort(key=lambda i: -lost[i])
-    return [(reasons[i], _round_half_up(lost[i])) for i in columns[:MOST_REASONS]]
-
-
-def _band(row: Row, points: int, coverage: int, config: HealthConfig) -> str:
-    if row["days_as_customer"] is None or row["days_as_customer"] < config.new_days:
-        return "new"
-    if coverage < config.min_coverage:
-        return "no data"
-    if points >= config.green_from:
-        return "green"
-    return "yellow" if points >= config.yellow_from else "red"
-
-
-def _sentence(
-    row: Row,
-    band: str,
-    points: int,
-    coverage: int,
-    told: list[tuple[Message, int]],
-    held: _Cap | None,
-    config: HealthConfig,
-) -> Message:
-    name = row["name"]
-    if band == "new":
-        return say("health.new", name=name, days=config.new_days)
-    if band == "no data":
-        return say("health.no_data", name=name, coverage=coverage)
-    parts = [say("health.reason", reason=reason, points=lost) for reason, lost in told]
-    if held:
-        parts.insert(0, say("cap.held", cap=points, reason=held.reason))
-    tail: Message = parts[-1] if parts else say("health.nothing")
-    for part in reversed(parts[:-1]):
-        tail = say("health.joined", first=part, rest=tail)
-    return say("health.scored", name=name, score=points, band=say(f"band.{band}"), reasons=tail)
 
 
 def _signal_table(
     customers: pd.DataFrame, values: Numbers, weighed: Weighed, reasons: list[list[Message]]
 ) -> pd.DataFrame:
-    accounts, signals = len(customers), len(SIGNALS)
+    accounts = len(customers)
     return pd.DataFrame(
         {
-            "account_id": np.repeat(customers["account_id"].to_numpy(dtype=object), signals),
+            "account_id": np.repeat(customers["account_id"].to_numpy(dtype=object), len(SIGNALS)),
             "component": [signal.component for signal in SIGNALS] * accounts,
             "signal": [signal.id for signal in SIGNALS] * accounts,
             "value": values.ravel(),
             "points": weighed.earned.ravel(),
             "max_points": np.tile(weighed.maxima, accounts),
             "state": np.array(STATES, dtype=object)[weighed.state.ravel()],
-            "reason_en": [message.text("en") for row in reasons for message in row],
-            "reason_fr": [message.text("fr") for row in reasons for message in row],
+            **{f"reason_{language}": _texts(reasons, language) for language in LANGUAGES},
         }
     )
+
+
+def _texts(reasons: list[list[Message]], language: str) -> list[str]:
+    """Return the texts account by account; a column that says the same of all is written once."""
+    columns = []
+    for said in reasons:
+        if said and said[0] is said[-1] and said[0] in _MISSING:
+            columns.append([said[0].text(language)] * len(said))
+        else:
+            columns.append([message.text(language) for message in said])
+    return [text for row in zip(*columns, strict=True) for text in row]
 
 
 def _sources(weighed: Weighed, accounts: int) -> pd.DataFrame:
     rows = []
     for name in COMPONENTS:
-        dropped = name in weighed.dropped
-        note = say("source.dropped" if dropped else "source.used", component=say(f"component.{name}"))
+        state = "dropped" if name in weighed.dropped else "used"
+        note = say(f"source.{state}", component=say(f"component.{name}"))
         texts = [note.text(language) for language in LANGUAGES]
-        rows.append(
-            (name, "dropped" if dropped else "used", weighed.measured_accounts[name], accounts, *texts)
-        )
+        rows.append((name, state, weighed.measured_accounts[name], accounts, *texts))
     columns = ["component", "state", "measured_accounts", "accounts", "note_en", "note_fr"]
     return pd.DataFrame(rows, columns=columns)
-
-
-def _round_half_up(amount: float) -> int:
-    # Rounded to nine decimals first: 62.499999999999993 is the float way to write 62.5.
-    return int(np.floor(round(amount, 9) + 0.5))

@@ -1,8 +1,9 @@
 """The exact monthly amount of a subscription's items, before and after discounts.
 
 One subscription is rated at a time, because an amount off is shared over its items. Everything is an exact
-fraction until the one rounding, half to even, at the end of each item. Equal subscriptions are rated once:
-most of a million items are a few thousand distinct combinations of price, quantity and coupons.
+fraction until the one rounding, half to even, at the end of each item. Equal terms are rated once: most of a
+million items are a few thousand distinct combinations of price, quantity and coupons. Without a discount on
+the subscription its items do not touch each other, so each is looked up by itself.
 """
 
 from __future__ import annotations
@@ -84,6 +85,11 @@ class Rater:
 
     def rate(self, terms: SubscriptionTerms) -> list[Rating | DataError]:
         """Return one rating per item, in order; an item that cannot be rated gets its error instead."""
+        if terms.discounts:
+            return self._remembered(terms)
+        return [self._remembered(terms._replace(items=(item,)))[0] for item in terms.items]
+
+    def _remembered(self, terms: SubscriptionTerms) -> list[Rating | DataError]:
         found = self._memo.get(terms)
         if found is None:
             found = self._memo[terms] = self._rate(terms)
