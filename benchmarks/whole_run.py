@@ -21,7 +21,9 @@ STAGES = (("pull", []), ("enrich", []), ("plan", []), ("apply", []), ("run", [])
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--customers", type=int, default=10_000)
     parser.add_argument("--months", type=int, default=36)
     parser.add_argument("--seed", type=int, default=7)
@@ -42,17 +44,25 @@ def main() -> None:
         total = 0.0
         for stage, flags in STAGES:
             writes = len(written(sandbox))
-            seconds, peak, code = measured([sys.executable, "-m", "saaskpi", stage, *flags, "--json"], environment)
+            seconds, peak, code = measured(
+                [sys.executable, "-m", "saaskpi", stage, *flags, "--json"], environment
+            )
             total += seconds if stage in ("pull", "enrich", "apply") else 0
             made = len(written(sandbox)) - writes
-            print(f"{stage:<8} {seconds:8.1f} s  {peak / 1024:8.0f} MB peak  {made:6} write calls  exit {code}", flush=True)
+            print(
+                f"{stage:<8} {seconds:8.1f} s  {peak / 1024:8.0f} MB peak  {made:6} write calls  exit {code}",
+                flush=True,
+            )
         print(f"pull, enrich and apply: {total:.1f} s for {options.customers:,} customers")
         server.terminate()
 
 
 def variables(sandbox: dict[str, Any], home: Path, *, unlimited: bool) -> dict[str, str]:
     """Return an environment that points saaskpi at a sandbox."""
-    limits = {"SAASKPI_STRIPE__REQUESTS_PER_SECOND": "10000", "SAASKPI_HUBSPOT__REQUESTS_PER_10_SECONDS": "100000"}
+    limits = {
+        "SAASKPI_STRIPE__REQUESTS_PER_SECOND": "10000",
+        "SAASKPI_HUBSPOT__REQUESTS_PER_10_SECONDS": "100000",
+    }
     return {
         **os.environ,
         "SAASKPI_HOME": str(home),

@@ -16,7 +16,6 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -248,8 +247,6 @@ class Pipeline:
         items = [
             row for row in records(self.marts.read("subscription_items")) if row["customer_id"] in customers
         ]
-        for item in items:
-            item["explanation"] = json.loads(item["explanation"])
         return {
             "account": account,
             "match": [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -76,6 +77,8 @@ def explain(context: Context, account: str, as_json: bool) -> None:
     row = find_account(pipeline.accounts(), account)
     explanation = pipeline.explain(row["account_id"])
     if as_json:
+        for item in explanation["items"]:
+            item["explanation"] = json.loads(item["explanation"])
         print_json(explanation)
         return
     for line in explanation_lines(explanation):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from crm_sync.model import Plan
+from enrichment.explain import explain_item
 from enrichment.money import format_money
 
 if TYPE_CHECKING:
@@ -153,18 +154,28 @@ def _item_lines(explanation: Mapping[str, Any]) -> Iterator[str]:
     if not explanation["items"]:
         yield "  No subscription."
     for item in explanation["items"]:
-        yield from (f"  {line}" for line in item["explanation"])
+        first, *steps = explain_item(item)
+        yield f"  {first}"
+        yield from (f"    {step}" for step in steps)
 
 
 def _health_lines(explanation: Mapping[str, Any]) -> Iterator[str]:
     account = explanation["account"]
     yield f"Health: {account['health_reasons']}"
-    for signal in explanation["signals"]:
-        points = "-" if signal["points"] is None else f"{signal['points']:.1f}"
-        got = f"{points:>5} of {signal['max_points']:<5} {signal['state']:<9}"
-        yield f"  {signal['component']:<13} {signal['signal']:<14} {got} {signal['reason_en'] or ''}"
+    for component, group in groupby(explanation["signals"], key=lambda row: row["component"]):
+        yield from _component_lines(component, list(group))
     for flag in explanation["flags"]:
         yield f"{flag['kind'].capitalize()} ({flag['severity']}) {flag['flag']}: {flag['evidence_en']}"
+
+
+def _component_lines(component: str, signals: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    if not any(signal["max_points"] for signal in signals):
+        yield f"  {component:<13} not connected: it does not count, for any account"
+        return
+    for signal in signals:
+        points = "-" if signal["points"] is None else f"{signal['points']:.1f}"
+        got = f"{points:>5} of {signal['max_points']:<5} {signal['state']:<9}"
+        yield f"  {component:<13} {signal['signal']:<12} {got} {signal['reason_en'] or ''}"
 
 
 def _unmatched(item: Any) -> str:

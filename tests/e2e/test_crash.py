@@ -1,0 +1,74 @@
+"""kill -9 in the middle of any stage: the next run completes it, and nobody sees the difference."""
+
+from __future__ import annotations
+
+import os
+import random
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from saaskpi.settings import Settings
+from tests.support.crash import crm_state, kill_stage, run_stages
+from tests.support.spine import MakeSandbox, settings_for
+from warehouse.marts import Marts
+from warehouse.store import Store
+
+KILLS = int(os.environ.get("SAASKPI_TEST_KILLS", "4"))
+"""Per stage; raise it for a longer search."""
+BEFORE: dict[str, tuple[str, ...]] = {"pull": (), "enrich": ("pull",), "apply": ("pull", "enrich")}
+
+
+def tables(settings: Settings) -> dict[str, pd.DataFrame]:
+    """Return the marts of the current run, in an order that does not depend on the run."""
+    with Store.open(settings.home / "saaskpi.db") as store:
+        marts = Marts(settings.home / "marts", store.current_run)
+        frames = {name: marts.read(name) for name in marts.tables()}
+    return {name: _sorted(frame) for name, frame in frames.items()}
+
+
+def _sorted(frame: pd.DataFrame) -> pd.DataFrame:
+    text = frame.astype(str)
+    return text.sort_values(list(text.columns)).reset_index(drop=True)
+
+
+def slow_answers(sandbox: Any) -> None:
+    """Make each answer take a while, so that a kill lands between calls as well as within one."""
+    from sandbox.faults import Fault
+
+    sandbox.faults.add(Fault("latency", seconds=0.03))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("stage", ["pull", "enrich", "apply"])
+def test_the_next_run_completes_what_was_killed(
+    stage: str, make_sandbox: MakeSandbox, tmp_path: Path
+) -> None:
+    undisturbed = make_sandbox()
+    slow_answers(undisturbed)
+    calm = settings_for(undisturbed, tmp_path / "calm")
+    run_stages(calm, *BEFORE[stage])
+    seconds = run_stages(calm, stage)
+    run_stages(calm, "run")
+    want, want_tables = crm_state(undisturbed), tables(calm)
+    assert want["companies"]
+    assert want["tasks"]
+
+    moments = random.Random(1)
+    hit = 0
+    for trial in range(KILLS):
+        sandbox = make_sandbox()
+        slow_answers(sandbox)
+        settings = settings_for(sandbox, tmp_path / f"home{trial}")
+        run_stages(settings, *BEFORE[stage])
+        hit += kill_stage(settings, stage, after=moments.uniform(0.02, seconds))
+        run_stages(settings, "run")
+        got = crm_state(sandbox)
+        assert got == want
+        assert all(len(tasks) == 1 for tasks in got["tasks"].values())
+        for name, frame in tables(settings).items():
+            pd.testing.assert_frame_equal(frame, want_tables[name], obj=name)
+    assert hit > 0

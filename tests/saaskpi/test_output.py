@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+from datetime import date
+from typing import Any
+
+from saaskpi.cli.output import Column, Format, print_rows
+
+COLUMNS = (
+    Column("name", "Account"),
+    Column("currency"),
+    Column("mrr", "MRR", "money"),
+    Column("risks", "Risks", "list"),
+    Column("since", "Since", "date"),
+)
+ROWS: list[dict[str, Any]] = [
+    {"name": "Globex", "currency": "eur", "mrr": 123456, "risks": ["a", "b"], "since": date(2026, 1, 2)},
+    {"name": '=HYPERLINK("x")', "currency": "jpy", "mrr": 980, "risks": [], "since": None},
+    {"name": "[bold]Never paid[/bold]", "currency": None, "mrr": 0, "risks": [], "since": None},
+]
+
+
+def printed(style: Format) -> str:
+    out = io.StringIO()
+    print_rows(ROWS, COLUMNS, style, out)
+    return out.getvalue()
+
+
+def test_json_keeps_minor_units_beside_the_currency() -> None:
+    rows = json.loads(printed("json"))
+    assert rows[0] == {
+        "name": "Globex",
+        "currency": "eur",
+        "mrr": 123456,
+        "risks": ["a", "b"],
+        "since": "2026-01-02",
+    }
+    assert rows[1]["mrr"] == 980
+
+
+def test_csv_gives_units_and_defuses_formulas() -> None:
+    rows = list(csv.DictReader(io.StringIO(printed("csv"))))
+    assert [row["mrr"] for row in rows] == ["1234.56", "980", ""]
+    assert rows[0]["risks"] == "a;b"
+    assert rows[1]["name"] == '\'=HYPERLINK("x")'
+
+
+def test_a_table_shows_units_with_their_currency_and_takes_names_literally() -> None:
+    text = printed("table")
+    assert "1,234.56 EUR" in text
+    assert "980 JPY" in text
+    assert "[bold]Never paid[/bold]" in text

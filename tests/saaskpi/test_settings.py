@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+
+from saaskpi.errors import UsageError
+from saaskpi.settings import Settings, load
+
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+
+
+def write(text: str) -> None:
+    Path("saaskpi.toml").write_text(text, encoding="utf-8")
+
+
+def test_defaults_stand_without_a_file() -> None:
+    settings = load()
+    assert settings.home == Path(".saaskpi")
+    assert settings.stripe.api_base == "https://api.stripe.com"
+    assert settings.hubspot.api_version == "2026-03"
+
+
+def test_flags_win_over_environment_over_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    write('home = "a"\n[stripe]\napi_base = "https://file.test"\napi_key = "sk_file"\n')
+    assert load().stripe.api_base == "https://file.test"
+    monkeypatch.setenv("SAASKPI_STRIPE__API_BASE", "https://environment.test/")
+    monkeypatch.setenv("SAASKPI_HOME", "b")
+    monkeypatch.setenv("STRIPE_API_KEY", "sk_environment")
+    settings = load()
+    assert settings.stripe.api_base == "https://environment.test"
+    assert settings.stripe_key() == "sk_environment"
+    assert settings.home == Path("b")
+    assert load(home=Path("c")).home == Path("c")
+
+
+def test_the_rest_of_a_table_stays_when_the_environment_sets_one_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    write('[hubspot]\naccess_token = "pat-1"\napi_version = "2026-09"\n')
+    monkeypatch.setenv("SAASKPI_HUBSPOT__API_BASE", "http://127.0.0.1:1")
+    settings = load()
+    assert settings.hubspot_token() == "pat-1"
+    assert settings.hubspot.api_version == "2026-09"
+
+
+@pytest.mark.parametrize(
+    "text, words",
+    [
+        ('[stripe\napi_key = "sk_live_canary', "not valid TOML"),
+        ("[stripe]\napi_kee = 1\n", "stripe.api_kee is not known"),
+        ('[stripe]\napi_base = "api.stripe.com"\n', "must begin with https://"),
+        ("stripe = 3\n", "stripe"),
+        ('language = "de"\n', "language"),
+        ('[engine]\nmemory_limit = "lots"\n', "engine.memory_limit"),
+    ],
+)
+def test_a_wrong_file_is_one_clear_sentence(text: str, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(text)
+    monkeypatch.setenv("STRIPE_API_KEY", "sk_live_canary")
+    with pytest.raises(UsageError) as error:
+        load()
+    assert words in str(error.value)
+    assert "\n" not in str(error.value)
+    assert "canary" not in str(error.value)
+
+
+def test_secrets_show_in_no_repr() -> None:
+    write('[stripe]\napi_key = "sk_live_canary"\n[hubspot]\naccess_token = "pat-canary"\n')
+    assert "canary" not in repr(load())
+
+
+def test_a_missing_key_says_what_to_set() -> None:
+    with pytest.raises(UsageError, match="STRIPE_API_KEY"):
+        load().stripe_key()
+
+
+def test_as_of_is_the_end_of_the_day_but_never_later_than_now() -> None:
+    assert Settings(as_of=date(2026, 10, 31)).instant(NOW) == datetime(2026, 11, 1, tzinfo=UTC)
+    assert Settings(as_of=date(2026, 11, 21)).instant(NOW) == NOW
+    assert Settings().instant(NOW) == NOW
