@@ -60,7 +60,7 @@ def settings_for() -> Callable[..., dict[str, Any]]:
     return config_of
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def read() -> Callable[..., Reading]:
     """Runs a tap over a sandbox: all streams, or only those named; HubSpot's own models look on."""
 

@@ -25,8 +25,16 @@ def counts_of(sandbox: Sandbox) -> dict[str, int]:
     return {stream: count for vendor in sandbox.counts().values() for stream, count in vendor.items()}
 
 
-def test_every_stream_is_whole_and_nothing_comes_twice(sandbox: Sandbox, read: Read) -> None:
-    tap, written = read(sandbox)
+@pytest.fixture(scope="module")
+def whole(sandbox: Sandbox, read: Read) -> tuple[TapSaaskpi, Any]:
+    """The tap and what it wrote, all streams selected."""
+    return read(sandbox)
+
+
+def test_every_stream_is_whole_and_nothing_comes_twice(
+    sandbox: Sandbox, whole: tuple[TapSaaskpi, Any]
+) -> None:
+    tap, written = whole
     assert {stream: len(written.records[stream]) for stream in tap.streams} == counts_of(sandbox)
     for name, stream in tap.streams.items():
         keys = Counter(tuple(row[key] for key in stream.primary_keys) for row in written.records[name])
@@ -35,8 +43,8 @@ def test_every_stream_is_whole_and_nothing_comes_twice(sandbox: Sandbox, read: R
         assert set(stream.primary_keys) <= set(stream.schema["required"]), name
 
 
-def test_records_are_json_and_fit_their_schema(sandbox: Sandbox, read: Read) -> None:
-    tap, written = read(sandbox)
+def test_records_are_json_and_fit_their_schema(whole: tuple[TapSaaskpi, Any]) -> None:
+    tap, written = whole
     for name, stream in tap.streams.items():
         validator = DEFAULT_JSONSCHEMA_VALIDATOR(stream.schema)
         for record in written.records[name][:200]:
@@ -45,8 +53,8 @@ def test_records_are_json_and_fit_their_schema(sandbox: Sandbox, read: Read) -> 
             assert errors == []
 
 
-def test_state_is_small_and_declares_no_partitions(sandbox: Sandbox, read: Read) -> None:
-    _, written = read(sandbox)
+def test_state_is_small_and_declares_no_partitions(whole: tuple[TapSaaskpi, Any]) -> None:
+    _, written = whole
     assert len(json.dumps(written.states[-1])) < 5_000
     assert "partitions" not in json.dumps(written.states)
     assert len(written.states) < 100
@@ -113,8 +121,8 @@ def test_a_stream_map_on_a_parent_holds_for_its_children(sandbox: Sandbox, read:
     assert {row["subscription"] for row in written.records["stripe_subscription_items"]} == subscriptions
 
 
-def test_hubspot_values_have_their_real_types(sandbox: Sandbox, read: Read) -> None:
-    tap, written = read(sandbox, "hubspot_companies", "hubspot_deals", "hubspot_properties")
+def test_hubspot_values_have_their_real_types(whole: tuple[TapSaaskpi, Any]) -> None:
+    tap, written = whole
     kinds = {(row["object_type"], row["name"]): row["type"] for row in written.records["hubspot_properties"]}
     seen: set[str] = set()
     for stream in ("hubspot_companies", "hubspot_deals"):
