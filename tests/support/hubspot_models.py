@@ -35,7 +35,7 @@ ID = r"/[^/]+"
 
 OPTIONAL = {"associations", "properties", "propertiesWithHistory", "after", "limit", "sorts", "filters"}
 """Fields that the models call required although the API does not, nor its documentation."""
-EXTRA = {"ErrorData": {"status", "policyName", "errorType"}, "Property": {"archived"}}
+EXTRA = {"ErrorData": {"status", "policyName", "errorType"}, "PageNext": {"link"}}
 """Fields that the API answers although the models lack them."""
 
 
