@@ -1,0 +1,355 @@
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy.schema import CreateTable
+
+from saaskpi.errors import StoreError, UsageError
+from tests.support.crm import episode, episodes_frame, open_store
+from warehouse import database, tables
+from warehouse.migrations import HEAD
+from warehouse.store import Store
+
+NOW = datetime(2026, 10, 31, 12, tzinfo=UTC)
+POSTGRESQL = sa.make_url("postgresql+psycopg://").get_dialect()()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with open_store(tmp_path / "store.db") as opened:
+        yield opened
+
+
+def pushed_row(value: str, run_id: str = "run-1", **changes: Any) -> dict[str, Any]:
+    return {
+        "object_type": "companies",
+        "object_id": "1",
+        "property": "saaskpi_mrr",
+        "old_value": "old of " + run_id,
+        "value": value,
+        "run_id": run_id,
+        "written_at": NOW,
+        **changes,
+    }
+
+
+# Opening
+
+
+def test_the_migrations_make_the_tables_that_the_code_uses(tmp_path: Path) -> None:
+    engine = database.open_database(tmp_path / "store.db")
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, tables.metadata) == []
+        assert context.get_current_revision() == HEAD
+    engine.dispose()
+
+
+def test_head_is_the_newest_step() -> None:
+    config = Config()
+    config.set_main_option("script_location", "warehouse:migrations")
+    assert ScriptDirectory.from_config(config).get_heads() == [HEAD]
+
+
+def test_every_table_can_be_made_on_postgresql() -> None:
+    for table in tables.metadata.sorted_tables:
+        assert "CREATE TABLE" in str(CreateTable(table).compile(dialect=POSTGRESQL))
+
+
+def test_writes_are_durable_and_readers_do_not_block(store: Store) -> None:
+    with store._engine.connect() as connection:
+        pragmas = {
+            name: connection.exec_driver_sql(f"PRAGMA {name}").scalar_one()
+            for name in ("journal_mode", "synchronous", "busy_timeout", "foreign_keys")
+        }
+    full = 2
+    assert pragmas == {"journal_mode": "wal", "synchronous": full, "busy_timeout": 30_000, "foreign_keys": 1}
+
+
+def test_a_store_of_a_newer_version_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    open_store(path).close()
+    set_version(path, "9999")
+    with pytest.raises(StoreError, match="newer saaskpi") as caught:
+        Store.open(path)
+    assert "--home" in caught.value.hint
+    assert version_of(path) == "9999"
+
+
+def test_an_older_store_is_backed_up_before_it_is_migrated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "store.db"
+    with open_store(path) as store:
+        store.set_meta("kept", "yes")
+    monkeypatch.setattr(database, "HEAD", "0002")  # as if there were one step more
+    Store.open(path).close()
+    copy = tmp_path / "store.db.0001.backup"
+    assert version_of(copy) == "0001"
+    with Store.open(copy) as backup:
+        assert backup.meta("kept") == "yes"
+
+
+def set_version(path: Path, version: str) -> None:
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = ?", (version,))
+    connection.close()
+
+
+def version_of(path: Path) -> str:
+    connection = sqlite3.connect(path)
+    version: str = connection.execute("SELECT version_num FROM alembic_version").fetchone()[0]
+    connection.close()
+    return version
+
+
+@pytest.mark.parametrize("content", [b"not a database at all" * 100, b"SQLite format 3\x00" + b"\xff" * 5000])
+def test_a_file_that_is_no_database_is_a_store_error(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "store.db"
+    path.write_bytes(content)
+    with pytest.raises(StoreError) as caught:
+        Store.open(path)
+    assert "backup" in caught.value.hint
+    assert path.read_bytes() == content
+
+
+def test_a_damaged_store_is_a_store_error_and_check_finds_it(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    with open_store(path) as store:
+        store.record_pushed([pushed_row("x" * 500, object_id=str(number)) for number in range(500)])
+        store.check()
+    whole = path.read_bytes()
+    path.write_bytes(whole[:20480] + b"\x5a" * 40960 + whole[61440:])
+    with pytest.raises(StoreError, match="damaged"), Store.open(path) as store:
+        store.check()
+
+
+def test_another_programs_database_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE theirs (id INTEGER)")
+    connection.close()
+    with pytest.raises(StoreError, match="not a saaskpi store"):
+        Store.open(path)
+
+
+def test_a_folder_that_cannot_be_is_a_store_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError) as caught:
+        Store.open(tmp_path / "file" / "home" / "store.db")
+    assert "--home" in caught.value.hint
+
+
+@pytest.mark.parametrize("url", ["nonsense://host/name", "://", "sqlite+nodriver:///x.db"])
+def test_a_wrong_url_is_a_usage_error(url: str) -> None:
+    with pytest.raises(UsageError):
+        Store.open(url)
+
+
+def test_an_error_never_shows_the_password_of_the_url(tmp_path: Path) -> None:
+    with pytest.raises((StoreError, UsageError)) as caught:
+        Store.open("postgresql://someone:hunter2@127.0.0.1:1/none")
+    assert "hunter2" not in str(caught.value)
+
+
+OPENERS = 6
+# Imports once, then opens the store in several processes at the same moment.
+OPEN_AT_ONCE = """
+import os, sys
+from warehouse.store import Store
+
+start, go = os.pipe()
+children = []
+for number in range(int(sys.argv[2])):
+    child = os.fork()
+    if child == 0:
+        os.close(go)
+        os.read(start, 1)  # ends when the parent closes its end
+        Store.open(sys.argv[1]).set_meta(str(number), "x")
+        os._exit(0)
+    children.append(child)
+os.close(go)
+sys.exit(sum(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) != 0 for child in children))
+"""
+
+
+def test_processes_that_open_a_new_store_at_once_all_get_it(tmp_path: Path) -> None:
+    path = tmp_path / "home" / "store.db"
+    done = subprocess.run([sys.executable, "-c", OPEN_AT_ONCE, str(path), str(OPENERS)])
+    assert done.returncode == 0
+    with Store.open(path) as store:
+        assert [store.meta(str(n)) for n in range(OPENERS)] == ["x"] * OPENERS
+
+
+def test_writers_in_several_threads_wait_for_each_other(store: Store) -> None:
+    def write(worker: int) -> None:
+        for number in range(20):
+            store.record_pushed([pushed_row("v", object_id=f"{worker}-{number}")])
+
+    threads = [threading.Thread(target=write, args=(worker,)) for worker in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(store.pushed("companies")) == 80
+
+
+# Runs
+
+
+def test_a_finished_run_becomes_current_with_its_episodes(store: Store) -> None:
+    store.begin_run("run-1", NOW, NOW, 3)
+    assert store.current_run() is None
+    store.finish_run("run-1", NOW + timedelta(seconds=5), {"accounts": 7}, episodes_frame([episode("1")]))
+    assert store.current_run() == "run-1"
+    assert store.run("run-1") == {
+        "run_id": "run-1",
+        "status": "done",
+        "started_at": NOW,
+        "finished_at": NOW + timedelta(seconds=5),
+        "as_of": NOW,
+        "pull": 3,
+        "counts": {"accounts": 7},
+        "error": None,
+    }
+    assert store.flag_episodes()[["account_id", "flag", "episode"]].to_numpy().tolist() == [
+        ["1", "payment_failed", 1]
+    ]
+
+
+def test_a_failed_run_leaves_the_current_one(store: Store) -> None:
+    store.begin_run("run-1", NOW, NOW, 1)
+    store.finish_run("run-1", NOW, {}, episodes_frame([]))
+    store.begin_run("run-2", NOW + timedelta(1), NOW, 2)
+    store.fail_run("run-2", NOW, "no space left")
+    assert store.current_run() == "run-1"
+    assert [(run["run_id"], run["status"]) for run in store.runs()] == [
+        ("run-2", "failed"),
+        ("run-1", "done"),
+    ]
+
+
+def test_pointer_and_episodes_flip_together_or_not_at_all(store: Store) -> None:
+    broken = episodes_frame([episode("1"), episode("2")])
+    broken.loc[1, "opened_at"] = pd.NaT
+    store.begin_run("run-1", NOW, NOW, 1)
+    with pytest.raises(sa.exc.IntegrityError):
+        store.finish_run("run-1", NOW, {}, broken)
+    assert store.current_run() is None
+    assert len(store.flag_episodes()) == 0
+    assert (store.run("run-1") or {})["status"] == "running"
+
+
+def test_an_episode_is_updated_and_others_stay(store: Store) -> None:
+    for number, rows in enumerate([[episode("1"), episode("2")], [episode("1", closed=True)]]):
+        store.begin_run(f"run-{number}", NOW, NOW, 1)
+        store.finish_run(f"run-{number}", NOW, {}, episodes_frame(rows))
+    found = store.flag_episodes().set_index("account_id")["closed_at"]
+    assert found.notna().to_dict() == {"1": True, "2": False}
+
+
+def test_times_without_zone_are_utc_and_come_back_aware(store: Store) -> None:
+    frame = episodes_frame([episode("1")])
+    for column in ("opened_at", "last_seen_at", "closed_at"):
+        frame[column] = frame[column].dt.tz_localize(None)
+    store.begin_run("run-1", NOW, NOW, 1)
+    store.finish_run("run-1", NOW, {}, frame)
+    opened = store.flag_episodes()["opened_at"].item()
+    assert opened == pd.Timestamp(episode("1")["opened_at"])
+    assert opened.tzinfo is not None
+
+
+def test_a_moment_without_zone_is_refused(store: Store) -> None:
+    with pytest.raises(sa.exc.StatementError, match="without zone"):
+        store.set_link("cus_1", "1", "ann", NOW.replace(tzinfo=None))
+
+
+# Ledgers
+
+
+def test_the_newest_pushed_value_counts(store: Store) -> None:
+    store.record_pushed([pushed_row("1"), pushed_row("9", property="saaskpi_arr")])
+    store.record_pushed([pushed_row("2", "run-2")])
+    assert store.pushed("companies").set_index("property")["value"].to_dict() == {
+        "saaskpi_mrr": "2",
+        "saaskpi_arr": "9",
+    }
+    assert len(store.pushed("tasks")) == 0
+
+
+def test_a_batch_recorded_twice_counts_once_and_keeps_the_first_old_value(store: Store) -> None:
+    store.record_pushed([pushed_row("1")])
+    store.record_pushed([pushed_row("2", old_value="1")])
+    with store._engine.connect() as connection:
+        ledger = connection.execute(sa.select(tables.push_ledger)).mappings().all()
+    assert [(row["old_value"], row["value"]) for row in ledger] == [("old of run-1", "2")]
+
+
+def test_refusals_are_counted_until_they_go_through(store: Store) -> None:
+    row = {"object_type": "companies", "object_id": "1", "reason": "r", "run_id": "run-1", "failed_at": NOW}
+    for reason in ("too long", "still too long"):
+        store.record_failures([{**row, "reason": reason}])
+    assert store.push_failures()[["reason", "attempts"]].to_numpy().tolist() == [["still too long", 2]]
+    store.clear_failures("tasks", ["1"])
+    assert len(store.push_failures()) == 1
+    store.clear_failures("companies", ["1", "unknown"])
+    assert len(store.push_failures()) == 0
+
+
+def test_a_task_is_known_and_then_linked(store: Store) -> None:
+    row = {"task_key": "k", "task_id": "55", "company_id": "1", "run_id": "run-1", "opened_at": NOW}
+    store.record_tasks([row])
+    assert store.task_ids() == {"k": "55"}
+    assert store.task_ledger()["linked_at"].isna().all()
+    store.record_linked(["55"], NOW)
+    store.record_tasks([row])
+    assert store.task_ledger()["linked_at"].tolist() == [pd.Timestamp(NOW)]
+
+
+def test_links_can_be_changed_and_removed(store: Store) -> None:
+    store.set_link("cus_1", "1", "ann", NOW)
+    store.set_link("cus_1", "2", "ben", NOW)
+    assert store.links()[["stripe_customer_id", "company_id", "author"]].to_numpy().tolist() == [
+        ["cus_1", "2", "ben"]
+    ]
+    assert store.remove_link("cus_1")
+    assert not store.remove_link("cus_1")
+
+
+def test_small_things_are_remembered(store: Store) -> None:
+    assert store.meta("x") is None
+    store.set_meta("x", "1")
+    store.set_meta("x", "2")
+    assert store.meta("x") == "2"
+    store.refuse_tasks("limit")
+    assert store.tasks_refused() == "limit"
+    store.allow_tasks()
+    assert store.tasks_refused() is None
+    store.record_set_up("companies", ["saaskpi_mrr"], NOW)
+    assert store.set_up()[["object_type", "name"]].to_numpy().tolist() == [["companies", "saaskpi_mrr"]]
+    assert not store.plan_applied("abc")
+    store.mark_plan_applied("abc", "run-1", NOW)
+    assert store.plan_applied("abc")
+
+
+@pytest.mark.parametrize("name", ["flag_episodes", "links", "push_failures", "task_ledger", "set_up"])
+def test_an_empty_table_is_an_empty_frame_with_its_columns(store: Store, name: str) -> None:
+    frame: pd.DataFrame = getattr(store, name)()
+    assert len(frame) == 0
+    assert len(frame.columns) > 2
+    for column in frame.columns[frame.columns.str.endswith("_at")]:
+        assert (frame[column] >= NOW).tolist() == []
