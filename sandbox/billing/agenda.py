@@ -17,7 +17,7 @@ class Agenda:
         self._count = 0
 
     def push(self, at: int, job: Callable[..., None], *args: Any) -> None:
-        """Have ``job(at, *args)`` called at an instant (seconds since the epoch)."""
+        """Have ``job(at, *args)`` called at an instant (seconds since the epoch), never one that is over."""
         self._count += 1
         heappush(self._jobs, (at, self._count, job, args))
 

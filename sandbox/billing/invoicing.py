@@ -167,9 +167,9 @@ def bill_items(subscription: Subscription, desk: Desk, items: Sequence[Item]) ->
     return owed
 
 
-def bill_usage(desk: Desk, subscription: Subscription, items: Sequence[Item]) -> list[Owed]:
-    """Return what metered items used in the period that is ending; only the line gets the quantity."""
-    used = [replace(item, quantity=desk.meter(item.period_start, item.period_end)) for item in items]
+def bill_usage(at: int, desk: Desk, subscription: Subscription, items: Sequence[Item]) -> list[Owed]:
+    """Return what metered items used in the period that ends now; only the line gets the quantity."""
+    used = [replace(item, quantity=desk.meter(item.period_start, at), period_end=at) for item in items]
     amounts = full_cycle(desk, subscription, used)
     return [
         Owed(item, item.price, item.quantity, full, taken, item.period_start, item.period_end)

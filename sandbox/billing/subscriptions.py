@@ -207,7 +207,7 @@ def _trial_without_card(at: int, desk: Desk, subscription: Subscription) -> None
 def _bill_cycle(at: int, desk: Desk, subscription: Subscription) -> Invoice:
     due = [item for item in subscription.items if item.period_end == at]
     since = due[0].period_start
-    owed = [] if subscription.trial_end == at else bill_usage(desk, subscription, _metered(due))
+    owed = [] if subscription.trial_end == at else bill_usage(at, desk, subscription, _metered(due))
     for item in due:
         item.cycle += 1
         item.period_start = at
@@ -404,7 +404,7 @@ def cancel_now(
 def _close(at: int, desk: Desk, subscription: Subscription) -> None:
     """End a subscription and bill what is left: prorations that waited and usage so far."""
     metered = _metered(subscription.items) if subscription.status == "active" else []
-    usage = [owed for owed in bill_usage(desk, subscription, metered) if owed.quantity]
+    usage = [owed for owed in bill_usage(at, desk, subscription, metered) if owed.quantity]
     since = subscription.items[0].period_start
     if subscription.pending or usage:
         invoice = open_invoice(at, desk, subscription, "subscription_cycle", usage, since)

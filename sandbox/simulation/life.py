@@ -75,6 +75,7 @@ class Life:
         self.fit = self.rng.betavariate(4, 2)
         self.satisfaction = self.mood = min(0.9, self.fit + 0.1)
         self.reliability = self.rng.uniform(0.005, 0.05)
+        self.office_hour = self.rng.randrange(8 * HOUR, 18 * HOUR)
         self.scripted = False
         self.stepping = False
         self.trouble: dict[str, int] = {}
@@ -135,7 +136,7 @@ class Life:
         """Start the weekly drift, if it has stopped."""
         if not self.stepping:
             self.stepping = True
-            self.agenda.push(at, self._week)
+            self._week(at)
 
     def charges(self) -> list[Charge]:
         """Return the account's charges, oldest first."""
@@ -213,7 +214,14 @@ class Life:
             self.stepping = False
             return
         self._drift(at)
-        self.agenda.push(at + 7 * DAY, self._week)
+        started = epoch(self.account.course.start)
+        # a week begins at midnight, so that what was used on a day never changes once it is over
+        self.agenda.push(started + ((at - started) // (7 * DAY) + 1) * 7 * DAY, self._week)
+        decides_at = at - at % DAY + self.office_hour
+        if decides_at > at:
+            self.agenda.push(decides_at, self._decide)
+
+    def _decide(self, at: int) -> None:
         if self.decide is not None:
             self.decide(at, self)
 

@@ -76,7 +76,8 @@ def take_off(nets: list[Fraction], products: list[str], coupons: list[Json]) -> 
 
 def monthly(amount: Fraction, price: Json) -> int:
     recurring = price["recurring"]
-    return round(amount / (CYCLES[recurring["interval"]] * recurring["interval_count"]))
+    months: Fraction = CYCLES[recurring["interval"]] * recurring["interval_count"]
+    return round(amount / months)
 
 
 class Rate(NamedTuple):
@@ -126,7 +127,7 @@ class Ledger:
         for line, net in zip(counted, nets, strict=True):
             price = self.prices[line["pricing"]["price_details"]["price"]]
             details = line["parent"]["subscription_item_details"]
-            credit = details["proration"] and line["amount"] <= 0 and line["description"].startswith("Unused")
+            credit = details["proration"] and line["description"].startswith("Unused")
             mrr = 0 if credit or aside else monthly(net, price)
             rate = Rate(max(start, line["period"]["start"]), line["period"]["end"], mrr)
             self.rates[subscription_id][details["subscription_item"]].append(rate)
@@ -137,7 +138,7 @@ class Ledger:
         return price["recurring"]["usage_type"] == "licensed" and not trial
 
     def _nets(self, lines: list[Json], invoice: Json) -> list[Fraction]:
-        """Whole cycles after forever discounts; a proration is reduced alone, the lines of a cycle together."""
+        """Whole cycles after forever discounts; prorations are reduced alone, the lines of a cycle together."""
         shared = self._coupons(invoice["discounts"])
         nets: dict[int, Fraction] = {}
         together = [place for place, line in enumerate(lines) if not _proration(line)]

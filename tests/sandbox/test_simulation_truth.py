@@ -2,7 +2,6 @@
 
 from datetime import date
 from fractions import Fraction
-from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -98,7 +97,7 @@ def test_it_has_exactly_the_documented_shape() -> None:
 
 
 @pytest.mark.parametrize(
-    ("item", "expected"),
+    "item, expected",
     [
         (Agreed(price("120000", "year"), 1, ()), 10_000),
         (Agreed(price("9000", "month", 3), 1, ()), 3_000),
@@ -146,7 +145,7 @@ def test_a_customers_discount_counts_only_where_the_subscription_has_none() -> N
 
 
 @pytest.mark.parametrize(
-    ("status", "counts"),
+    "status, counts",
     [("active", True), ("past_due", True)]
     + [
         (name, False)
@@ -167,7 +166,7 @@ def rows(*amounts: int | None) -> list[MonthEnd]:
 
 
 @pytest.mark.parametrize(
-    ("amounts", "kinds"),
+    "amounts, kinds",
     [
         ((0, 100, 150, 120, 0, 0, 90), ["new", "expansion", "contraction", "churn", "reactivation"]),
         ((100, None, None, 100), ["new", "contraction", "expansion"]),
