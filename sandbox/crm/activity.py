@@ -13,7 +13,7 @@ from datetime import date, timedelta
 from itertools import accumulate
 
 from sandbox.crm import texts
-from sandbox.crm.drafts import Dice, Draft, Links, poisson
+from sandbox.crm.drafts import Dice, Draft, Later, Links, poisson
 from sandbox.crm.standard import CALL_DISPOSITIONS
 from sandbox.crm.times import DAY_MS, iso
 from sandbox.world import Account
@@ -153,9 +153,9 @@ def _survey(scene: Scene, kind: str, name: str, score: int, group: str) -> Draft
     return Draft(scene.at, "feedback_submissions", properties, contacts)
 
 
-def _draft(scene: Scene, type_name: str, properties: dict[str, str], later: object = ()) -> Draft:
+def _draft(scene: Scene, type_name: str, properties: dict[str, str], later: Later = ()) -> Draft:
     properties["hubspot_owner_id"] = scene.owner_id
-    return Draft(scene.at, type_name, properties, scene.links, later if isinstance(later, tuple) else ())
+    return Draft(scene.at, type_name, properties, scene.links, later)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,18 +197,20 @@ def activity(account: Account, cast: Cast, since: date, until: date) -> Iterator
             day = first + timedelta(int(rng.random() * length))
             kind = KINDS[min(bisect(_UP_TO, rng.random() * _RATE), len(KINDS) - 1)]
             chance, dice = rng.random(), Dice(rng)
-            if begin < day <= until and day.weekday() < 5 and chance < _likelihood(account, kind, day):
-                links, owner_id = cast(day, dice)
-                at = dice.working_hour(day)
-                yield kind.draft(
-                    Scene(at, account.satisfaction(day), account.engagement(day), links, owner_id, dice)
-                )
+            if begin < day <= until and day.weekday() < 5:
+                yield from _happen(account, kind, day, chance, dice, cast)
 
 
-def _likelihood(account: Account, kind: Kind, day: date) -> float:
-    likelihood = kind.likelihood(account.engagement(day), account.satisfaction(day))
-    gone = account.churned_on is not None and account.churned_on <= day
-    return likelihood * _AFTER_LEAVING if gone else likelihood
+def _happen(
+    account: Account, kind: Kind, day: date, chance: float, dice: Dice, cast: Cast
+) -> Iterator[Draft]:
+    satisfaction, engagement = account.satisfaction(day), account.engagement(day)
+    likelihood = kind.likelihood(engagement, satisfaction)
+    if account.churned_on is not None and account.churned_on <= day:
+        likelihood *= _AFTER_LEAVING
+    if chance < likelihood:
+        links, owner_id = cast(day, dice)
+        yield kind.draft(Scene(dice.working_hour(day), satisfaction, engagement, links, owner_id, dice))
 
 
 def _months(since: date, until: date) -> Iterator[date]:

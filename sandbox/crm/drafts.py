@@ -11,6 +11,7 @@ from sandbox.crm.store import Crm
 from sandbox.crm.times import day_ms
 
 Links = tuple[tuple[str, int], ...]
+Later = tuple[tuple[int, Mapping[str, str]], ...]
 _HOUR_MS = 3_600_000
 _DRAWS = 8
 T = TypeVar("T")
@@ -29,7 +30,7 @@ class Draft:
     type_name: str
     properties: dict[str, str]
     links: Links = ()
-    later: tuple[tuple[int, Mapping[str, str]], ...] = ()
+    later: Later = ()
 
 
 def insert_all(crm: Crm, drafts: Iterable[Draft]) -> None:

@@ -63,8 +63,12 @@ class Table:
         return found, False
 
     def live(self) -> Iterator[Record]:
-        """Every record that is not archived."""
-        return (record for record in self.rows.values() if record.archived_at is None)
+        """Every record that is not archived, in order of the ids."""
+        return (record for record in self.all() if record.archived_at is None)
+
+    def all(self) -> Iterator[Record]:
+        """Every record, in order of the ids."""
+        return map(self.rows.__getitem__, self._ids)
 
     def remove(self, record_id: int) -> None:
         """Erase a record for good."""

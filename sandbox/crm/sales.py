@@ -14,11 +14,13 @@ from sandbox.crm.texts import (
     PROSPECT_SECOND,
 )
 from sandbox.crm.times import DAY_MS, day_ms, iso
+from sandbox.simulation.course import uniform
 from sandbox.world import Account
 
 RENEWAL_NOTICE_DAYS = 60
 _GRACE_DAYS = 5
 """Days after the due date until a renewal counts as won: a contract that ends, ends on that date."""
+_EXPANSION = 0xDEA1  # keeps these draws apart from the simulation's own
 _YEARLY_PRICE_PER_SEAT = 300
 _NEW_STAGES = ("appointmentscheduled", "qualifiedtobuy", "presentationscheduled", "contractsent")
 
@@ -75,10 +77,11 @@ def expansions(account: Account, links: Links, owner_id: str, since: date, until
     last = until.replace(day=1) - timedelta(days=1) if (until + timedelta(days=1)).day != 1 else until
     while last > max(since, account.signed_up_on + timedelta(days=40)):
         first = last.replace(day=1)
-        rng = random.Random(account.course.salt * 8192 + first.toordinal())
+        chance = uniform(account.course.salt ^ _EXPANSION, first.toordinal())
         before, after = account.seats(first), account.seats(last)
         grown = after - before if after >= before * 1.15 else 0
-        if grown >= 2 or (after and rng.random() < 0.03 * account.satisfaction(last)):
+        if grown >= 2 or (after and chance < 0.03 * account.satisfaction(last)):
+            rng = random.Random(account.course.salt * 8192 + first.toordinal())
             yield _expansion(account, links, owner_id, last, grown, rng)
         last = first - timedelta(days=1)
 

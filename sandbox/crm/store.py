@@ -119,7 +119,7 @@ class Crm:
         now = self.now()
         self._unindexed = {key: entry for key, entry in self._unindexed.items() if entry[0] > now}
         waiting = {key[1]: entry[1] for key, entry in self._unindexed.items() if key[0] == kind.name}
-        for record in self.tables[kind.name].rows.values():
+        for record in self.tables[kind.name].all():
             seen = waiting.get(record.id, record) if waiting else record
             if seen is not None and seen.archived_at is None:
                 yield seen
