@@ -120,10 +120,16 @@ class Pipeline:
         """The operational store, opened when first needed."""
         return Store.open(self.settings.home / STORE_FILE)
 
+    def close(self) -> None:
+        """Close the store; the next use opens it again."""
+        if "store" in self.__dict__:
+            self.store.close()
+            del self.store
+
     @cached_property
     def marts(self) -> Marts:
         """The tables of the current run."""
-        return Marts(self.settings.home / "marts", self.store.current_run)
+        return Marts(self.settings.home / "marts", lambda: self.store.current_run())  # noqa: PLW0108
 
     @cached_property
     def hubspot(self) -> HubSpotClient:

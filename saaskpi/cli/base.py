@@ -45,7 +45,9 @@ class Context:
         # Here, because pandas, DuckDB and the SDK take a second to import and --help needs none of them.
         from saaskpi.pipeline import Pipeline
 
-        return Pipeline(settings or self.settings(), now=utc_now, stages=self.stages)
+        pipeline = Pipeline(settings or self.settings(), now=utc_now, stages=self.stages)
+        click.get_current_context().call_on_close(pipeline.close)
+        return pipeline
 
 
 def utc_now() -> datetime:

@@ -1,0 +1,192 @@
+"""What a new user meets first when something is wrong: one clear line, the right exit code, no traceback."""
+
+from __future__ import annotations
+
+import json
+import socket
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from saaskpi.settings import load
+from tests.support.cli import CommandLine, Ended
+from tests.support.spine import MakeSandbox
+
+if TYPE_CHECKING:
+    from sandbox import Sandbox
+
+CANARY = "canary_8f2b"
+PointAt = Callable[["Sandbox"], None]
+
+
+@pytest.fixture
+def point_at(monkeypatch: pytest.MonkeyPatch) -> PointAt:
+    """Set the variables that point the command at a sandbox."""
+
+    def point(sandbox: Sandbox) -> None:
+        told = sandbox.describe()
+        monkeypatch.setenv("SAASKPI_STRIPE__API_BASE", told["stripe"]["api_base"])
+        monkeypatch.setenv("STRIPE_API_KEY", told["stripe"]["api_key"])
+        monkeypatch.setenv("SAASKPI_HUBSPOT__API_BASE", told["hubspot"]["api_base"])
+        monkeypatch.setenv("HUBSPOT_ACCESS_TOKEN", told["hubspot"]["access_token"])
+        monkeypatch.setenv("SAASKPI_AS_OF", told["today"])
+
+    return point
+
+
+def assert_clear(ended: Ended, code: int, *words: str) -> None:
+    """The last line is the error; it holds the words, and nothing else leaks."""
+    assert ended.code == code, ended.err
+    last = ended.err.strip().splitlines()[-1]
+    assert last.startswith("Error: ")
+    for word in words:
+        assert word in last
+    assert "Traceback" not in ended.err + ended.out
+    assert CANARY not in ended.err + ended.out
+
+
+@pytest.mark.parametrize("command", ["pull", "run"])
+def test_no_settings_at_all(saaskpi: CommandLine, command: str) -> None:
+    assert_clear(saaskpi(command), 2, "No Stripe API key", "STRIPE_API_KEY", "saaskpi demo")
+
+
+@pytest.mark.parametrize("command", ["enrich", "plan", "accounts"])
+def test_nothing_pulled_yet(saaskpi: CommandLine, command: str) -> None:
+    assert_clear(saaskpi(command), 1, "saaskpi ")
+
+
+def test_half_a_toml_file(saaskpi: CommandLine) -> None:
+    Path("saaskpi.toml").write_text(f'[stripe]\napi_key = "{CANARY}', encoding="utf-8")
+    assert_clear(saaskpi("pull"), 2, "saaskpi.toml", "not valid TOML")
+
+
+def test_a_settings_file_that_is_not_there(saaskpi: CommandLine) -> None:
+    assert_clear(saaskpi("pull", "--config", "nowhere.toml"), 2, "nowhere.toml", "saaskpi init")
+
+
+def test_wrong_keys(
+    saaskpi: CommandLine, make_sandbox: MakeSandbox, point_at: PointAt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    point_at(make_sandbox(customers=3, months=2))
+    monkeypatch.setenv("STRIPE_API_KEY", f"sk_test_{CANARY}")
+    assert_clear(saaskpi("pull"), 1, "Stripe", "refused the key", "STRIPE_API_KEY")
+    point_at(make_sandbox(customers=3, months=2))
+    monkeypatch.setenv("HUBSPOT_ACCESS_TOKEN", f"pat-{CANARY}")
+    assert_clear(saaskpi("pull"), 1, "HubSpot", "refused the key", "HUBSPOT_ACCESS_TOKEN")
+
+
+def test_a_missing_permission(saaskpi: CommandLine, make_sandbox: MakeSandbox, point_at: PointAt) -> None:
+    sandbox = make_sandbox(customers=3, months=2, stripe_denied=["invoices"])
+    point_at(sandbox)
+    assert_clear(saaskpi("pull"), 1, "Stripe", "rak_invoice_read", "Developers > API keys")
+    ended = saaskpi("check")
+    assert ended.code == 1
+    assert "rak_invoice_read" in ended.out
+
+
+def test_a_missing_scope(saaskpi: CommandLine, make_sandbox: MakeSandbox, point_at: PointAt) -> None:
+    sandbox = make_sandbox(customers=3, months=2, hubspot_scopes=["crm.objects.contacts.read"])
+    point_at(sandbox)
+    assert_clear(saaskpi("pull"), 1, "HubSpot", "lacks the scope", "Settings > Integrations")
+    ended = saaskpi("check")
+    assert ended.code == 1
+    assert "crm.objects.companies.read" in ended.out
+
+
+def test_a_closed_port_and_a_wrong_address(
+    saaskpi: CommandLine, make_sandbox: MakeSandbox, point_at: PointAt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    point_at(make_sandbox(customers=3, months=2))
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+    monkeypatch.setenv("SAASKPI_STRIPE__API_BASE", f"http://127.0.0.1:{port}")
+    assert_clear(saaskpi("pull"), 1, f"127.0.0.1:{port}", "stripe.api_base")
+    monkeypatch.setenv("SAASKPI_STRIPE__API_BASE", "api.stripe.test")
+    assert_clear(saaskpi("pull"), 2, "stripe.api_base", "https://")
+
+
+def test_a_store_of_a_newer_version(
+    saaskpi: CommandLine, make_sandbox: MakeSandbox, point_at: PointAt
+) -> None:
+    point_at(make_sandbox(customers=3, months=2))
+    assert saaskpi("run").code == 0
+    with sqlite3.connect(".saaskpi/saaskpi.db") as store:
+        store.execute("UPDATE alembic_version SET version_num = '9999'")
+    store.close()
+    assert_clear(saaskpi("accounts"), 1, "newer")
+
+
+def test_a_damaged_store(saaskpi: CommandLine, make_sandbox: MakeSandbox, point_at: PointAt) -> None:
+    point_at(make_sandbox(customers=3, months=2))
+    assert saaskpi("run").code == 0
+    Path(".saaskpi/saaskpi.db").write_bytes(b"this is no database" * 500)
+    assert_clear(saaskpi("accounts"), 1, "saaskpi.db")
+    ended = saaskpi("check")
+    assert ended.code == 1
+    assert "FAIL" in ended.out
+
+
+def test_a_home_that_cannot_be_made(saaskpi: CommandLine) -> None:
+    Path("taken").write_text("a file", encoding="utf-8")
+    assert_clear(saaskpi("accounts", "--home", "taken/home"), 1, "taken/home")
+
+
+def test_a_changed_plan_file(saaskpi: CommandLine, make_sandbox: MakeSandbox, point_at: PointAt) -> None:
+    point_at(make_sandbox(customers=6, months=4))
+    assert saaskpi("pull").code == 0
+    assert saaskpi("enrich").code == 0
+    assert saaskpi("plan", "-o", "plan.json").code == 0
+    text = Path("plan.json").read_text(encoding="utf-8")
+    Path("plan.json").write_text(text.replace("saaskpi_mrr", "saaskpi_arr", 1), encoding="utf-8")
+    assert_clear(saaskpi("apply", "plan.json"), 2, "changed after it was made")
+    Path("plan.json").write_text(text, encoding="utf-8")
+    assert saaskpi("apply", "plan.json").code == 0
+    assert_clear(saaskpi("apply", "gone.json"), 2, "gone.json")
+    assert saaskpi("apply", "plan.json").code in (2, 3)
+
+
+def test_a_typing_slip_shows_the_usage(saaskpi: CommandLine) -> None:
+    ended = saaskpi("acounts")
+    assert ended.code == 2
+    assert "No such command" in ended.err
+    assert "accounts" in ended.err
+
+
+def test_every_command_has_help_with_an_example(saaskpi: CommandLine) -> None:
+    for command in ("demo", "init", "check", "pull", "enrich", "plan", "apply", "run", "accounts", "explain"):
+        ended = saaskpi(command, "--help")
+        assert ended.code == 0
+        assert f"Example: saaskpi {command}" in ended.out
+
+
+def test_init_asks_for_the_keys_and_writes_a_private_file(
+    saaskpi: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = iter([f"sk_live_{CANARY}", f"pat-{CANARY}"])
+    monkeypatch.setattr("click.termui.hidden_prompt_func", lambda prompt: next(answers))
+    ended = saaskpi("init")
+    assert ended.code == 0
+    assert CANARY not in ended.out
+    assert Path("saaskpi.toml").stat().st_mode & 0o077 == 0
+    assert load().stripe_key() == f"sk_live_{CANARY}"
+    assert_clear(saaskpi("init"), 2, "exists already", "--force")
+
+
+def test_explain_goes_down_to_the_stripe_ids(
+    saaskpi: CommandLine, make_sandbox: MakeSandbox, point_at: PointAt
+) -> None:
+    point_at(make_sandbox(customers=20, months=12))
+    assert saaskpi("run").code == 0
+    rows = json.loads(saaskpi("accounts", "--format", "json").out)
+    account = next(row for row in rows if row["mrr"])
+    ended = saaskpi("explain", account["account_id"])
+    assert ended.code == 0
+    for part in (account["name"], *account["stripe_customer_ids"], "si_", "price_", "sub_"):
+        assert part in ended.out
+    told = json.loads(saaskpi("explain", account["account_id"], "--json").out)
+    counted = sum(item["mrr"] for item in told["items"] if item["currency"] == account["currency"])
+    assert counted == account["mrr"]
