@@ -138,7 +138,7 @@ class Ledger:
         return price["recurring"]["usage_type"] == "licensed" and not trial
 
     def _nets(self, lines: list[Json], invoice: Json) -> list[Fraction]:
-        """Whole cycles after forever discounts; prorations are reduced alone, the lines of a cycle together."""
+        """Whole cycles after forever discounts: prorations one by one, the lines of a cycle together."""
         shared = self._coupons(invoice["discounts"])
         nets: dict[int, Fraction] = {}
         together = [place for place, line in enumerate(lines) if not _proration(line)]
@@ -210,6 +210,6 @@ def _proration(line: Json) -> bool:
 
 
 def _running(rates: list[Rate], instant: int) -> int:
-    """The rate that started last; of those that start together the one written last (a debit follows its credit)."""
+    """The rate that started last; of those that start together the one written last."""
     place = bisect_right(rates, instant, key=lambda rate: rate.start) - 1
     return rates[place].mrr if place >= 0 and instant < rates[place].end else 0
