@@ -34,6 +34,12 @@ FIRST_ATTEMPTS = 3
 LONGEST_WAIT = 60.0
 """Seconds; a server that asks for more is taken as down (for example a used-up daily limit)."""
 MESSAGE_LENGTH = 300
+NETWORK_FAILURES = (
+    requests.Timeout,
+    requests.ConnectionError,
+    requests.exceptions.ChunkedEncodingError,
+    requests.exceptions.ContentDecodingError,
+)
 
 
 class MissingPermissionError(AccessError):
@@ -366,8 +372,11 @@ class HttpClient:
 
 
 def _checked_url(base_url: str, vendor: Vendor) -> str:
-    parts = urlsplit(base_url.strip())
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    try:
+        prepared = requests.Request("GET", base_url.strip()).prepare()
+    except (ValueError, requests.RequestException):
+        prepared = requests.PreparedRequest()
+    if not urlsplit(prepared.url or "").hostname or urlsplit(prepared.url).scheme not in ("http", "https"):
         raise UsageError(
             f"{vendor.name}: {base_url!r} is not an address that starts with https://.",
             hint=f"Check {vendor.base_hint}.",

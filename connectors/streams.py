@@ -10,6 +10,7 @@ from __future__ import annotations
 import abc
 import logging
 from collections.abc import Generator, Iterable, Iterator, Mapping
+from copy import deepcopy
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -55,9 +56,15 @@ class ApiStream(Stream, abc.ABC, Generic[Client]):
         self._whole = False
 
     @property
-    @abc.abstractmethod
     def schema(self) -> dict[str, Any]:
         """JSON schema of the records."""
+        if self._schema is None:
+            self._schema = self.make_schema()
+        return self._schema
+
+    @abc.abstractmethod
+    def make_schema(self) -> dict[str, Any]:
+        """Make the JSON schema of the records; asked for once."""
 
     @abc.abstractmethod
     def pages(self) -> Iterator[JsonRows]:
@@ -94,7 +101,8 @@ class ApiStream(Stream, abc.ABC, Generic[Client]):
     def _generate_record_messages(self, record: Record) -> Generator[RecordMessage]:
         """Make the messages; looking for deselected fields costs five times as much as all the rest."""
         if not self._whole:
-            yield from super()._generate_record_messages(record)
+            # A copy: the SDK takes fields out in place, and children still need the row.
+            yield from super()._generate_record_messages(deepcopy(record))
             return
         for stream_map in self.stream_maps:
             mapped = stream_map.transform(record)

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import click
 from singer_sdk import Stream, Tap
 from singer_sdk import typing as th
+from singer_sdk.contrib.msgspec import MsgSpecWriter
 from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.plugin_base import SingerCommand
 from typing_extensions import override
@@ -88,6 +89,7 @@ class TapSaaskpi(Tap):
     name = "tap-saaskpi"
     package_name = "saaskpi"
     dynamic_catalog = True
+    message_writer_class = MsgSpecWriter
     config_jsonschema: ClassVar[dict[str, Any]] = SETTINGS.to_dict()
 
     @override
@@ -186,8 +188,6 @@ class OneLineCommand(SingerCommand):
             _fail(str(error))
         except ConfigValidationError as error:
             _fail(" ".join(error.errors))
-        except BrokenPipeError:
-            _fail("the target went away.")
         except FileNotFoundError as error:
             _fail(str(error))
 

@@ -32,9 +32,8 @@ class HubSpotStream(ApiStream[HubSpotClient]):
 
     fields: ClassVar[th.PropertiesList]
 
-    @property
-    def schema(self) -> dict[str, Any]:
-        """JSON schema of the records."""
+    @override
+    def make_schema(self) -> dict[str, Any]:
         return self.fields.to_dict()
 
 
@@ -50,9 +49,9 @@ class ObjectStream(HubSpotStream):
     linked_to: ClassVar[tuple[str, ...]] = ()
     replicated_by = "updatedAt"
 
-    @property
-    def schema(self) -> dict[str, Any]:
-        """JSON schema of the records, with the portal's property definitions."""
+    @override
+    def make_schema(self) -> dict[str, Any]:
+        """Put the portal's property definitions into the schema."""
         definitions = self.client.properties(self.object_type)
         properties = {name: schema_of(definition) for name, definition in sorted(definitions.items())}
         schema: dict[str, Any] = th.PropertiesList(
@@ -70,7 +69,7 @@ class ObjectStream(HubSpotStream):
         definitions = self.client.properties(self.object_type)
         reader = PropertyReader(definitions)
         names = [name for name in sorted(definitions) if self._wants(name)]
-        for rows in _gathered(self.client.objects(self.object_type, names)):
+        for rows in gather(self.client.objects(self.object_type, names)):
             yield [_object_record(row, reader) for row in rows]
         if reader.misfits:
             counts = ", ".join(f"{name} ({count})" for name, count in sorted(reader.misfits.items()))
@@ -316,7 +315,7 @@ def available(client: HubSpotClient, object_type: str) -> bool:
     return True
 
 
-def _gathered(pages: Iterable[JsonRows]) -> Iterator[JsonRows]:
+def gather(pages: Iterable[JsonRows]) -> Iterator[JsonRows]:
     """Put pages together, but let the first one through at once."""
     gathered: JsonRows = []
     for count, page in enumerate(pages):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from connectors.http import Json
@@ -21,10 +21,11 @@ _MILLISECONDS = re.compile(r"-?\d{9,14}")
 
 
 def _number(text: str) -> Value:
-    try:
-        return int(text)
-    except ValueError:
-        value = float(text)
+    if text.removeprefix("-").isdecimal():
+        whole = int(text)
+        if -(2**63) <= whole < 2**63:
+            return whole
+    value = float(text)
     if value != value or value in (float("inf"), float("-inf")):
         raise ValueError(f"{text} is no number that JSON has")
     return value
@@ -52,10 +53,7 @@ def _datetime(text: str) -> Value:
 
 
 def _from_milliseconds(text: str) -> datetime:
-    try:
-        return datetime.fromtimestamp(int(text) / 1000, UTC)
-    except (OverflowError, OSError) as error:
-        raise ValueError(f"{text} is out of range") from error
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=int(text))
 
 
 def _iso(moment: datetime) -> str:
@@ -106,17 +104,14 @@ class PropertyReader:
         Returns:
             The values by name, and the texts that did not fit by name.
         """
-        values: dict[str, Value] = {}
+        values: dict[str, Value] = dict.fromkeys(properties)
         unfit: dict[str, str] = {}
         for name, text in properties.items():
-            converter = self._converters.get(name) if text else None
-            if converter is None or text is None:
-                values[name] = text or None
-                continue
-            try:
-                values[name] = converter(text)
-            except ValueError:
-                values[name] = None
-                unfit[name] = text
-                self.misfits[name] = self.misfits.get(name, 0) + 1
+            if text:
+                converter = self._converters.get(name)
+                try:
+                    values[name] = converter(text) if converter else text
+                except (ValueError, OverflowError):
+                    unfit[name] = text
+                    self.misfits[name] = self.misfits.get(name, 0) + 1
         return values, unfit

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cache
 from importlib import resources
 from typing import Any, ClassVar
 
 from singer_sdk import Stream, Tap
+from typing_extensions import override
 
 from connectors.http import Json, JsonRows
 from connectors.streams import ApiStream, ChildStream, only
@@ -29,6 +29,7 @@ class StripeStream(ApiStream[StripeClient]):
         filters: fixed query parameters.
         expand: what Stripe should put in place of ids.
         left_out: fields that are streams of their own, and no part of the records.
+        added: fields that the records have and Stripe's object has not.
     """
 
     path: ClassVar[str]
@@ -39,11 +40,12 @@ class StripeStream(ApiStream[StripeClient]):
     added: ClassVar[tuple[str, ...]] = ()
     replicated_by: ClassVar[str | None] = "created"
 
-    @property
-    def schema(self) -> dict[str, Any]:
-        """JSON schema of the records, made from Stripe's OpenAPI document."""
+    @override
+    def make_schema(self) -> dict[str, Any]:
+        """Load the schema made from Stripe's OpenAPI document."""
         return load_schema(self.name)
 
+    @override
     def pages(self) -> Iterator[JsonRows]:
         """Read the list; lists inside its objects are completed."""
         spared = () if self.has_selected_descendents else self.left_out
@@ -52,6 +54,7 @@ class StripeStream(ApiStream[StripeClient]):
                 self.client.complete(row, spared)
             yield page
 
+    @override
     def record(self, row: Json) -> Json:
         """Leave out what is a stream of its own."""
         return only(row, self.left_out) if self.left_out else row
@@ -61,7 +64,6 @@ class StripeChild(ChildStream[StripeClient], StripeStream):
     """Objects that come inside others, or are listed per parent."""
 
 
-@cache
 def load_schema(stream: str) -> dict[str, Any]:
     """Read the committed JSON schema of a stream."""
     text = resources.files("connectors.stripe").joinpath("schemas", f"{stream}.json").read_text()
@@ -96,6 +98,7 @@ class SubscriptionItems(StripeChild):
     api_object = "subscription_item"
     parent_stream_type = Subscriptions
 
+    @override
     def children(self, parent: ApiStream[StripeClient]) -> Iterable[Json]:
         """Take the items out of each subscription."""
         for subscription in parent.page:
@@ -110,6 +113,7 @@ class Discounts(StripeChild):
     parent_stream_type = Subscriptions
     replicated_by = "start"
 
+    @override
     def children(self, parent: ApiStream[StripeClient]) -> Iterable[Json]:
         """Take the discounts out of a page of customers or of subscriptions."""
         for row in parent.page:
@@ -172,6 +176,7 @@ class InvoiceLines(StripeChild):
     parent_stream_type = Invoices
     replicated_by = None
 
+    @override
     def children(self, parent: ApiStream[StripeClient]) -> Iterable[Json]:
         """Take the lines out of each invoice."""
         for invoice in parent.page:
@@ -211,6 +216,7 @@ class PaymentMethods(StripeChild):
     api_object = "payment_method"
     parent_stream_type = Customers
 
+    @override
     def children(self, parent: ApiStream[StripeClient]) -> Iterable[Json]:
         """List the payment methods of each customer."""
         for customer in parent.page:
@@ -249,6 +255,7 @@ class MeterEventSummaries(StripeChild):
         self._read: dict[Pair, list[Window]] = {}
         self._until = 0
 
+    @override
     def children(self, parent: ApiStream[StripeClient]) -> Iterable[Json]:
         """Read the days that each metered subscription adds to what was read of its customer and meter."""
         # No clock is asked: the latest period of the newest subscriptions ends after all usage so far.

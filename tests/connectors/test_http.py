@@ -222,7 +222,10 @@ def test_a_netrc_file_does_not_replace_the_key(tmp_path: Any, monkeypatch: pytes
     assert responses.calls[0].request.headers["Authorization"] == f"Bearer {KEY}"
 
 
-@pytest.mark.parametrize("base", ["api.stripe.com", "", "ftp://x", "https://", "stripe"])
+@pytest.mark.parametrize(
+    "base",
+    ["api.stripe.com", "", "ftp://x", "https://", "stripe", "http://[::1", "https://.x.com", "http://a b"],
+)
 def test_an_address_that_is_none_is_refused_at_once(base: str) -> None:
     with pytest.raises(UsageError, match="https://"):
         client(base)

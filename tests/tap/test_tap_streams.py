@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from singer_sdk.typing import DEFAULT_JSONSCHEMA_VALIDATOR
 
+from connectors.hubspot.streams import gather
 from saaskpi.errors import AccessError
 from tap_saaskpi.tap import TapSaaskpi
+from tests.tap.conftest import MemoryWriter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -93,8 +95,6 @@ def test_what_is_not_selected_is_not_asked_for(make_sandbox: Callable[..., Sandb
 
 
 def test_a_catalog_selects_streams_and_fields(sandbox: Sandbox, settings_for: Any) -> None:
-    from tests.tap.conftest import MemoryWriter
-
     config = settings_for(sandbox)
     catalog = TapSaaskpi(config=config).catalog_dict
     for entry in catalog["streams"]:
@@ -111,6 +111,40 @@ def test_a_catalog_selects_streams_and_fields(sandbox: Sandbox, settings_for: An
     assert len(customers) == counts_of(sandbox)["stripe_customers"]
     assert all("email" not in row and row["created"] for row in customers)
     assert all("domain" not in row["properties"] and row["properties"]["name"] for row in companies)
+
+
+def test_a_field_left_out_of_a_child_is_still_there_for_its_siblings(
+    sandbox: Sandbox, settings_for: Any
+) -> None:
+    config = settings_for(sandbox)
+    catalog = TapSaaskpi(config=config).catalog_dict
+    wanted = ("stripe_subscriptions", "stripe_subscription_items", "stripe_discounts", "stripe_customers")
+    for entry in catalog["streams"]:
+        for item in entry["metadata"]:
+            if item["breadcrumb"] == []:
+                item["metadata"]["selected"] = entry["stream"] in wanted
+            elif item["breadcrumb"][-1] in ("price", "discounts", "discount"):
+                item["metadata"]["selected"] = False
+    writer = MemoryWriter()
+    TapSaaskpi(config=config, catalog=catalog, message_writer=writer).sync_all()
+    assert {name: len(records) for name, records in writer.records.items()} == {
+        name: counts_of(sandbox)[name] for name in wanted
+    }
+    assert all("price" not in item for item in writer.records["stripe_subscription_items"])
+
+
+def test_every_discount_has_its_whole_coupon(whole: tuple[TapSaaskpi, Any]) -> None:
+    discounts = whole[1].records["stripe_discounts"]
+    assert {bool(row["subscription_item"]) for row in discounts} == {True, False}
+    assert all(row["source"]["coupon"]["duration"] for row in discounts)
+
+
+def test_pages_are_gathered_for_the_associations_but_the_first_comes_at_once() -> None:
+    pages = [[{"id": str(index)}] for index in range(25)]
+    gathered = list(gather(pages))
+    assert [len(page) for page in gathered] == [1, 10, 10, 4]
+    assert [row for page in gathered for row in page] == [row for page in pages for row in page]
+    assert list(gather([[]])) == [[]]
 
 
 def test_a_stream_map_on_a_parent_holds_for_its_children(sandbox: Sandbox, read: Read) -> None:
