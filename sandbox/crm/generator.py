@@ -11,6 +11,7 @@ from sandbox.crm import people, sales
 from sandbox.crm.activity import activity
 from sandbox.crm.drafts import Dice, Draft, Links, insert, insert_all
 from sandbox.crm.store import Crm, wall_clock
+from sandbox.crm.texts import FREE_MAIL
 from sandbox.crm.times import DAY_MS, day_ms, to_date, to_ms
 from sandbox.world import Account, Person, World, there
 
@@ -92,9 +93,11 @@ class _Generator:
                 return
             kept = self._kept[account.key] = self._open_account(account, until)
             yield sales.first_sale(account, self._links(kept), kept.owner_id)
+            self._keep_contacts(account, kept, until)
+            yield from self._payers(account, kept)
         else:
             self._refresh_company(account, kept, until)
-        self._keep_contacts(account, kept, until)
+            self._keep_contacts(account, kept, until)
         yield from activity(account, _Cast(account, kept), since, until)
         if kept.company_id is not None:
             links = self._links(kept)
@@ -151,6 +154,21 @@ class _Generator:
             links += self._other_company(account)
         at = day_ms(person.joined_on) + 10 * 3_600_000
         return insert(self._crm, Draft(at, "contacts", properties, links))
+
+    def _payers(self, account: Account, kept: _Kept) -> Iterator[Draft]:
+        """Contacts for billing addresses at free-mail hosts, where the reps made one."""
+        if not kept.habits.knows_payer:
+            return
+        customers = (self._world.stripe.get("customer", id_) for id_ in account.stripe_customer_ids)
+        emails = dict.fromkeys(customer["email"] for customer in customers if customer is not None)
+        for email in emails:
+            if (
+                email
+                and email.endswith(FREE_MAIL)
+                and email not in self._crm.tables["contacts"].index["email"]
+            ):
+                at = day_ms(account.signed_up_on) + 11 * 3_600_000
+                yield Draft(at, "contacts", people.payer_of(email, account), self._links(kept))
 
     def _other_company(self, account: Account) -> Links:
         """Another account's company, for the consultant who works for both."""

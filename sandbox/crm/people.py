@@ -51,6 +51,7 @@ class Habits:
         self.shares_contact = rng.random() < 0.02
         self.products = rng.sample(PRODUCTS, rng.randint(1, 4))
         self.known_before = rng.randint(20, 90)
+        self.knows_payer = rng.random() < 0.5
 
 
 def company_of(account: Account, habits: Habits, owner_ids: Mapping[str, str], today: date) -> dict[str, str]:
@@ -128,6 +129,17 @@ def contact_of(person: Person, account: Account, owner_id: str) -> dict[str, str
         "hs_email_optout": "true" if rng.random() < 0.04 else "",
         "hubspot_owner_id": owner_id,
         "product_user_id": person.key if rng.random() < 0.5 else "",
+    }
+
+
+def payer_of(email: str, account: Account) -> dict[str, str]:
+    """The contact behind a free-mail address that pays: no other way leads from it to the company."""
+    return {
+        "email": email,
+        "firstname": "Accounts",
+        "lastname": "Payable",
+        "company": account.name,
+        "hs_buying_role": "BUDGET_HOLDER",
     }
 
 

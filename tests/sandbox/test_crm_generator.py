@@ -137,6 +137,7 @@ def test_contacts_are_as_untidy_as_in_life(crm: Crm) -> None:
     pair = ("contacts", "companies")
     companies = [{to for to, _type in crm.links.of(pair, contact.id)} for contact in contacts]
     emails = [contact.properties["email"] for contact in contacts]
+    assert len(set(emails)) == len(emails)
     assert any(email.endswith(FREE_MAIL) for email in emails)
     assert any(len(found) == 2 for found in companies)
     assert any(not found for found in companies)
@@ -146,6 +147,15 @@ def test_contacts_are_as_untidy_as_in_life(crm: Crm) -> None:
     )
     roles = {contact.properties.get("hs_buying_role") for contact in contacts}
     assert {"CHAMPION", "DECISION_MAKER", None} <= roles
+
+
+def test_some_free_mail_payers_are_known_as_contacts(crm: Crm, world: World) -> None:
+    known = {contact.properties["email"] for contact in rows(crm, "contacts")}
+    found = (world.stripe.get("customer", id_) for a in world.accounts for id_ in a.stripe_customer_ids)
+    paying = {customer["email"] for customer in found if customer is not None and customer["email"]}
+    free = {email for email in paying if email.endswith(FREE_MAIL)}
+    assert free & known
+    assert free - known
 
 
 def test_those_who_left_bounce_or_stay_unnoticed(crm: Crm, world: World) -> None:
