@@ -61,8 +61,7 @@ def compute(
     Raises:
         UsageError: the configuration names a signal that does not exist.
     """
-    _stage(engine, as_of, policy, config)
-    _rate(engine, as_of, policy)
+    rate_items(engine, as_of, policy, config)
     _match(engine, match)
     _run(engine, MARTS)
     facts = engine.frame("SELECT * FROM account_facts ORDER BY account_id")
@@ -76,6 +75,19 @@ def compute(
     leave(engine, "account_flags", flags, tables.ACCOUNT_FLAGS)
     moved = advance(episodes, flags, as_of, config.cooldown_days)
     leave(engine, "flag_episodes", moved, tables.FLAG_EPISODES)
+
+
+def rate_items(engine: EngineProtocol, as_of: datetime, policy: Policy, config: HealthConfig) -> None:
+    """Compute only the MRR of each subscription item: leaves ``item_rates`` and ``rejected_rows``.
+
+    Args:
+        engine: as in :func:`compute`.
+        as_of: the instant, aware.
+        policy: the MRR policy.
+        config: says how far back payments are judged.
+    """
+    _stage(engine, as_of, policy, config)
+    _rate(engine, as_of, policy)
 
 
 def _stage(engine: EngineProtocol, as_of: datetime, policy: Policy, config: HealthConfig) -> None:

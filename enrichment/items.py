@@ -116,10 +116,10 @@ class ItemRater:
 
     def _terms(self, items: Sequence[ItemRow]) -> SubscriptionTerms:
         first = items[0]
-        if not first.customer_id:
-            raise DataError(f"Subscription {first.subscription_id} has no customer.")
         if not first.status:
             raise DataError(f"Subscription {first.subscription_id} was not read.")
+        if not first.customer_id:
+            raise DataError(f"Subscription {first.subscription_id} has no customer.")
         own = self._book.read(first.subscription_discounts)
         # A customer's discount serves the subscriptions that have none of their own.
         scope = "subscription" if any(not discount.ended(self._now) for discount in own) else "customer"

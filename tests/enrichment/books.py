@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from enrichment import TABLES, HealthConfig, Policy, compute
+from enrichment.computing import rate_items
 from tests.enrichment.tiny_engine import TinyEngine
 
 AS_OF = datetime(2026, 10, 31, 23, 59, 59, tzinfo=UTC)
@@ -122,7 +123,7 @@ class Books:
         day: str,
         total: int,
         lines: Iterable[Record] = (),
-        customer: str = "cus_1",
+        customer: str | None = "cus_1",
         **more: Any,
     ) -> str:
         """Add an invoice, paid on its day unless told otherwise."""
@@ -148,9 +149,9 @@ class Books:
             self.add("stripe_invoice_lines", id=f"il_{name}_{number}", invoice=name, **line)
         return name
 
-    def company(self, name: str = "1001", **properties: Any) -> str:
-        self.add("hubspot_companies", id=name, archived=False, properties=properties)
-        return name
+    def company(self, company_id: str = "1001", **properties: Any) -> str:
+        self.add("hubspot_companies", id=company_id, archived=False, properties=properties)
+        return company_id
 
     def engine(self) -> TinyEngine:
         """Return an engine with one table per stream, as the landing writes them."""
@@ -179,15 +180,28 @@ class Books:
             )
             return {table: engine.frame(table) for table in TABLES}
 
+    def rates(self, policy: Policy | None = None) -> pd.DataFrame:
+        """Run only the rating and return the items with their MRR, by id."""
+        with self.engine() as engine:
+            rate_items(engine, AS_OF, policy or Policy(), HealthConfig())
+            return engine.frame("SELECT * FROM item_rates ORDER BY item_id")
+
+    def rejected(self, policy: Policy | None = None) -> list[tuple[str, str, str]]:
+        """Run only the rating and return (stream, id, reason) of the rows kept aside."""
+        with self.engine() as engine:
+            rate_items(engine, AS_OF, policy or Policy(), HealthConfig())
+            rows = engine.frame("SELECT * FROM rejected_rows ORDER BY stream, id")
+            return list(rows.itertuples(index=False, name=None))
+
     def item(self, policy: Policy | None = None) -> pd.Series[Any]:
-        """Run everything and return the only subscription item."""
-        items = self.compute(policy)["subscription_items"]
+        """Run only the rating and return the only item."""
+        items = self.rates(policy)
         assert len(items) == 1
         return items.iloc[0]
 
     def mrr(self, policy: Policy | None = None) -> int:
-        """Run everything and return the sum of the items' MRR."""
-        return int(self.compute(policy)["subscription_items"]["mrr"].sum())
+        """Run only the rating and return the sum of the items' MRR."""
+        return int(self.rates(policy)["mrr"].sum())
 
 
 def matcher(owned: Mapping[str, str]) -> Callable[..., pd.DataFrame]:

@@ -13,6 +13,7 @@ class TinyEngine:
     def __init__(self) -> None:
         self._connection = duckdb.connect()
         self._connection.execute("SET threads = 1")
+        self._registered: dict[str, list[str]] = {}
 
     def __enter__(self) -> TinyEngine:
         return self
@@ -32,7 +33,7 @@ class TinyEngine:
         fields = [f.with_type(pa.string()) if pa.types.is_null(f.type) else f for f in arrow.schema]
         self._connection.register("incoming", arrow.cast(pa.schema(fields)))
         self.run(name, "SELECT * FROM incoming")
+        self._registered[name] = list(frame.columns)
 
     def columns(self, name: str) -> list[str]:
-        query = f"SELECT column_name FROM information_schema.columns WHERE table_name = '{name}'"
-        return [row[0] for row in self._connection.execute(query).fetchall()]
+        return self._registered.get(name, [])
