@@ -12,10 +12,15 @@ from typing import Any
 
 import pandas as pd
 
+_NEVER_MISSING = (str, int, list, tuple, dict, set)
+
 
 def is_missing(value: Any) -> bool:
     """Tell whether a value is None, NaN, NaT or pandas' NA; a list is not, not even an empty one."""
-    return not isinstance(value, list | tuple | dict | set) and bool(pd.isna(value))
+    if value is None:
+        return True
+    # Asking pandas takes a microsecond, and most values are plain.
+    return not isinstance(value, _NEVER_MISSING) and bool(pd.isna(value))
 
 
 def canonical(value: Any, kind: str) -> str:

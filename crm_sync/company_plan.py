@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 import pandas as pd
@@ -33,13 +32,12 @@ class CurrentCompanies:
     values: dict[str, dict[str, str]]
 
     @classmethod
-    def read(cls, companies: pd.DataFrame, pulled_at: datetime, pushed: pd.DataFrame) -> CurrentCompanies:
+    def read(cls, companies: pd.DataFrame, pushed: pd.DataFrame) -> CurrentCompanies:
         """Read the landing and lay over it what was pushed since.
 
         Args:
             companies: id, archived, properties (JSON text).
-            pulled_at: when reading them began (UTC): a push at that very moment or later may be missing.
-            pushed: object_id, property, value, written_at.
+            pushed: object_id, property, value: what was written since reading them began.
         """
         there = living(companies)
         ids = there["id"].astype(str).tolist()
@@ -49,11 +47,10 @@ class CurrentCompanies:
         for name, kind in _TYPES.items():
             for company_id, value in zip(ids, found[name].tolist(), strict=True):
                 _put(values[company_id], name, canonical(value, kind))
-        newer = pushed[pushed["written_at"] >= pulled_at] if len(pushed) else pushed
-        for row in records(newer):
+        for row in records(pushed):
             if row["object_id"] in values and row["property"] in _TYPES:
-                kind = _TYPES[row["property"]]
-                _put(values[row["object_id"]], row["property"], canonical(row["value"], kind))
+                value = canonical(row["value"], _TYPES[row["property"]])
+                _put(values[row["object_id"]], row["property"], value)
         return cls(names, values)
 
     @property

@@ -34,6 +34,7 @@ def gather(landing: Landing, marts: Marts, store: Store, portal_id: str) -> Plan
     run_id = store.current_run()
     if run_id is None:
         raise StoreError("There is no finished run yet.", hint="Run `saaskpi run` first.")
+    pulled_at = landing.pulled_at("hubspot_companies")
     return PlanInputs(
         made_from=MadeFrom(run_id, landing.pull(), portal_id),
         accounts=marts.read("accounts"),
@@ -42,8 +43,7 @@ def gather(landing: Landing, marts: Marts, store: Store, portal_id: str) -> Plan
         matches=marts.read("account_match"),
         items=marts.read("subscription_items"),
         companies=newest_rows(landing, "hubspot_companies", ("id", "archived", "properties")),
-        companies_pulled_at=landing.pulled_at("hubspot_companies"),
-        pushed=store.pushed(COMPANIES),
+        pushed=store.pushed(COMPANIES, since=pulled_at),
         definitions=newest_rows(landing, "hubspot_properties", _DEFINITION, ("object_type", "name")),
         definitions_pulled_at=landing.pulled_at("hubspot_properties"),
         owners=newest_rows(landing, "hubspot_owners", ("id", "archived")),

@@ -58,8 +58,8 @@ class PlanInputs:
         matches: ``account_match``: customer_id, company_id, rule, candidates.
         items: ``subscription_items``, for the reasons: customer_id, mrr.
         companies: ``hubspot_companies``: id, archived, properties (JSON text).
-        companies_pulled_at: when reading them began (UTC); what was pushed later overlays them.
-        pushed: newest value per company and property of the ledger: object_id, property, value, written_at.
+        pushed: newest value per company and property that was written since reading ``companies`` began; it
+            overlays them: object_id, property, value.
         definitions: ``hubspot_properties``: object_type, name, type, archived, hasUniqueValue, options (JSON
             text).
         owners: ``hubspot_owners``: id, archived.
@@ -77,7 +77,6 @@ class PlanInputs:
     matches: pd.DataFrame
     items: pd.DataFrame
     companies: pd.DataFrame
-    companies_pulled_at: datetime
     pushed: pd.DataFrame
     definitions: pd.DataFrame
     definitions_pulled_at: datetime
@@ -99,7 +98,7 @@ def build_plan(inputs: PlanInputs, settings: PlanSettings, money: Money, now: da
     """
     accounts = records(inputs.accounts)
     checks = _preflights(inputs)
-    current = CurrentCompanies.read(inputs.companies, inputs.companies_pulled_at, inputs.pushed)
+    current = CurrentCompanies.read(inputs.companies, inputs.pushed)
     context = Context(money, settings.language, settings.link, now)
     companies = plan_companies(accounts, current, _fields(inputs.accounts), context, inputs.items)
     tasks = plan_tasks(

@@ -164,12 +164,20 @@ class Store:
             # The first old value of a run stays: it is what an undo must put back.
             _upsert(connection, tables.push_ledger, rows, keys, update=("value", "written_at"))
 
-    def pushed(self, object_type: str) -> pd.DataFrame:
-        """Return the newest value written per object and property: object_id, property, value, written_at."""
+    def pushed(self, object_type: str, since: datetime) -> pd.DataFrame:
+        """Return what was written lately, the newest value per object and property.
+
+        Args:
+            object_type: such as ``companies``.
+            since: what was written before this moment (UTC, aware) is left out.
+
+        Returns:
+            object_id, property, value, written_at.
+        """
         ledger = tables.push_ledger.c
         newest = (
             sa.select(sa.func.max(ledger.id))
-            .where(ledger.object_type == object_type)
+            .where(ledger.object_type == object_type, ledger.written_at >= since)
             .group_by(ledger.object_id, ledger.property)
         )
         columns = (ledger.object_id, ledger.property, ledger.value, ledger.written_at)

@@ -110,7 +110,7 @@ def resumed(crm: FakeCrm, store: Store, before: Any, pull_again: bool) -> Plan:
             inputs,
             companies=before.companies,
             tasks=before.tasks,
-            companies_pulled_at=NOW,
+            pushed=store.pushed(COMPANIES, since=NOW),
             definitions=before.definitions,
             definitions_pulled_at=NOW,
         )
@@ -201,7 +201,7 @@ def test_a_revoked_token_stops_at_once_and_what_was_written_is_remembered(store:
         apply(plan, crm, store, NOW)
     assert crm.calls.count("update") == 2
     assert crm.calls[-1] == "update"
-    assert store.pushed(COMPANIES)["object_id"].nunique() == 100
+    assert store.pushed(COMPANIES, since=NOW)["object_id"].nunique() == 100
 
 
 def test_a_portal_that_refuses_a_unique_task_property_gets_everything_but_tasks(store: Store) -> None:

@@ -239,7 +239,7 @@ def test_planning_changes_nothing(store: Store) -> None:
     crm = ready_crm("1")
     plan_of(crm, store, account("1"), flags=[flag("1")])
     assert crm.calls == []
-    assert len(store.pushed(COMPANIES)) == 0
+    assert len(store.pushed(COMPANIES, since=NOW)) == 0
 
 
 _NUMBERS = itertools.count(1000)

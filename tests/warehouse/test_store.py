@@ -205,7 +205,7 @@ def test_writers_in_several_threads_wait_for_each_other(store: Store) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(store.pushed("companies")) == 80
+    assert len(store.pushed("companies", since=NOW)) == 80
 
 
 # Runs
@@ -284,11 +284,12 @@ def test_a_moment_without_zone_is_refused(store: Store) -> None:
 def test_the_newest_pushed_value_counts(store: Store) -> None:
     store.record_pushed([pushed_row("1"), pushed_row("9", property="saaskpi_arr")])
     store.record_pushed([pushed_row("2", "run-2")])
-    assert store.pushed("companies").set_index("property")["value"].to_dict() == {
+    assert store.pushed("companies", since=NOW).set_index("property")["value"].to_dict() == {
         "saaskpi_mrr": "2",
         "saaskpi_arr": "9",
     }
-    assert len(store.pushed("tasks")) == 0
+    assert len(store.pushed("tasks", since=NOW)) == 0
+    assert len(store.pushed("companies", since=NOW + timedelta(seconds=1))) == 0
 
 
 def test_a_batch_recorded_twice_counts_once_and_keeps_the_first_old_value(store: Store) -> None:
