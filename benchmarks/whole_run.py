@@ -1,7 +1,7 @@
-"""Time and peak memory of each stage over a large company: ``python -m benchmarks.whole_run --customers 10000``.
+"""Time and peak memory of each stage: ``python -m benchmarks.whole_run --customers 10000``.
 
-Each stage runs as a process of its own against a sandbox that is a process of its own, so that a stage's peak is
-its own. A second ``run`` at the end must make no write call.
+Each stage runs as a process of its own against a sandbox that is a process of its own, so that a stage's
+peak is its own. A second ``run`` at the end must make no write call.
 """
 
 from __future__ import annotations

@@ -6,11 +6,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from crm_sync.properties import GROUP, GROUP_LABEL, definitions
-
 from connectors.hubspot.client import HubSpotClient
 from connectors.hubspot.writer import HubSpotWriter
 from connectors.stripe.client import StripeClient
+from crm_sync.properties import GROUP, GROUP_LABEL, definitions
 from saaskpi.errors import SaaskpiError
 from saaskpi.pipeline import STORE_FILE
 from saaskpi.settings import Settings
@@ -104,7 +103,7 @@ def _properties(settings: Settings, create: bool) -> Iterator[Check]:
             yield Check(
                 name,
                 "todo",
-                f"{len(missing)} saaskpi properties are missing.",
+                f"{len(missing)} of our properties are not there yet.",
                 "Create them now with: saaskpi check --create-properties; the first apply does it too.",
             )
         else:
@@ -112,6 +111,9 @@ def _properties(settings: Settings, create: bool) -> Iterator[Check]:
             refused = [row for row in writer.create_properties(object_type, missing) if not row.ok]
             yield Check(name, "ok", f"Created {len(missing) - len(refused)} properties.")
             yield from (Check(name, "fail", f"{row.key} was refused: {row.error}") for row in refused)
+    if create:
+        with Store.open(settings.home / STORE_FILE) as store:
+            store.allow_tasks()
 
 
 def _hubspot_client(settings: Settings) -> HubSpotClient:

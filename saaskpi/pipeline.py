@@ -152,6 +152,7 @@ class Pipeline:
             config = self._tap_config()
             self._claim_home()
             with _quiet_tap(), self.landing.begin(self._now()) as writer:
+                writer.watch = lambda stream, rows: report(f"{stream}: {rows:,} records")
                 tap = TapSaaskpi(config=config, message_writer=writer)
                 tap.select_only({*SOURCES, *CRM_STREAMS})
                 tap.sync_all()
@@ -172,20 +173,15 @@ class Pipeline:
         run_id = f"{started:%Y%m%dT%H%M%S%fZ}-{secrets.token_hex(2)}"
         with self._stages.stage("enrich") as report:
             self.store.begin_run(run_id, started, as_of, self.landing.pull())
-            directory = self.marts.new_directory(run_id)
-            limits = self.settings.engine
-            with Engine(limits.memory_limit, limits.threads, self.settings.home / "tmp") as engine:
-                for stream in set(self.landing.streams()) & set(SOURCES):
-                    engine.register_files(stream, self.landing.files(stream))
-                compute(engine, self._match, as_of, self._policy, self._health, self.store.flag_episodes())
-                engine.export(TABLES, directory)
-                result = _enriched(engine, run_id, as_of)
+            try:
+                result = self._compute(run_id, as_of)
+            except Exception as error:
+                self.store.fail_run(run_id, self._now(), type(error).__name__)
+                raise
             self.store.finish_run(run_id, self._now(), {"accounts": result.accounts}, self._episodes(run_id))
             self.marts.sweep()
-            report(
-                f"{result.accounts:,} accounts: "
-                + ", ".join(f"{n} {band}" for band, n in result.bands.items())
-            )
+            bands = ", ".join(f"{count} {band}" for band, count in result.bands.items())
+            report(f"{result.accounts:,} accounts: {bands}")
         return result
 
     def plan(self) -> Plan:
@@ -262,6 +258,17 @@ class Pipeline:
             "signals": self._of_account("health_signals", account_id),
             "flags": self._of_account("account_flags", account_id),
         }
+
+    def _compute(self, run_id: str, as_of: datetime) -> EnrichResult:
+        """Write the tables of a run into a directory of its own, unread until the pointer moves."""
+        directory = self.marts.new_directory(run_id)
+        limits = self.settings.engine
+        with Engine(limits.memory_limit, limits.threads, self.settings.home / "tmp") as engine:
+            for stream in set(self.landing.streams()) & set(SOURCES):
+                engine.register_files(stream, self.landing.files(stream))
+            compute(engine, self._match, as_of, self._policy, self._health, self.store.flag_episodes())
+            engine.export(TABLES, directory)
+            return _enriched(engine, run_id, as_of)
 
     def _of_account(self, table: str, account_id: str) -> list[dict[str, Any]]:
         return [row for row in records(self.marts.read(table)) if row["account_id"] == account_id]

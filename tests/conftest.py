@@ -1,6 +1,7 @@
-"""Fixtures that every suite may use: a running sandbox, and Stripe's own document to hold it against."""
+"""Fixtures that every suite may use: a running sandbox, held against what the vendors themselves wrote."""
 
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -8,70 +9,77 @@ import pytest
 if TYPE_CHECKING:
     from sandbox import Sandbox
     from sandbox.request_log import Exchange
+    from tests.support.hubspot_models import HubSpotModels
     from tests.support.stripe_spec import StripeSpec
 
 
-class SpecObserver:
-    """Hands exchanges to the Stripe document's checks, which are loaded (1.5 s) with the first exchange."""
+class VendorContracts:
+    """Hands exchanges to what the vendors wrote: Stripe's document, the models of HubSpot's client.
 
-    def __init__(self) -> None:
-        self._spec: StripeSpec | None = None
+    Each is loaded (a second or two) with the first exchange of its vendor.
+    """
 
-    @property
-    def spec(self) -> "StripeSpec":
-        """The checks."""
-        if self._spec is None:
-            from tests.support.stripe_spec import StripeSpec
+    @cached_property
+    def stripe(self) -> "StripeSpec":
+        """Stripe's checks."""
+        from tests.support.stripe_spec import StripeSpec
 
-            self._spec = StripeSpec()
-        return self._spec
+        return StripeSpec()
+
+    @cached_property
+    def hubspot(self) -> "HubSpotModels":
+        """HubSpot's checks."""
+        from tests.support.hubspot_models import HubSpotModels
+
+        return HubSpotModels()
 
     def __call__(self, exchange: "Exchange") -> None:
-        if exchange.vendor == "stripe" and exchange.status:
-            self.spec(exchange)
+        if exchange.status:
+            (self.stripe if exchange.vendor == "stripe" else self.hubspot)(exchange)
 
     def taken(self) -> list[str]:
         """What was found wrong since the last call."""
-        if self._spec is None:
-            return []
-        found, self._spec.violations = self._spec.violations, []
-        self._spec.tolerant = False
+        found: list[str] = []
+        for checks in vars(self).values():
+            found += checks.violations
+            checks.violations = []
+            checks.tolerant = False
         return found
 
 
 @pytest.fixture(scope="session")
-def spec_observer() -> SpecObserver:
+def vendor_contracts() -> VendorContracts:
     """One set of checks per process, so that compiled validators and known shapes are shared."""
-    return SpecObserver()
+    return VendorContracts()
 
 
 @pytest.fixture(autouse=True)
-def _stripe_contract(spec_observer: SpecObserver) -> Iterator[None]:
-    """Fail the test in which a client or the sandbox left Stripe's document."""
-    spec_observer.taken()
+def _within_contract(vendor_contracts: VendorContracts) -> Iterator[None]:
+    """Fail the test in which one of our clients, or the sandbox, left what the vendor wrote."""
+    vendor_contracts.taken()
     yield
-    violations = spec_observer.taken()
-    assert not violations, "Against Stripe's OpenAPI document:\n" + "\n".join(dict.fromkeys(violations[:20]))
+    violations = vendor_contracts.taken()
+    assert not violations, "Against the vendor's own document:\n" + "\n".join(dict.fromkeys(violations[:20]))
 
 
 @pytest.fixture
-def stripe_spec(spec_observer: SpecObserver) -> "StripeSpec":
+def stripe_spec(vendor_contracts: VendorContracts) -> "StripeSpec":
     """Checks of requests and answers; set ``tolerant`` in a test that sends nonsense on purpose."""
-    return spec_observer.spec
+    return vendor_contracts.stripe
 
 
 @pytest.fixture(scope="session")
-def sandbox(spec_observer: SpecObserver) -> Iterator["Sandbox"]:
+def sandbox(vendor_contracts: VendorContracts) -> Iterator["Sandbox"]:
     """A small running company for tests that only read: 60 customers, 24 months, no rate limits."""
     from sandbox import Sandbox
 
     with Sandbox(customers=60, months=24, seed=7, rate_limits=False) as running:
-        running.log.observers.append(spec_observer)
+        running.log.observers.append(vendor_contracts)
         yield running
 
 
 @pytest.fixture
-def make_sandbox(spec_observer: SpecObserver) -> Iterator[Callable[..., "Sandbox"]]:
+def make_sandbox(vendor_contracts: VendorContracts) -> Iterator[Callable[..., "Sandbox"]]:
     """Starts sandboxes of one's own, for tests that write, switch faults on or move the clock.
 
     Takes the arguments of ``Sandbox``; by default 12 customers, 6 months, seed 7, no rate limits.
@@ -84,7 +92,7 @@ def make_sandbox(spec_observer: SpecObserver) -> Iterator[Callable[..., "Sandbox
         options = {"customers": 12, "months": 6, "seed": 7, "rate_limits": False, **options}
         made = Sandbox(**options)
         running.append(made)
-        made.log.observers.append(spec_observer)
+        made.log.observers.append(vendor_contracts)
         return made.start()
 
     yield make
