@@ -130,10 +130,6 @@ _DECLARED: Final = (
     _source("hubspot_companies", archived=_BOOL, properties=_JSON),
     _source("hubspot_contacts", archived=_BOOL, properties=_JSON),
     _source("hubspot_owners", firstName=_TEXT, lastName=_TEXT, email=_TEXT, archived=_BOOL),
-    _source(
-        "hubspot_associations",
-        key=("from_object_type", "from_id", "to_object_type", "to_id", "type_id"),
-    ),
 )
 _BY_STREAM: Final = {source.stream: source for source in _DECLARED}
 SOURCES: Final[tuple[str, ...]] = tuple(_BY_STREAM)
