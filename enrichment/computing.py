@@ -17,7 +17,7 @@ from enrichment.engine import EngineProtocol
 from enrichment.episodes import advance
 from enrichment.flags import raise_flags
 from enrichment.health import score
-from enrichment.items import ItemRater, item_rows
+from enrichment.items import ItemRater, item_rows, rated_frame
 from enrichment.policy import Policy
 from enrichment.sources import SOURCES, latest_sql
 from enrichment.sql import MARTS, RATING, STAGING, models
@@ -114,8 +114,9 @@ def _rate(engine: EngineProtocol, as_of: datetime, policy: Policy) -> None:
     prices = {row["price_id"]: row for row in _rows(engine, "stg_prices")}
     rater = ItemRater(prices, book, policy, as_of)
     inputs = engine.frame("SELECT * FROM item_inputs ORDER BY subscription_id, item_id")
-    rated = pd.DataFrame(rater.rate(item_rows(inputs)), columns=list(tables.ITEM_RATES))
-    leave(engine, "item_rates", rated, tables.ITEM_RATES)
+    leave(engine, "item_rates", rated_frame(rater.rate(item_rows(inputs))), tables.ITEM_RATES)
+    told = pd.DataFrame({"explanation_no": range(len(rater.explanations)), "explanation": rater.explanations})
+    leave(engine, "item_explanations", told, tables.ITEM_EXPLANATIONS)
     rejected = pd.DataFrame(rater.rejected, columns=list(tables.REJECTED_ROWS))
     rejected = pd.concat([rejected, engine.frame("rejected_billing")])
     leave(engine, "rejected_rows", rejected, tables.REJECTED_ROWS)

@@ -6,12 +6,12 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from fractions import Fraction
-from itertools import groupby
+from itertools import groupby, islice
 from typing import Any, NamedTuple
 
 import pandas as pd
 
-from enrichment.discounts import Discount, DiscountBook
+from enrichment.discounts import Coupon, Discount, DiscountBook
 from enrichment.policy import Policy
 from enrichment.prices import Price, exact, parse_price
 from enrichment.rating import ItemTerms, Rater, Rating, SubscriptionTerms
@@ -27,6 +27,7 @@ from enrichment.status import (
 from saaskpi.errors import DataError
 
 ITEM_STREAM = "stripe_subscription_items"
+_SLICE = 50_000
 Ignored = tuple[tuple[str, str, str], ...]
 """(coupon id, scope, why) of discounts that are not subtracted."""
 
@@ -52,7 +53,10 @@ class ItemRow(NamedTuple):
 
 
 class RatedItem(NamedTuple):
-    """A row of ``item_rates``: amounts in minor units of the subscription's currency, per month."""
+    """A row of ``item_rates``: amounts in minor units of the subscription's currency, per month.
+
+    ``explanation_no`` is the place of its text in ``ItemRater.explanations``: equal ones are kept once.
+    """
 
     item_id: str
     price_interval: str
@@ -65,7 +69,7 @@ class RatedItem(NamedTuple):
     committed_mrr: int
     excluded_reason: str | None
     policy_key: str | None
-    explanation: str
+    explanation_no: int
 
 
 class Rejected(NamedTuple):
@@ -94,8 +98,9 @@ class ItemRater:
         self._book = book
         self._policy = policy
         self._now = int(as_of.timestamp())
-        self._taxes: dict[str, Fraction] = {"": Fraction(0)}
-        self._texts: dict[tuple[object, ...], str] = {}
+        self._taxes = {"": "0"}
+        self._places: dict[tuple[object, ...], int] = {}
+        self.explanations: list[str] = []
         self.rejected: list[Rejected] = []
 
     def rate(self, rows: Iterator[ItemRow]) -> Iterator[RatedItem]:
@@ -137,23 +142,22 @@ class ItemRater:
 
     def _judge(
         self, discounts: Sequence[Discount], row: ItemRow, scope: str
-    ) -> tuple[tuple[Discount, ...], Ignored]:
-        """Part the discounts that the policy subtracts now from those that it does not."""
+    ) -> tuple[tuple[Coupon, ...], Ignored]:
+        """Part the coupons that the policy subtracts now from those that it does not."""
         if not discounts:
             return (), ()
         judged = [(d, d.left_out(self._policy, self._now, row.period_start)) for d in discounts]
         return (
-            tuple(discount for discount, why in judged if why is None),
+            tuple(discount.coupon for discount, why in judged if why is None),
             tuple((discount.coupon.coupon_id, scope, why) for discount, why in judged if why is not None),
         )
 
-    def _tax(self, text: str) -> Fraction:
+    def _tax(self, text: str) -> str:
         """Return the per cent of tax inside the price; Stripe adds up the inclusive rates."""
         if text not in self._taxes:
             rates = [rate for rate in json.loads(text) if rate.get("inclusive")]
-            self._taxes[text] = sum(
-                (exact(rate["percentage"], f"Tax rate {rate.get('id')}") for rate in rates), Fraction(0)
-            )
+            parts = (exact(rate["percentage"], f"Tax rate {rate.get('id')}") for rate in rates)
+            self._taxes[text] = str(sum(parts, Fraction(0)))
         return self._taxes[text]
 
     def _rated(self, row: ItemRow, rating: Rating | DataError) -> RatedItem:
@@ -169,19 +173,24 @@ class ItemRater:
             if left_out is None or row.status in ("trialing", ""):
                 self.rejected.append(Rejected(ITEM_STREAM, row.item_id, rating.message))
                 left_out = BAD_DATA
-            text = _explanation(row, [{"step": "error", "reason": rating.message}], left_out)
-            return RatedItem(row.item_id, *interval, 0, 0, 0, 0, 0, *_named(left_out), text)
+            place = self._explain(row, [{"step": "error", "reason": rating.message}], left_out)
+            return RatedItem(row.item_id, *interval, 0, 0, 0, 0, 0, *_named(left_out), place)
         left_out = left_out or _no_amount(rating)
-        text = self._text(row, rating, left_out)
-        return RatedItem(row.item_id, *interval, *_amounts(row, rating, left_out), *_named(left_out), text)
+        place = self._place(row, rating, left_out)
+        return RatedItem(row.item_id, *interval, *_amounts(row, rating, left_out), *_named(left_out), place)
 
-    def _text(self, row: ItemRow, rating: Rating, left_out: Exclusion | None) -> str:
+    def _place(self, row: ItemRow, rating: Rating, left_out: Exclusion | None) -> int:
+        """Return the place of the item's explanation, writing it when it is the first of its kind."""
         key = (rating, row.currency, row.status, row.ending, left_out)
-        if key not in self._texts:
+        if key not in self._places:
             rounded = {"step": "round", "contract_mrr": str(rating.contract_mrr), "mrr": str(rating.mrr)}
             steps = [*rating.steps] if rating.metered else [*rating.steps, rounded]
-            self._texts[key] = _explanation(row, steps, left_out)
-        return self._texts[key]
+            self._places[key] = self._explain(row, steps, left_out)
+        return self._places[key]
+
+    def _explain(self, row: ItemRow, steps: Sequence[Mapping[str, str]], left_out: Exclusion | None) -> int:
+        self.explanations.append(_explanation(row, steps, left_out))
+        return len(self.explanations) - 1
 
 
 def _amounts(row: ItemRow, rating: Rating, left_out: Exclusion | None) -> tuple[int, int, int, int, int]:
@@ -226,6 +235,16 @@ def _price_or_error(row: Mapping[str, Any]) -> Price | DataError:
 
 
 def item_rows(frame: pd.DataFrame) -> Iterator[ItemRow]:
-    """Yield the rows of ``item_inputs`` as plain Python values."""
-    columns = [frame[name].tolist() for name in ItemRow._fields]
-    return map(ItemRow._make, zip(*columns, strict=True))
+    """Yield the rows of ``item_inputs`` as plain Python values, a slice at a time to hold little at once."""
+    for start in range(0, len(frame), _SLICE):
+        part = frame.iloc[start : start + _SLICE]
+        yield from map(ItemRow._make, zip(*(part[name].tolist() for name in ItemRow._fields), strict=True))
+
+
+def rated_frame(rated: Iterator[RatedItem]) -> pd.DataFrame:
+    """Return rated items as rows of ``item_rates``, built a slice at a time to hold few tuples at once."""
+    columns = list(RatedItem._fields)
+    frames = [pd.DataFrame(columns=columns)]
+    while part := list(islice(rated, _SLICE)):
+        frames.append(pd.DataFrame(part, columns=columns))
+    return frames[-1] if len(frames) < 3 else pd.concat(frames[1:], ignore_index=True)

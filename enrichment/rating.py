@@ -2,8 +2,8 @@
 
 One subscription is rated at a time, because an amount off is shared over its items. Everything is an exact
 fraction until the one rounding, half to even, at the end of each item. Equal terms are rated once: most of a
-million items are a few thousand distinct combinations of price, quantity and coupons. Without a discount on
-the subscription its items do not touch each other, so each is looked up by itself.
+million items are a few thousand distinct combinations of price, quantity and coupons. Only an amount off ties
+the items of a subscription together; without one, each is looked up by itself.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import NamedTuple
 
-from enrichment.discounts import Discount, Line, subtract
+from enrichment.discounts import Coupon, Line, subtract
 from enrichment.money import round_half_even
 from enrichment.policy import Policy
 from enrichment.prices import Price, Step
@@ -25,16 +25,16 @@ class ItemTerms(NamedTuple):
 
     Attributes:
         quantity: as the API wrote it; empty when missing.
-        discounts: the item's own that are in effect.
+        coupons: of the item's own discounts that are in effect.
         ignored: (coupon id, scope, why) of the discounts that are not subtracted.
-        inclusive_tax: per cent of tax inside the price; 0 when tax comes on top.
+        inclusive_tax: per cent of tax inside the price, as text; ``0`` when tax comes on top.
     """
 
     price_id: str
     quantity: str
-    discounts: tuple[Discount, ...] = ()
+    coupons: tuple[Coupon, ...] = ()
     ignored: tuple[tuple[str, str, str], ...] = ()
-    inclusive_tax: Fraction = Fraction(0)
+    inclusive_tax: str = "0"
 
 
 class SubscriptionTerms(NamedTuple):
@@ -42,13 +42,13 @@ class SubscriptionTerms(NamedTuple):
 
     Attributes:
         items: in a fixed order.
-        discounts: of the subscription, or of its customer, that are in effect; in Stripe's order.
+        coupons: of the subscription's discounts, or its customer's, that are in effect; in Stripe's order.
         scope: whose they are, ``subscription`` or ``customer``.
     """
 
     currency: str
     items: tuple[ItemTerms, ...]
-    discounts: tuple[Discount, ...] = ()
+    coupons: tuple[Coupon, ...] = ()
     scope: str = "subscription"
 
 
@@ -85,9 +85,10 @@ class Rater:
 
     def rate(self, terms: SubscriptionTerms) -> list[Rating | DataError]:
         """Return one rating per item, in order; an item that cannot be rated gets its error instead."""
-        if terms.discounts:
+        if any(coupon.percent_off is None for coupon in terms.coupons):
             return self._remembered(terms)
-        return [self._remembered(terms._replace(items=(item,)))[0] for item in terms.items]
+        currency, items, coupons, scope = terms
+        return [self._remembered(SubscriptionTerms(currency, (item,), coupons, scope))[0] for item in items]
 
     def _remembered(self, terms: SubscriptionTerms) -> list[Rating | DataError]:
         found = self._memo.get(terms)
@@ -113,7 +114,7 @@ class Rater:
         lines = [entry for entry in opened if isinstance(entry, Line)]
         if self._policy.mrr_basis == "subscription":
             try:
-                subtract(lines, terms.discounts, terms.currency, terms.scope, self._policy)
+                subtract(lines, terms.coupons, terms.currency, terms.scope, self._policy)
             except DataError as error:
                 return [error if isinstance(entry, Line) else entry for entry in opened]
         return [
@@ -131,7 +132,7 @@ class Rater:
             amount, steps = price.cycle_amount(item.quantity, currency)
             line = Line(price.product_id, amount, amount, steps)
             if self._policy.mrr_basis == "subscription":
-                subtract([line], item.discounts, currency, "item", self._policy)
+                subtract([line], item.coupons, currency, "item", self._policy)
         except DataError as error:
             return error
         return line
@@ -141,10 +142,10 @@ class Rater:
         price = self.price(item.price_id)
         for coupon, scope, why in item.ignored:
             line.steps.append({"step": "ignored_discount", "coupon": coupon, "scope": scope, "left_out": why})
-        kept = 100 / (100 + item.inclusive_tax)
-        if item.inclusive_tax:
+        kept = 100 / (100 + Fraction(item.inclusive_tax))
+        if kept != 1:
             tax = line.amount * (1 - kept)
-            line.steps.append({"step": "tax", "percent": str(item.inclusive_tax), "amount": str(-tax)})
+            line.steps.append({"step": "tax", "percent": item.inclusive_tax, "amount": str(-tax)})
             line.amount -= tax
         months = self._policy.months(price.interval, price.interval_count)
         net = line.amount * months

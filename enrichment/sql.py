@@ -39,7 +39,7 @@ MARTS: Final = (
     "account_standing",
     "account_facts",
 )
-"""From items to accounts; need ``item_rates``, ``line_discounts`` and ``customer_match``."""
+"""From items to accounts; need what the rating leaves behind and ``customer_match``."""
 
 
 def models(names: tuple[str, ...]) -> list[tuple[str, str]]:

@@ -58,8 +58,9 @@ ITEM_RATES: Final = {
     "committed_mrr": _INT,
     "excluded_reason": _TEXT,
     "policy_key": _TEXT,
-    "explanation": _TEXT,
+    "explanation_no": _INT,
 }
+ITEM_EXPLANATIONS: Final = {"explanation_no": _INT, "explanation": _TEXT}
 LINE_DISCOUNTS: Final = {"line_id": _TEXT, "forever_amount": _INT}
 CUSTOMER_MATCH: Final = {"customer_id": _TEXT, "company_id": _TEXT, "match_rule": _TEXT}
 ACCOUNT_MATCH: Final = {"customer_id": _TEXT, "company_id": _TEXT, "rule": _TEXT, "candidates": _LIST}

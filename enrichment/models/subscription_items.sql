@@ -23,10 +23,11 @@ SELECT
     COALESCE(i.discounts, s.discounts) AS discounts,
     i.period_ends_at,
     CASE WHEN s.is_ending THEN COALESCE(s.cancels_at, i.period_ends_at) END AS ends_at,
-    r.explanation,
+    e.explanation,
     k.policy_hash
 FROM stg_subscription_items i
 INNER JOIN item_rates r ON r.item_id = i.item_id
+INNER JOIN item_explanations e ON e.explanation_no = r.explanation_no
 CROSS JOIN run_clock k
 LEFT JOIN stg_subscriptions s ON s.subscription_id = i.subscription_id
 LEFT JOIN account_customers a ON a.customer_id = s.customer_id

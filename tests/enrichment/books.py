@@ -184,7 +184,10 @@ class Books:
         """Run only the rating and return the items with their MRR, by id."""
         with self.engine() as engine:
             rate_items(engine, AS_OF, policy or Policy(), HealthConfig())
-            return engine.frame("SELECT * FROM item_rates ORDER BY item_id")
+            return engine.frame(
+                "SELECT r.*, e.explanation FROM item_rates r "
+                "INNER JOIN item_explanations e ON e.explanation_no = r.explanation_no ORDER BY item_id"
+            )
 
     def rejected(self, policy: Policy | None = None) -> list[tuple[str, str, str]]:
         """Run only the rating and return (stream, id, reason) of the rows kept aside."""

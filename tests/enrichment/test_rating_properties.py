@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from enrichment import Policy
-from enrichment.discounts import Coupon, Discount, Line, subtract
+from enrichment.discounts import Coupon, Line, subtract
 from enrichment.prices import Price
 from enrichment.rating import ItemTerms, Rater, Rating, SubscriptionTerms
 
@@ -37,38 +37,38 @@ amounts_off = st.builds(
     st.integers(0, 300_000),
     limits,
 )
-discounts = st.lists((percents | amounts_off).map(lambda coupon: Discount(coupon, 0, None)), max_size=4)
+coupons = st.lists(percents | amounts_off, max_size=4)
 policies = st.builds(Policy, percent_stack=st.sampled_from(("compound", "max", "sum")))
 
 
 def rate(
     chosen: Sequence[Price],
     quantities: Sequence[int],
-    given_discounts: Sequence[Discount],
+    shared: Sequence[Coupon],
     policy: Policy,
-    own: Sequence[Discount] = (),
+    own: Sequence[Coupon] = (),
 ) -> dict[str, Rating]:
     terms = tuple(
         ItemTerms(item.price_id, str(quantity), tuple(own))
         for item, quantity in zip(chosen, quantities, strict=False)
     )
     rater = Rater({item.price_id: item for item in chosen}, policy)
-    ratings = rater.rate(SubscriptionTerms("eur", terms, tuple(given_discounts)))
+    ratings = rater.rate(SubscriptionTerms("eur", terms, tuple(shared)))
     assert all(isinstance(rating, Rating) for rating in ratings)
     return {item.price_id: r for item, r in zip(chosen, ratings, strict=True) if isinstance(r, Rating)}
 
 
-@given(prices, st.lists(st.integers(0, 50), min_size=4, max_size=4), discounts, discounts, policies)
+@given(prices, st.lists(st.integers(0, 50), min_size=4, max_size=4), coupons, coupons, policies)
 def test_mrr_lies_between_nothing_and_the_contract(
-    chosen: list[Price], quantities: list[int], shared: list[Discount], own: list[Discount], policy: Policy
+    chosen: list[Price], quantities: list[int], shared: list[Coupon], own: list[Coupon], policy: Policy
 ) -> None:
     for rating in rate(chosen, quantities, shared, policy, own).values():
         assert 0 <= rating.mrr <= rating.contract_mrr
 
 
-@given(prices, st.lists(st.integers(0, 50), min_size=4, max_size=4), discounts, policies)
+@given(prices, st.lists(st.integers(0, 50), min_size=4, max_size=4), coupons, policies)
 def test_the_order_of_items_changes_nothing(
-    chosen: list[Price], quantities: list[int], shared: list[Discount], policy: Policy
+    chosen: list[Price], quantities: list[int], shared: list[Coupon], policy: Policy
 ) -> None:
     expected = {name: rating.mrr for name, rating in rate(chosen, quantities, shared, policy).items()}
     pairs = list(zip(chosen, quantities, strict=False))
@@ -84,7 +84,7 @@ def test_shares_add_up_to_the_amount_or_to_all_there_is(amounts: list[int], coup
         for number, amount in enumerate(amounts)
     ]
     touched = [line for line in lines if coupon.touches(line.product_id)]
-    subtract(lines, [Discount(coupon, 0, None)], "eur", "subscription", Policy())
+    subtract(lines, [coupon], "eur", "subscription", Policy())
     taken = sum((line.gross - line.amount for line in lines), Fraction(0))
     assert taken == min(coupon.amount_off("eur"), sum((line.gross for line in touched), Fraction(0)))
     for line in lines:
@@ -92,9 +92,9 @@ def test_shares_add_up_to_the_amount_or_to_all_there_is(amounts: list[int], coup
         assert sum((Fraction(step["amount"]) for step in line.steps), Fraction(0)) == line.amount - line.gross
 
 
-@given(prices, st.lists(st.integers(0, 50), min_size=4, max_size=4), discounts, policies)
+@given(prices, st.lists(st.integers(0, 50), min_size=4, max_size=4), coupons, policies)
 def test_a_remembered_answer_is_the_same_answer(
-    chosen: list[Price], quantities: list[int], shared: list[Discount], policy: Policy
+    chosen: list[Price], quantities: list[int], shared: list[Coupon], policy: Policy
 ) -> None:
     rater = Rater({item.price_id: item for item in chosen}, policy)
     terms = SubscriptionTerms(
