@@ -16,6 +16,7 @@ from enrichment.discounts import DiscountBook
 from enrichment.engine import EngineProtocol
 from enrichment.episodes import advance
 from enrichment.flags import raise_flags
+from enrichment.frames import records
 from enrichment.health import score
 from enrichment.items import ItemRater, item_rows, rated_frame
 from enrichment.policy import Policy
@@ -108,10 +109,10 @@ def _stage(engine: EngineProtocol, as_of: datetime, policy: Policy, config: Heal
 def _rate(engine: EngineProtocol, as_of: datetime, policy: Policy) -> None:
     """Rate every item in Python, and note which discounts of past invoice lines were for ever."""
     _run(engine, RATING)
-    coupons = {row["id"]: row for row in map(_coupon, _rows(engine, "stg_coupons"))}
-    discounts = {row["id"]: row for row in map(_discount, _rows(engine, "stg_discounts"))}
+    coupons = {row["id"]: row for row in map(_coupon, records(engine.frame("stg_coupons")))}
+    discounts = {row["id"]: row for row in map(_discount, records(engine.frame("stg_discounts")))}
     book = DiscountBook(coupons, discounts)
-    prices = {row["price_id"]: row for row in _rows(engine, "stg_prices")}
+    prices = {row["price_id"]: row for row in records(engine.frame("stg_prices"))}
     rater = ItemRater(prices, book, policy, as_of)
     inputs = engine.frame("SELECT * FROM item_inputs ORDER BY subscription_id, item_id")
     leave(engine, "item_rates", rated_frame(rater.rate(item_rows(inputs))), tables.ITEM_RATES)
@@ -149,12 +150,6 @@ def _match(engine: EngineProtocol, match: Match) -> None:
 def _run(engine: EngineProtocol, names: tuple[str, ...]) -> None:
     for name, sql in models(names):
         engine.run(name, sql)
-
-
-def _rows(engine: EngineProtocol, table: str) -> list[dict[str, Any]]:
-    frame = engine.frame(table)
-    objects = frame.astype(object).where(frame.notna(), None)
-    return [{str(name): value for name, value in row.items()} for row in objects.to_dict("records")]
 
 
 def _coupon(row: dict[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from enrichment.config import HealthConfig
+from enrichment.frames import records
 from enrichment.messages import LANGUAGES, Message, say
 from enrichment.signals import COMPONENTS, SIGNALS, Numbers
 from enrichment.verdicts import Verdict, Weights, judge, no_verdict
@@ -76,19 +77,6 @@ def score(facts: pd.DataFrame, config: HealthConfig) -> Health:
     accounts["health_score"] = accounts["health_score"].astype("Int64")
     accounts["health_config_hash"] = config.hash
     return Health(accounts, _signal_table(customers, values, weighed, reasons), _sources(weighed, len(rows)))
-
-
-def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return the rows as dicts of plain Python values, None where null."""
-    columns = {name: _plain(frame[name]) for name in frame.columns}
-    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-
-
-def _plain(column: pd.Series[Any]) -> list[Any]:
-    if isinstance(column.dtype, np.dtype) and column.dtype.kind == "M":
-        return [None if value is pd.NaT else value.date() for value in column]
-    objects = column.astype(object)
-    return objects.where(column.notna(), None).tolist()
 
 
 def _maxima(config: HealthConfig) -> list[float]:

@@ -231,4 +231,4 @@ def landed(records: Sequence[Record], sequence: int = 0) -> pd.DataFrame:
         | {"_raw": json.dumps(record), "_seq": sequence * 1_000_000 + number}
         for number, record in enumerate(records)
     ]
-    return pd.DataFrame(rows).astype({"_seq": "int64"}).convert_dtypes()
+    return pd.DataFrame(rows, dtype=object)

@@ -8,7 +8,7 @@ import pytest
 
 from enrichment import Policy
 from enrichment.explain import explain_item
-from enrichment.health import records
+from enrichment.frames import records
 from tests.enrichment.books import Books
 
 

@@ -11,8 +11,7 @@ class TinyEngine:
     """Implements ``enrichment.engine.EngineProtocol``; a context manager."""
 
     def __init__(self) -> None:
-        self._connection = duckdb.connect()
-        self._connection.execute("SET threads = 1")
+        self._connection = duckdb.connect(config={"threads": 1})
         self._registered: dict[str, list[str]] = {}
 
     def __enter__(self) -> TinyEngine:
