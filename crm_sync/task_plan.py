@@ -63,7 +63,9 @@ def plan_tasks(
 ) -> TaskPlan:
     """Return the tasks for every open episode of a flag that a rule names.
 
-    A task that is known, open or done, is never written again: a rep may have finished it.
+    A task that is known, open or done, is never written again: a rep may have finished it. While an
+    unfinished task of the same account and rule is in the CRM, no second one is opened, whichever episode it
+    is of: so a lost store cannot duplicate tasks.
 
     Args:
         accounts: rows of the accounts table.
@@ -76,9 +78,10 @@ def plan_tasks(
     plan = TaskPlan()
     linked = set(inputs.task_ledger.loc[inputs.task_ledger["linked_at"].notna(), "task_key"])
     known = _known(inputs.tasks, inputs.task_ledger)
+    waiting = _waiting(inputs.tasks)
     cases = sorted(_cases(accounts, inputs, rules), key=lambda case: case.key)
     for case in cases:
-        if case.key in linked:
+        if case.key in linked or (case.key not in known and _without_episode(case.key) in waiting):
             plan.already_open += 1
         elif inputs.tasks_refused is not None:
             plan.skipped += 1
@@ -88,14 +91,16 @@ def plan_tasks(
         plan.notes.append(refused_note(plan.skipped, inputs.tasks_refused or ""))
     unassigned = sum(action.owner_id is None for action in plan.actions)
     if unassigned:
-        plan.notes.append(f"{unassigned} tasks have no active owner; tasks.fallback_owner_id can name one.")
+        plan.notes.append(
+            f"Tasks without an active owner: {unassigned}. Name one in tasks.fallback_owner_id."
+        )
     return plan
 
 
 def refused_note(count: int, reason: str) -> str:
     """Say that tasks are left out because the portal cannot hold their unique key."""
     return (
-        f"{count} tasks are left out: HubSpot refused the unique task property ({reason}). "
+        f"Tasks left out: {count}. HubSpot refused the unique task property ({reason}). "
         "Allow one more unique property on tasks, then run `saaskpi check --create-properties`."
     )
 
@@ -106,6 +111,18 @@ def _known(tasks: pd.DataFrame, ledger: pd.DataFrame) -> dict[str, str]:
     shown = zip(keys, tasks["id"].astype(str).tolist(), strict=True)
     written = zip(ledger["task_key"].tolist(), ledger["task_id"].tolist(), strict=True)
     return {str(key): task_id for key, task_id in shown if key} | dict(written)
+
+
+def _waiting(tasks: pd.DataFrame) -> set[str]:
+    """Return the keys, without their episode, of our tasks in the CRM that nobody has finished."""
+    fields = picked(tasks["properties"], {"key": TASK_KEY, "status": "hs_task_status"})
+    return {
+        _without_episode(row["key"]) for row in records(fields) if row["key"] and row["status"] != "COMPLETED"
+    }
+
+
+def _without_episode(key: str) -> str:
+    return key.rpartition(":")[0]
 
 
 def _cases(

@@ -155,6 +155,16 @@ def test_a_task_that_a_rep_completed_is_not_reopened_and_its_lost_link_is_mended
     assert plan_of(crm, store, accounts=ACCOUNTS[:1], pulled_at=LATER).writes_nothing
 
 
+def test_while_a_task_of_the_rule_waits_no_second_one_is_opened_whatever_the_episode(store: Store) -> None:
+    """The store was lost, so the episode that is open now has another number than the task in the CRM."""
+    crm = ready_crm("1")
+    crm.tasks["55"] = {TASK_KEY: "4711:1:payment_failed:0", "hs_task_status": "NOT_STARTED"}
+    plan = plan_of(crm, store, accounts=ACCOUNTS[:1])
+    assert (plan.tasks, plan.tasks_already_open) == ([], 1)
+    crm.tasks["55"]["hs_task_status"] = "COMPLETED"
+    assert [task.action for task in plan_of(crm, store, accounts=ACCOUNTS[:1]).tasks] == ["open"]
+
+
 def test_a_refused_row_is_kept_and_tried_again_while_the_others_go_through(store: Store) -> None:
     crm = ready_crm("1", "2")
     crm.bad_companies = {"2": "value too long"}
@@ -209,12 +219,12 @@ def test_a_portal_that_refuses_a_unique_task_property_gets_everything_but_tasks(
     crm.refuses_unique = True
     result = apply(plan_of(crm, store), crm, store, NOW)
     assert (result.companies_updated, result.tasks_opened, result.tasks_skipped) == (2, 0, 2)
-    assert "2 tasks are left out" in result.messages[0]
+    assert "Tasks left out: 2." in result.messages[0]
     assert "limit of unique properties" in (store.tasks_refused() or "")
     plan = plan_of(crm, store, pulled_at=LATER)
     assert plan.writes_nothing
     assert plan.tasks_skipped == 2
-    assert "2 tasks are left out" in plan.notes[0]
+    assert "Tasks left out: 2." in plan.notes[0]
     store.allow_tasks()
     crm.refuses_unique = False
     assert apply(plan_of(crm, store, pulled_at=LATER), crm, store, LATER).tasks_opened == 2

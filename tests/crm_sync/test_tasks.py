@@ -89,7 +89,7 @@ def test_a_task_goes_to_an_owner_who_is_there(
 
 def test_nobody_to_give_a_task_to_is_said(inputs: PlanInputs) -> None:
     plan = build_plan(with_account(inputs, owner_id="8"), PlanSettings(), money, NOW)
-    assert any("no active owner" in note for note in plan.notes)
+    assert any("without an active owner" in note for note in plan.notes)
 
 
 @pytest.mark.parametrize("severity, opened", [("low", 0), ("medium", 1), ("high", 1)])

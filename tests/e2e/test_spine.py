@@ -74,7 +74,7 @@ def test_a_lost_store_costs_no_property_and_no_second_task(
     before = len(write_calls(sandbox))
     second = make_pipeline(sandbox).run()
     assert second.plan.updates == []
-    # Only the links are made again, because nobody remembers them; linking twice is linking once.
+    # Only links are made again, because nobody remembers them; linking twice is linking once.
     assert {task.action for task in second.plan.tasks} == {"link"}
     assert {call["path"] for call in write_calls(sandbox)[before:]} == {
         "/crm/associations/2026-03/tasks/companies/batch/create"
