@@ -68,6 +68,7 @@ class EnrichResult:
         bands: accounts per health band.
         flags: open flags per kind.
         rejected: rows kept aside per stream.
+        notes: what a reader should know of the whole, one sentence each.
     """
 
     run_id: str
@@ -76,6 +77,7 @@ class EnrichResult:
     bands: dict[str, int]
     flags: dict[str, int]
     rejected: dict[str, int]
+    notes: list[str]
 
     def as_dict(self) -> dict[str, Any]:
         """Return it for JSON."""
@@ -268,7 +270,7 @@ class Pipeline:
                 engine.register_files(stream, self.landing.files(stream))
             compute(engine, self._match, as_of, self._policy, self._health, self.store.flag_episodes())
             engine.export(TABLES, directory)
-            return _enriched(engine, run_id, as_of)
+            return _enriched(engine, run_id, as_of, self.settings.language)
 
     def _of_account(self, table: str, account_id: str) -> list[dict[str, Any]]:
         return [row for row in records(self.marts.read(table)) if row["account_id"] == account_id]
@@ -324,8 +326,8 @@ def _plain(value: Any) -> Any:
     return value.item() if hasattr(value, "item") else value
 
 
-def _enriched(engine: Engine, run_id: str, as_of: datetime) -> EnrichResult:
-    accounts = engine.frame("accounts")
+def _enriched(engine: Engine, run_id: str, as_of: datetime, language: str) -> EnrichResult:
+    accounts, sources = engine.frame("accounts"), engine.frame("health_sources")
     return EnrichResult(
         run_id=run_id,
         as_of=as_of,
@@ -333,6 +335,7 @@ def _enriched(engine: Engine, run_id: str, as_of: datetime) -> EnrichResult:
         bands=dict(Counter(accounts["health_band"]).most_common()),
         flags=dict(Counter(engine.frame("account_flags")["kind"])),
         rejected=dict(Counter(engine.frame("rejected_rows")["stream"])),
+        notes=list(sources.loc[sources["state"] == "dropped", f"note_{language}"]),
     )
 
 

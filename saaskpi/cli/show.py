@@ -19,7 +19,7 @@ COLUMNS = (
     Column("stripe_customer_ids", kind="list"),
     Column("company_id"),
     Column("match_rule"),
-    Column("status"),
+    Column("status", "Status"),
     Column("currency"),
     Column("mrr", "MRR", "money"),
     Column("arr", "ARR", "money"),

@@ -36,7 +36,7 @@ def enriched_lines(result: EnrichResult) -> list[str]:
         f"Kept aside: {count} rows of {stream}; see the table rejected_rows."
         for stream, count in result.rejected.items()
     ]
-    return [*lines, "Next: saaskpi accounts, or saaskpi plan"]
+    return [*lines, *result.notes, "Next: saaskpi accounts, or saaskpi plan"]
 
 
 def total_lines(totals: Sequence[Mapping[str, Any]], accounts: int) -> list[str]:
