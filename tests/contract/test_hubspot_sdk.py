@@ -54,7 +54,7 @@ def test_batches_read_write_and_upsert(sdk: HubSpot) -> None:
 
 def test_tasks_are_upserted_by_a_unique_property_and_linked(sdk: HubSpot) -> None:
     sdk.crm.properties.groups.create("tasks", name="saaskpi", label="SaaS KPI")
-    sdk.crm.properties.create("tasks", **DEFINITION)  # type: ignore[arg-type]
+    sdk.crm.properties.create("tasks", **DEFINITION)
     company = next(iter(sdk.crm.objects.companies.list(limit=1)))
     task = {
         "hs_timestamp": "2026-11-04T09:00:00Z",
@@ -75,7 +75,7 @@ def test_tasks_are_upserted_by_a_unique_property_and_linked(sdk: HubSpot) -> Non
         "types": [{"association_category": "HUBSPOT_DEFINED", "association_type_id": 192}],
     }
     for _ in range(2):
-        sdk.crm.associations.batch.create("companies", from_object_type="tasks", inputs=[link])  # type: ignore[list-item]
+        sdk.crm.associations.batch.create("companies", from_object_type="tasks", inputs=[link])
     found = sdk.crm.associations.batch.get(
         "companies", from_object_type="tasks", inputs=[{"id": first.results[0].id}]
     )
@@ -111,13 +111,14 @@ def test_search_by_filter_and_order_after_the_index_lag(sdk: HubSpot, hubspot_sa
     made = sdk.crm.objects.companies.create(properties={"name": "Just made"}, associations=[])
 
     def search() -> list[SimplePublicObject]:
-        return sdk.crm.objects.companies.search(
+        found: list[SimplePublicObject] = sdk.crm.objects.companies.search(
             after="0",
             limit=200,
             filter_groups=[{"filters": [{"property_name": "name", "operator": "EQ", "value": "just made"}]}],
             properties=["name"],
             sorts=["-createdate"],
         ).results
+        return found
 
     assert search() == []
     time.sleep(0.35)

@@ -74,7 +74,7 @@ def _operations() -> list[tuple[str, re.Pattern[str], Operation]]:
         ("POST", f"{o}/search", None, objects.CompanySearchParams, found),
         ("POST", f"{o}/merge", None, objects.CompanyMergeParams, one),
         ("POST", f"{o}/gdpr-delete", None, objects.ContactGdprDeleteParams, None),
-        ("GET", o, objects.CompanyListParams, None, SyncPage[listed]),  # type: ignore[valid-type]
+        ("GET", o, objects.CompanyListParams, None, SyncPage[listed]),
         ("POST", o, None, objects.CompanyCreateParams, one),
         ("GET", f"{o}{ID}", objects.CompanyGetParams, None, listed),
         ("PATCH", f"{o}{ID}", objects.CompanyUpdateParams, objects.CompanyUpdateParams, one),
