@@ -49,11 +49,13 @@ class MissingPermissionError(AccessError):
         message: what happened and where.
         hint: what to do next.
         permission: the name the vendor gives it; empty when the vendor did not say.
+        said: the vendor's own words; not for showing.
     """
 
-    def __init__(self, message: str, *, hint: str = "", permission: str = "") -> None:
+    def __init__(self, message: str, *, hint: str = "", permission: str = "", said: str = "") -> None:
         super().__init__(message, hint=hint)
         self.permission = permission
+        self.said = said
 
 
 @dataclass(frozen=True, slots=True)
@@ -349,6 +351,7 @@ class HttpClient:
                 f"{where}: the key lacks {what} (403).",
                 hint=f"Add it {self.vendor.permission_hint}.",
                 permission=refusal.permission,
+                said=refusal.message,
             )
         if status >= 500 or status in (408, 423, 429):
             raise UnavailableError(f"{where} answered {status} to {path}.", hint="Run again later.")

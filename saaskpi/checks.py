@@ -71,7 +71,7 @@ def _store(settings: Settings) -> Iterator[Check]:
 def _stripe(settings: Settings) -> Iterator[Check]:
     client = StripeClient(settings.stripe_key(), settings.stripe.api_base)
     account = client.account()
-    yield Check("Stripe", "ok", f"{account.name} ({account.id}), {account.mode} mode.")
+    yield Check("Stripe", "ok", f"{account.name} ({account.id or 'account not told'}), {account.mode} mode.")
     for resource, lack in client.missing_permissions().items():
         yield Check(
             f"Stripe {resource}",

@@ -284,17 +284,24 @@ class Pipeline:
         return match(customers, companies, contacts, links=self.store.links())
 
     def _claim_home(self) -> None:
-        """Tie the home to the Stripe account and the portal it reads, or stop when it is tied to others."""
-        stripe = StripeClient(self.settings.stripe_key(), self.settings.stripe.api_base)
-        origin = json.dumps({"stripe": stripe.account().id, "hubspot": self.hubspot.portal().id})
-        held = self.store.meta(ORIGIN)
-        if held is None:
-            self.store.set_meta(ORIGIN, origin)
-        elif held != origin:
+        """Tie the home to the Stripe account and the portal it reads, or stop when it is tied to others.
+
+        What a vendor does not tell (the account of some restricted keys) is not compared.
+        """
+        stripe = StripeClient(self.settings.stripe_key(), self.settings.stripe.api_base).account()
+        # Test data and live data of one Stripe account can have the same account id.
+        told = {"stripe": stripe.id, "mode": stripe.mode, "hubspot": self.hubspot.portal().id}
+        origin = {name: value for name, value in told.items() if value}
+        held: dict[str, str] = json.loads(self.store.meta(ORIGIN) or "{}")
+        if origin.items() <= held.items():
+            return
+        if any(held.get(name, value) != value for name, value in origin.items()):
             raise StoreError(
-                f"{self.settings.home} holds the numbers of another Stripe account or HubSpot portal.",
+                f"{self.settings.home} holds the numbers of another Stripe account, of its test data or live "
+                "data, or of another HubSpot portal.",
                 hint="Give this one a folder of its own with --home.",
             )
+        self.store.set_meta(ORIGIN, json.dumps({**held, **origin}))
 
     def _portal_id(self) -> str:
         held = self.store.meta(ORIGIN)

@@ -52,7 +52,7 @@ STRIPE = Vendor(
 
 @dataclass(frozen=True, slots=True)
 class StripeAccount:
-    """Whose key it is. ``mode`` is "live" or "test"."""
+    """Whose key it is. ``id`` is empty where Stripe does not say; ``mode`` is "live" or "test"."""
 
     id: str
     name: str
@@ -131,10 +131,16 @@ class StripeClient:
     def account(self) -> StripeAccount:
         """Tell whose key this is.
 
+        A restricted key mostly may not read its account; then the refusal itself names the account.
+
         Raises:
             AccessError: the key is refused.
         """
-        found = self.http.get("/v1/account")
+        try:
+            found = self.http.get("/v1/account")
+        except MissingPermissionError as error:
+            named = re.search(r"\bacct_\w+", error.said)
+            return StripeAccount(named[0] if named else "", "restricted key", self._mode)
         profile = found.get("business_profile") or {}
         dashboard = (found.get("settings") or {}).get("dashboard") or {}
         name = profile.get("name") or dashboard.get("display_name") or found["id"]

@@ -107,6 +107,24 @@ def test_whose_key_it_is() -> None:
 
 
 @responses.activate
+@pytest.mark.parametrize(
+    "words, id_",
+    [
+        (
+            " on account 'acct_1Ab'. Having the 'rak_accounts_kyc_basic_read' permission would allow",
+            "acct_1Ab",
+        ),
+        (". This is a restricted API key, but the required permissions are not available", ""),
+    ],
+)
+def test_the_account_of_a_restricted_key_is_read_from_the_refusal(words: str, id_: str) -> None:
+    said = f"The provided key 'rk_live_***1' does not have the required permissions for this endpoint{words}"
+    responses.get(f"{BASE}/v1/account", status=403, json={"error": {"message": said}})
+    account = client("rk_live_1").account()
+    assert (account.id, account.mode) == (id_, "live")
+
+
+@responses.activate
 def test_what_the_key_may_not_read_is_named_and_a_bad_key_stops() -> None:
     for path in NEEDED.values():
         responses.get(BASE + path, json={"data": [], "has_more": False})

@@ -87,6 +87,16 @@ def test_a_missing_permission(saaskpi: CommandLine, make_sandbox: MakeSandbox, p
     assert "rak_invoice_read" in ended.out
 
 
+def test_a_restricted_key_that_may_not_read_its_account(
+    saaskpi: CommandLine, make_sandbox: MakeSandbox, point_at: PointAt
+) -> None:
+    point_at(make_sandbox(customers=3, months=2, stripe_denied=["account"]))
+    for command in ("check", "pull", "pull"):
+        ended = saaskpi(command)
+        assert ended.code == 0, ended
+    assert "restricted key (acct_sandbox)" in saaskpi("check").out
+
+
 def test_a_missing_scope(saaskpi: CommandLine, make_sandbox: MakeSandbox, point_at: PointAt) -> None:
     sandbox = make_sandbox(customers=3, months=2, hubspot_scopes=["crm.objects.contacts.read"])
     point_at(sandbox)
