@@ -149,6 +149,25 @@ class Prices(StripeStream):
     api_object = "price"
     expand = ("data.tiers", "data.currency_options")
 
+    @override
+    def pages(self) -> Iterator[JsonRows]:
+        """Read the active prices, then the archived ones: Stripe's document lists those only when asked."""
+        for active in ("true", "false"):
+            params = {"active": active, "expand[]": list(self.expand)}
+            for page in self.client.list(self.path, params):
+                for price in page:
+                    self._complete_tiers(price)
+                yield page
+
+    def _complete_tiers(self, price: Json) -> None:
+        """Read the tiers in other currencies: they are there only when each is asked for by name."""
+        options = price.get("currency_options") or {}
+        lacking = [code for code, option in options.items() if not option.get("tiers")]
+        if price["billing_scheme"] == "tiered" and set(lacking) - {price["currency"]}:
+            expand = ["currency_options", *(f"currency_options.{code}.tiers" for code in lacking)]
+            found = self.client.http.get(f"{self.path}/{price['id']}", {"expand[]": expand})
+            price["currency_options"] = found["currency_options"]
+
 
 class Coupons(StripeStream):
     """Coupons, with the products they apply to."""

@@ -108,10 +108,11 @@ class _Builder:
             tiers_mode=tiers_mode,
             package=package,
             meter=meter,
+            active=product_key != "starter" or interval_key != "quarter",
         )
 
     def plans(self) -> None:
-        """Seats: three per-unit plans, a free one, a weekly pilot, and two tiered ones."""
+        """Seats: three per-unit plans (one price archived), a free one, a weekly pilot, two tiered ones."""
         for plan, monthly in PLANS.items():
             self._product(plan, plan.capitalize(), f"{plan.capitalize()} plan, per seat", "seat")
             for key, currency, factor, percent in self._offers("month quarter year"):

@@ -43,6 +43,7 @@ class Price:
         unit: minor units per unit as decimal text, None for tiered prices.
         package: (divide by, "up" or "down") of transform_quantity.
         meter: id of the billing meter of a metered price.
+        active: false once the price is archived; those who have it keep it.
     """
 
     id: str
@@ -57,6 +58,7 @@ class Price:
     tiers_mode: str | None = None
     package: tuple[int, str] | None = None
     meter: str | None = None
+    active: bool = True
 
     @property
     def months(self) -> float:

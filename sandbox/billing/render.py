@@ -68,7 +68,7 @@ def price(record: Price) -> Json:
     rendered: Json = {
         "id": record.id,
         "object": "price",
-        "active": True,
+        "active": record.active,
         "billing_scheme": "tiered" if record.tiers else "per_unit",
         "created": record.created,
         "currency": record.currency,

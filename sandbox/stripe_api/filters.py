@@ -93,6 +93,11 @@ def flag(path: str = "") -> Filter:
     return apply
 
 
+def active_unless_asked(query: Query, name: str, value: Any) -> None:
+    """Active objects, or the others when the request says so: as the document has it for prices."""
+    flag()(query, name, "true" if value is None else value)
+
+
 def any_of(path: str) -> Filter:
     """Objects whose field is among the texts sent as ``name[]``."""
 

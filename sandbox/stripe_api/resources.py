@@ -6,6 +6,7 @@ from typing import Any
 
 from sandbox.stripe_api.filters import (
     Filter,
+    active_unless_asked,
     any_of,
     created,
     event_types,
@@ -82,7 +83,7 @@ RESOURCES = (
         "prices",
         "price",
         {
-            "active": flag(),
+            "active": active_unless_asked,
             "created": created,
             "currency": plain(),
             "lookup_keys": any_of("lookup_key"),
@@ -90,6 +91,7 @@ RESOURCES = (
             "recurring": price_recurring,
             "type": one_of("one_time", "recurring"),
         },
+        defaults=("active",),
     ),
     Resource("coupons", "coupon", {"created": created}),
     Resource(

@@ -14,7 +14,6 @@ LISTS: dict[str, tuple[str, dict[str, Any]]] = {
     "stripe_customers": ("customers", {}),
     "stripe_subscriptions": ("subscriptions", {"status": "all"}),
     "stripe_products": ("products", {}),
-    "stripe_prices": ("prices", {"expand": ["data.tiers", "data.currency_options"]}),
     "stripe_coupons": ("coupons", {"expand": ["data.applies_to"]}),
     "stripe_invoices": ("invoices", {}),
     "stripe_charges": ("charges", {}),
@@ -45,6 +44,21 @@ def service(client: stripe.StripeClient, path: str) -> Any:
 def every(client: stripe.StripeClient, path: str, **params: Any) -> Iterator[Any]:
     pages: Iterator[Any] = service(client, path).list(params={"limit": 100, **params}).auto_paging_iter()
     return pages
+
+
+def test_prices_are_the_active_ones_unless_asked_for_the_others(
+    sandbox: Sandbox, client: stripe.StripeClient
+) -> None:
+    expand = ["data.tiers", "data.currency_options"]
+    active = [row.id for row in every(client, "prices", expand=expand)]
+    assert active == [row.id for row in every(client, "prices", active=True)]
+    archived = [row.id for row in every(client, "prices", active=False, expand=expand)]
+    assert archived
+    assert (
+        len({*active, *archived})
+        == len(active) + len(archived)
+        == sandbox.counts()["stripe"]["stripe_prices"]
+    )
 
 
 @pytest.mark.parametrize("stream", LISTS)

@@ -6,8 +6,10 @@ import json
 from collections import Counter
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
+import responses
 from singer_sdk.typing import DEFAULT_JSONSCHEMA_VALIDATOR
 
 from connectors.hubspot.streams import gather
@@ -85,6 +87,33 @@ def test_a_child_alone_reads_its_parent_once_and_writes_only_itself(
         if entry["path"] == parent and not {"starting_after", "after"} & set(entry["query"])
     ]
     assert len(read_first) == 1
+
+
+def test_archived_prices_are_read_too(whole: tuple[TapSaaskpi, Any]) -> None:
+    _, written = whole
+    assert {row["active"] for row in written.records["stripe_prices"]} == {True, False}
+
+
+@responses.activate
+def test_tiers_in_other_currencies_are_asked_for_by_name() -> None:
+    def price(id_: str, scheme: str, usd: dict[str, Any]) -> dict[str, Any]:
+        options = {"eur": {"unit_amount": None}, "usd": usd}
+        return {"id": id_, "billing_scheme": scheme, "currency": "eur", "currency_options": options}
+
+    base = "https://api.stripe.example"
+    rows = [price("price_1", "tiered", {}), price("price_2", "per_unit", {})]
+    tiers = [{"up_to": None, "unit_amount": 5}]
+    responses.get(f"{base}/v1/prices", json={"data": rows, "has_more": False})
+    responses.get(f"{base}/v1/prices", json={"data": [], "has_more": False})
+    responses.get(f"{base}/v1/prices/price_1", json=price("price_1", "tiered", {"tiers": tiers}))
+    writer = MemoryWriter()
+    tap = TapSaaskpi(config={"stripe_api_key": "sk_test_1", "stripe_api_base": base}, message_writer=writer)
+    tap.select_only(["stripe_prices"])
+    tap.sync_all()
+    read = {row["id"]: row["currency_options"]["usd"] for row in writer.records["stripe_prices"]}
+    assert read == {"price_1": {"tiers": tiers}, "price_2": {}}
+    asked = parse_qs(urlsplit(responses.calls[1].request.url or "").query)["expand[]"]
+    assert asked == ["currency_options", "currency_options.eur.tiers", "currency_options.usd.tiers"]
 
 
 def test_what_is_not_selected_is_not_asked_for(make_sandbox: Callable[..., Sandbox], read: Read) -> None:
