@@ -19,6 +19,7 @@ _HEALTH_COLUMNS = (
     "health_reasons",
     "health_reasons_fr",
     "top_reason",
+    "top_reason_fr",
     "health_config_hash",
 )
 

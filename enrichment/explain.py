@@ -4,113 +4,121 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from decimal import ROUND_DOWN, Decimal
-from fractions import Fraction
 from typing import Any, Final
 
-from enrichment.money import exponent, format_money
+from enrichment.messages import ExactMoney, Message, Number, say
 from enrichment.prices import Step
 
-_SHOWN_DIGITS: Final = 4
-_MODES: Final = {"volume": "all units at the tier they reach", "graduated": "each unit at its own tier"}
-_REASONS: Final = {
-    "bad_data": "the data cannot be used",
-    "canceled": "the subscription is cancelled",
-    "cancellation_requested": "its cancellation was requested",
-    "collection_paused": "its collection is paused",
-    "fully_discounted": "discounts take everything off",
-    "incomplete": "its first payment is not completed",
-    "incomplete_expired": "its first payment was never completed",
-    "metered": "usage decides what it costs",
-    "past_due": "the subscription is past due",
-    "paused": "the trial ended without a payment method",
-    "trialing": "the subscription is in its trial",
-    "unpaid": "the subscription is unpaid",
-    "zero_price": "it costs nothing",
-}
-
-_NOT_NOW: Final = {"ended": "it has ended", "not_started": "it has not begun"}
+_NOT_NOW: Final = ("ended", "not_started")
 
 
-def explain_item(row: Mapping[str, Any]) -> list[str]:
+def explain_item(row: Mapping[str, Any], language: str = "en") -> list[str]:
     """Return one line per step from the price to the item's MRR, with Stripe ids and money.
+
+    What the data lacks is named in English in every language, as in ``rejected_rows``.
 
     Args:
         row: of ``subscription_items``; ``item_id``, ``subscription_id`` and ``explanation`` are read.
+        language: ``en`` or ``fr``.
     """
     told = json.loads(row["explanation"])
-    currency = told["currency"]
-    lines = [f"Item {row['item_id']} of subscription {row['subscription_id']}"]
-    for step in told["steps"]:
-        lines.extend(_TELLERS[step["step"]](step, currency))
-    return lines
+    head = say("explain.item", item=row["item_id"], subscription=row["subscription_id"])
+    steps = [_TELLERS[step["step"]](step, told["currency"]) for step in told["steps"]]
+    return [line.text(language) for line in (head, *steps)]
 
 
-def _price(step: Step, currency: str) -> list[str]:
-    head = f"Price {step['price']} of product {step['product']}"
+def _price(step: Step, currency: str) -> Message:
+    head = _named(step)
+    units = step["quantity"]
     if "package" in step:
-        quantity, packages = step["quantity"], step["packages"]
-        head += f", {quantity} units in packages of {step['package']} = {packages}"
-    units = step.get("packages", step["quantity"])
+        units = step["packages"]
+        quantity, packages, size = (Number(step[name]) for name in ("quantity", "packages", "package"))
+        n = int(step["quantity"])
+        head = say("explain.price.packed", price=head, n=n, units=quantity, size=size, packages=packages)
     if "tiers" in step:
-        return [f"{head}: {units} units, {step['tiers']} tiers ({_MODES[step['tiers']]})"]
-    return [f"{head}: {units} x {_money(step['unit_amount'], currency)} = {_money(step['amount'], currency)}"]
+        tiers = say(f"explain.tiers.{step['tiers']}")
+        return say("explain.price.tiered", price=head, n=int(units), units=Number(units), tiers=tiers)
+    each, amount = (ExactMoney(step[name], currency) for name in ("unit_amount", "amount"))
+    return say("explain.price.plain", price=head, units=Number(units), each=each, amount=amount)
 
 
-def _tier(step: Step, currency: str) -> list[str]:
-    span = f"from {step['from']} on" if step["up_to"] == "inf" else f"{step['from']} to {step['up_to']}"
-    text = f"Tier {span}: {step['quantity']} x {_money(step['unit_amount'], currency)}"
-    if step["flat_amount"] != "0":
-        text += f" + {_money(step['flat_amount'], currency)} flat"
-    return [f"{text} = {_money(step['amount'], currency)}"]
+def _named(step: Step) -> Message:
+    return say("explain.price.named", price=step["price"], product=step["product"])
 
 
-def _metered(step: Step, _: str) -> list[str]:
-    return [f"Price {step['price']} of product {step['product']}: billed by usage"]
-
-
-def _discount(step: Step, currency: str) -> list[str]:
-    off = step.get("percent_off")
-    what = (
-        f"{_number(off)} % off" if off else f"{_money(step['amount_off'], currency)} off, this item's share"
+def _tier(step: Step, currency: str) -> Message:
+    each, flat, amount = (
+        ExactMoney(step[name], currency) for name in ("unit_amount", "flat_amount", "amount")
     )
-    return [f"Coupon {step['coupon']} of the {step['scope']} ({what}): {_money(step['amount'], currency)}"]
+    parts = {"tier": _span(step), "units": Number(step["quantity"]), "each": each, "amount": amount}
+    if step["flat_amount"] == "0":
+        return say("explain.tier.plain", **parts)
+    return say("explain.tier.flat", flat=flat, **parts)
 
 
-def _ignored(step: Step, _: str) -> list[str]:
-    why = _NOT_NOW.get(step["left_out"], f"not subtracted (policy: {step['left_out']})")
-    return [f"Coupon {step['coupon']} of the {step['scope']}: {why}"]
+def _span(step: Step) -> Message:
+    low = Number(step["from"])
+    if step["up_to"] == "inf":
+        return say("explain.tier.last", low=low)
+    return say("explain.tier.closed", low=low, high=Number(step["up_to"]))
 
 
-def _tax(step: Step, currency: str) -> list[str]:
-    return [f"Tax of {_number(step['percent'])} % inside the price: {_money(step['amount'], currency)}"]
+def _metered(step: Step, _: str) -> Message:
+    return say("explain.metered", price=_named(step))
 
 
-def _interval(step: Step, currency: str) -> list[str]:
-    count = step["interval_count"]
-    every = step["interval"] if count == "1" else f"{count} {step['interval']}s"
-    return [f"Billed every {every}, times {step['months']} for a month: {_money(step['total'], currency)}"]
+def _discount(step: Step, currency: str) -> Message:
+    amount = ExactMoney(step["amount"], currency)
+    if "percent_off" in step:
+        return say(
+            "explain.discount.percent", coupon=_coupon(step), off=Number(step["percent_off"]), amount=amount
+        )
+    off = ExactMoney(step["amount_off"], currency)
+    return say("explain.discount.amount", coupon=_coupon(step), off=off, amount=amount)
 
 
-def _round(step: Step, currency: str) -> list[str]:
-    before, after = _money(step["contract_mrr"], currency), _money(step["mrr"], currency)
-    return [f"Rounded once, half to even: {before} before discounts, {after} after"]
+def _ignored(step: Step, _: str) -> Message:
+    why = step["left_out"]
+    if why in _NOT_NOW:
+        return say(f"explain.ignored.{why}", coupon=_coupon(step))
+    return say("explain.ignored.policy", coupon=_coupon(step), policy=why)
 
 
-def _status(step: Step, _: str) -> list[str]:
+def _coupon(step: Step) -> Message:
+    return say(f"explain.coupon.{step['scope']}", coupon=step["coupon"])
+
+
+def _tax(step: Step, currency: str) -> Message:
+    return say("explain.tax", percent=Number(step["percent"]), amount=ExactMoney(step["amount"], currency))
+
+
+def _interval(step: Step, currency: str) -> Message:
+    every = say(f"explain.every.{step['interval']}", n=int(step["interval_count"]))
+    total = ExactMoney(step["total"], currency)
+    return say("explain.interval", every=every, months=step["months"], total=total)
+
+
+def _round(step: Step, currency: str) -> Message:
+    before, after = (ExactMoney(step[name], currency) for name in ("contract_mrr", "mrr"))
+    return say("explain.round", before=before, after=after)
+
+
+def _status(step: Step, _: str) -> Message:
     reason = step.get("excluded_reason")
     if reason is None:
-        ending = ", and set to end" if step["ending"] == "yes" else ""
-        return [f"Counted: the subscription is {step['status']}{ending}"]
-    by = f" (policy: {step['policy_key']})" if step["policy_key"] else ""
-    return [f"Not counted: {_REASONS[reason]}{by}"]
+        key = "ending" if step["ending"] == "yes" else "plain"
+        return say(f"explain.counted.{key}", status=say(f"explain.status.{step['status']}"))
+    why = say(f"explain.reason.{reason}")
+    if not step["policy_key"]:
+        return say("explain.not_counted.plain", reason=why)
+    return say("explain.not_counted.policy", reason=why, policy=step["policy_key"])
 
 
-def _error(step: Step, _: str) -> list[str]:
-    return [f"Cannot be rated: {step['reason']}"]
+def _error(step: Step, _: str) -> Message:
+    return say("explain.error", reason=step["reason"])
 
 
-_TELLERS: Final[Mapping[str, Callable[[Step, str], list[str]]]] = {
+_TELLERS: Final[Mapping[str, Callable[[Step, str], Message]]] = {
     "price": _price,
     "tier": _tier,
     "metered": _metered,
@@ -122,23 +130,3 @@ _TELLERS: Final[Mapping[str, Callable[[Step, str], list[str]]]] = {
     "status": _status,
     "error": _error,
 }
-
-
-def _money(exact: str, currency: str) -> str:
-    """Write an exact amount of minor units; below the minor unit, cut after some digits and marked so."""
-    amount = Fraction(exact)
-    if amount.denominator == 1:
-        return format_money(amount.numerator, currency)
-    decimals = exponent(currency)
-    return f"{_decimal(amount / 10**decimals, decimals + _SHOWN_DIGITS)} {currency.upper()}"
-
-
-def _number(exact: str) -> str:
-    return _decimal(Fraction(exact), _SHOWN_DIGITS)
-
-
-def _decimal(value: Fraction, digits: int) -> str:
-    scaled = value * 10**digits
-    cut = Decimal(int(scaled)).scaleb(-digits).quantize(Decimal(1).scaleb(-digits), ROUND_DOWN)
-    text = f"{cut:,f}".rstrip("0").rstrip(".")
-    return text if scaled.denominator == 1 else f"{cut:,f}..."

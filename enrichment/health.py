@@ -26,6 +26,7 @@ _ACCOUNT_COLUMNS: Final = (
     "health_reasons",
     "health_reasons_fr",
     "top_reason",
+    "top_reason_fr",
     "cap",
     "score_before_caps",
     "points_lost",
@@ -41,8 +42,9 @@ class Health:
 
     Attributes:
         accounts: one row per account: account_id, health_score (Int64), health_band, health_coverage (%),
-            health_reasons, health_reasons_fr, top_reason, cap (100 when none), health_config_hash; of those
-            who are scored also score_before_caps, points_lost and points_assumed, which add up to 100.
+            health_reasons, health_reasons_fr, top_reason, top_reason_fr, cap (100 when none),
+            health_config_hash; of those who are scored also score_before_caps, points_lost and
+            points_assumed, which add up to 100.
         signals: one row per scored account and signal, as in ``tables.HEALTH_SIGNALS``.
         sources: one row per component, as in ``tables.HEALTH_SOURCES``.
     """
@@ -129,7 +131,7 @@ def _account(account_id: str, verdict: Verdict, weights: Weights | None = None) 
         verdict.band,
         verdict.coverage,
         *(verdict.sentence.text(language) for language in LANGUAGES),
-        verdict.top_reason.text("en") if verdict.top_reason else None,
+        *(verdict.top_reason.text(language) if verdict.top_reason else None for language in LANGUAGES),
         verdict.cap,
         *((weights.total, sum(weights.lost), weights.withheld) if weights else (None, None, None)),
     )

@@ -13,24 +13,61 @@ from functools import cache, lru_cache
 from importlib import resources
 from typing import Any, Final
 
-from enrichment.money import format_money
+from enrichment.money import format_exact, format_money, format_number
 
 LANGUAGES: Final = ("en", "fr")
 _SINGULAR: Final = {"en": lambda n: n == 1, "fr": lambda n: abs(n) < 2}
 _DATES: Final = {"en": "%Y-%m-%d", "fr": "%d/%m/%Y"}
 
 
+class Sayable:
+    """Something to say, not yet in a language."""
+
+    __slots__ = ()
+
+    def text(self, language: str) -> str:
+        """Return it in ``en`` or ``fr``."""
+        raise NotImplementedError
+
+
 @dataclass(frozen=True, slots=True)
-class Money:
+class Money(Sayable):
     """An amount to be written in the reader's way: integer minor units and the ISO 4217 code."""
 
     minor: int
     currency: str
 
+    def text(self, language: str) -> str:
+        """Return ``1,234.50 EUR`` or ``1 234,50 EUR``."""
+        return format_money(self.minor, self.currency, language)
+
 
 @dataclass(frozen=True, slots=True)
-class Message:
-    """Something to say, not yet in a language; hashable, because most accounts share most reasons.
+class ExactMoney(Sayable):
+    """An exact amount of minor units, a fraction written as text, and the ISO 4217 code."""
+
+    minor: str
+    currency: str
+
+    def text(self, language: str) -> str:
+        """Return the amount; what is below the minor unit is cut after some digits and marked so."""
+        return format_exact(self.minor, self.currency, language)
+
+
+@dataclass(frozen=True, slots=True)
+class Number(Sayable):
+    """An exact number, written as text."""
+
+    exact: str
+
+    def text(self, language: str) -> str:
+        """Return ``12.5`` or ``12,5``."""
+        return format_number(self.exact, language)
+
+
+@dataclass(frozen=True, slots=True)
+class Message(Sayable):
+    """A sentence of the catalogues, or a part of one; hashable, because most accounts share most reasons.
 
     Attributes:
         key: of the catalogue, dotted.
@@ -46,7 +83,7 @@ class Message:
 
 
 def say(key: str, **values: object) -> Message:
-    """Build a message; values may be texts, numbers, dates, ``Money`` and other messages."""
+    """Build a message; values may be texts, numbers, dates and whatever is ``Sayable``."""
     return Message(key, tuple(values.items()))
 
 
@@ -84,11 +121,9 @@ def _entries(table: Mapping[str, Any], prefix: str) -> list[tuple[str, Any]]:
 
 def _written(value: object, language: str) -> object:
     match value:
-        case Money():
-            return format_money(value.minor, value.currency, language)
+        case Sayable():
+            return value.text(language)
         case date():
             return value.strftime(_DATES[language])
-        case Message():
-            return value.text(language)
         case _:
             return value

@@ -7,7 +7,7 @@ two, and ISK and UGX keep two although ISO gives them none.
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 from fractions import Fraction
 from typing import Final
 
@@ -26,8 +26,11 @@ _CODES: Final = {
     3: "bhd iqd jod kwd lyd omr tnd",
 }
 _EXPONENTS: Final = {code: decimals for decimals, codes in _CODES.items() for code in codes.split()}
-# Group and decimal marks; French groups with a narrow no-break space.
-_MARKS: Final = {"en": (",", "."), "fr": ("\u202f", ",")}
+# French groups with a narrow no-break space.
+_MARKS: Final[dict[str, dict[int, str]]] = {"en": {}, "fr": {ord(","): "\u202f", ord("."): ","}}
+# French keeps an amount and its currency on one line.
+_BEFORE_CURRENCY: Final = {"en": " ", "fr": "\u00a0"}
+_SHOWN_DIGITS: Final = 4
 
 
 def exponent(currency: str) -> int:
@@ -58,9 +61,37 @@ def format_money(minor: int, currency: str, language: str = "en") -> str:
         currency: ISO 4217 code, any case.
         language: ``en`` or ``fr``.
     """
-    group, point = _MARKS[language]
-    text = f"{to_major(int(minor), currency):,.{exponent(currency)}f}"
-    return f"{text.translate({ord(','): group, ord('.'): point})} {currency.upper()}"
+    number = f"{to_major(int(minor), currency):,.{exponent(currency)}f}".translate(_MARKS[language])
+    return number + _BEFORE_CURRENCY[language] + currency.upper()
+
+
+def format_exact(minor: str, currency: str, language: str = "en") -> str:
+    """Return an exact amount; below the minor unit, cut after some digits and marked so: ``0.1666... EUR``.
+
+    Args:
+        minor: minor units, a fraction as text (``500/3``).
+        currency: ISO 4217 code, any case.
+        language: ``en`` or ``fr``.
+    """
+    amount = Fraction(minor)
+    if amount.denominator == 1:
+        return format_money(amount.numerator, currency, language)
+    decimals = exponent(currency)
+    number = _cut(amount / 10**decimals, decimals + _SHOWN_DIGITS, language)
+    return number + _BEFORE_CURRENCY[language] + currency.upper()
+
+
+def format_number(exact: str, language: str = "en") -> str:
+    """Return an exact number, a fraction as text, as people write it: ``12.5``, in French ``12,5``."""
+    return _cut(Fraction(exact), _SHOWN_DIGITS, language)
+
+
+def _cut(value: Fraction, digits: int, language: str) -> str:
+    scaled = value * 10**digits
+    cut = Decimal(int(scaled)).scaleb(-digits).quantize(Decimal(1).scaleb(-digits), ROUND_DOWN)
+    is_whole = scaled.denominator == 1
+    text = f"{cut:,f}".rstrip("0").rstrip(".") if is_whole else f"{cut:,f}"
+    return text.translate(_MARKS[language]) + ("" if is_whole else "...")
 
 
 def round_half_even(amount: Fraction) -> int:

@@ -41,6 +41,7 @@ ACCOUNTS: Final = {
     "health_reasons": _TEXT,
     "health_reasons_fr": _TEXT,
     "top_reason": _TEXT,
+    "top_reason_fr": _TEXT,
     "risk_flags": _LIST,
     "opportunity_flags": _LIST,
     "policy_hash": _TEXT,

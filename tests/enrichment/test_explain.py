@@ -33,7 +33,7 @@ def test_a_discounted_yearly_item(books: Books) -> None:
     assert told(books) == [
         "Item si_sub_1_0 of subscription sub_1",
         "Price price_1 of product prod_1: 2 x 600.01 EUR = 1,200.02 EUR",
-        "Coupon HALF of the subscription (50 % off): -600.01 EUR",
+        "Coupon HALF of the subscription (50% off): -600.01 EUR",
         "Coupon OFF of the subscription (50.00 EUR off, this item's share): -50.00 EUR",
         "Coupon HELLO of the subscription: not subtracted (policy: discounts.once)",
         "Billed every year, times 1/12 for a month: 45.834166... EUR",
@@ -53,8 +53,8 @@ def test_a_tiered_item_with_tax_inside(books: Books) -> None:
     assert told(books)[1:] == [
         "Price price_t of product prod_1: 12 units, graduated tiers (each unit at its own tier)",
         "Tier 1 to 10: 10 x 5.00 EUR + 10.00 EUR flat = 60.00 EUR",
-        "Tier from 11 on: 2 x 0.125 EUR = 0.25 EUR",
-        "Tax of 25 % inside the price: -12.05 EUR",
+        "Tier 11 and up: 2 x 0.125 EUR = 0.25 EUR",
+        "Tax of 25% inside the price: -12.05 EUR",
         "Billed every 3 months, times 1/3 for a month: 16.066666... EUR",
         "Rounded once, half to even: 16.07 EUR before discounts, 16.07 EUR after",
         "Not counted: the subscription is in its trial (policy: trials)",
@@ -87,3 +87,18 @@ def test_every_reason_has_words(books: Books, status: str) -> None:
     books.subscription([(books.price("p"), 1)], status=status)
     last = told(books, policy=Policy(past_due="exclude"))[-1]
     assert last.startswith("Not counted: ")
+
+
+def test_the_same_in_french(books: Books) -> None:
+    half = books.discount("di_1", books.coupon("HALF", percent_off=12.5))
+    price = books.price("price_1", "60001", interval="year", interval_count=2)
+    books.subscription([(price, 20)], discounts=[half], cancel_at_period_end=True)
+    lines = explain_item({**books.item(), "subscription_id": "sub_1"}, "fr")
+    assert [line.replace("\u00a0", " ").replace("\u202f", " ") for line in lines] == [
+        "Ligne si_sub_1_0 de l’abonnement sub_1",
+        "Prix price_1 du produit prod_1 : 20 x 600,01 EUR = 12 000,20 EUR",
+        "Coupon HALF de l’abonnement (remise de 12,5 %) : -1 500,025 EUR",
+        "Facturé tous les 2 ans, multiplié par 1/24 pour un mois : 437,507291... EUR",
+        "Arrondi une seule fois, au pair le plus proche : 500,01 EUR avant remises, 437,51 EUR après",
+        "Compté : l’abonnement est actif, et sa fin est prévue",
+    ]

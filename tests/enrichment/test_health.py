@@ -165,8 +165,10 @@ def test_one_sentence_says_why(changes: dict[str, Any], english: str, french: st
 
 def test_the_top_reason_is_the_cap_or_the_heaviest_loss() -> None:
     assert account(**ENDING)["top_reason"] == "a cancellation scheduled for 2026-12-01"
+    assert account(**ENDING)["top_reason_fr"] == "une résiliation prévue le 01/12/2026"
     assert account(**MONTHLY)["top_reason"] == "no commitment beyond a month"
-    assert pd.isna(account()["top_reason"])
+    assert account(**MONTHLY)["top_reason_fr"] == "aucun engagement au-delà d’un mois"
+    assert account()[["top_reason", "top_reason_fr"]].isna().all()
 
 
 def test_the_signals_add_up_to_the_score() -> None:

@@ -27,7 +27,7 @@ def test_an_unknown_currency_is_named(currency: str) -> None:
     "minor, currency, language, text",
     [
         (123450, "eur", "en", "1,234.50 EUR"),
-        (123450, "EUR", "fr", "1\u202f234,50 EUR"),
+        (123450, "EUR", "fr", "1\u202f234,50\u00a0EUR"),
         (-5, "jpy", "en", "-5 JPY"),
         (1234567, "kwd", "en", "1,234.567 KWD"),
         (0, "usd", "en", "0.00 USD"),
