@@ -231,12 +231,16 @@ class Pipeline:
     def accounts(self) -> list[dict[str, Any]]:
         """Return the accounts of the current run, one dict each; money in minor units of ``currency``.
 
+        Sentences are in the language of the settings.
+
         Raises:
             StoreError: there is no run yet.
         """
         rows = records(self.marts.read("accounts"))
         for row in rows:
             row["mrr_by_currency"] = json.loads(row["mrr_by_currency"])
+            french = {name: row.pop(f"{name}_fr") for name in ("health_reasons", "top_reason")}
+            row.update(french if self.settings.language == "fr" else {})
         return rows
 
     def explain(self, account_id: str) -> dict[str, Any]:

@@ -81,7 +81,7 @@ def explain(context: Context, account: str, as_json: bool) -> None:
             item["explanation"] = json.loads(item["explanation"])
         print_json(explanation)
         return
-    for line in explanation_lines(explanation):
+    for line in explanation_lines(explanation, pipeline.settings.language):
         click.echo(line)
 
 

@@ -94,13 +94,15 @@ def applied_lines(written: Written) -> list[str]:
     ]
 
 
-def explanation_lines(explanation: Mapping[str, Any]) -> list[str]:
+def explanation_lines(explanation: Mapping[str, Any], language: str) -> list[str]:
     """Say why an account has its MRR, score and flags.
 
     Args:
         explanation: from :meth:`saaskpi.pipeline.Pipeline.explain`.
+        language: of the reasons, en or fr.
     """
-    return [*_account_lines(explanation), "", *_item_lines(explanation), "", *_health_lines(explanation)]
+    items, health = _item_lines(explanation, language), _health_lines(explanation, language)
+    return [*_account_lines(explanation), "", *items, "", *health]
 
 
 def next_steps(rows: Sequence[Mapping[str, Any]], home: Path, env_file: Path | None) -> Iterator[str]:
@@ -149,33 +151,34 @@ def _account_lines(explanation: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def _item_lines(explanation: Mapping[str, Any]) -> Iterator[str]:
+def _item_lines(explanation: Mapping[str, Any], language: str) -> Iterator[str]:
     yield "Where the MRR comes from"
     if not explanation["items"]:
         yield "  No subscription."
     for item in explanation["items"]:
-        first, *steps = explain_item(item)
+        first, *steps = explain_item(item, language)
         yield f"  {first}"
         yield from (f"    {step}" for step in steps)
 
 
-def _health_lines(explanation: Mapping[str, Any]) -> Iterator[str]:
+def _health_lines(explanation: Mapping[str, Any], language: str) -> Iterator[str]:
     account = explanation["account"]
     yield f"Health: {account['health_reasons']}"
     for component, group in groupby(explanation["signals"], key=lambda row: row["component"]):
-        yield from _component_lines(component, list(group))
+        yield from _component_lines(component, list(group), language)
     for flag in explanation["flags"]:
-        yield f"{flag['kind'].capitalize()} ({flag['severity']}) {flag['flag']}: {flag['evidence_en']}"
+        kind = flag["kind"].capitalize()
+        yield f"{kind} ({flag['severity']}) {flag['flag']}: {flag[f'evidence_{language}']}"
 
 
-def _component_lines(component: str, signals: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+def _component_lines(component: str, signals: Sequence[Mapping[str, Any]], language: str) -> Iterator[str]:
     if not any(signal["max_points"] for signal in signals):
         yield f"  {component:<13} not connected: it does not count, for any account"
         return
     for signal in signals:
         points = "-" if signal["points"] is None else f"{signal['points']:.1f}"
         got = f"{points:>5} of {signal['max_points']:<5} {signal['state']:<9}"
-        yield f"  {component:<13} {signal['signal']:<12} {got} {signal['reason_en'] or ''}"
+        yield f"  {component:<13} {signal['signal']:<12} {got} {signal[f'reason_{language}'] or ''}"
 
 
 def _unmatched(item: Any) -> str:

@@ -200,3 +200,18 @@ def test_explain_goes_down_to_the_stripe_ids(
     told = json.loads(saaskpi("explain", account["account_id"], "--json").out)
     counted = sum(item["mrr"] for item in told["items"] if item["currency"] == account["currency"])
     assert counted == account["mrr"]
+
+
+def test_reasons_come_in_the_language_that_is_set(
+    saaskpi: CommandLine, make_sandbox: MakeSandbox, point_at: PointAt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    point_at(make_sandbox(customers=20, months=12))
+    assert saaskpi("run").code == 0
+    english = json.loads(saaskpi("accounts", "--json").out)
+    monkeypatch.setenv("SAASKPI_LANGUAGE", "fr")
+    french = json.loads(saaskpi("accounts", "--json").out)
+    assert [row["mrr"] for row in english] == [row["mrr"] for row in french]
+    pairs = [(a["health_reasons"], b["health_reasons"]) for a, b in zip(english, french, strict=True)]
+    assert all(one != other for one, other in pairs)
+    scored = next(row for row in french if row["health_score"] is not None)
+    assert scored["health_reasons"] in saaskpi("explain", scored["account_id"]).out
