@@ -105,7 +105,7 @@ class DiscountBook:
     ) -> None:
         self._coupons = coupons
         self._discounts = discounts
-        self._parsed: dict[str, Coupon] = {}
+        self._parsed: dict[tuple[str, int | None], Coupon] = {}
 
     def read(self, text: str) -> tuple[Discount, ...]:
         """Return the discounts of a JSON array of ids or objects, or of one object; in order.
@@ -146,12 +146,22 @@ class DiscountBook:
         coupon_id = embedded["id"] if embedded else next(filter(None, references), None)
         if coupon_id is None:
             raise DataError(f"Discount {bodies[0].get('id')} names no coupon.")
-        if coupon_id not in self._parsed:
-            body = self._coupons.get(coupon_id) or embedded
+        key = (coupon_id, embedded.get("created") if embedded else None)
+        if key not in self._parsed:
+            body = _of_the_discount(embedded, self._coupons.get(coupon_id))
             if body is None:
                 raise DataError(f"Coupon {coupon_id} was not read.")
-            self._parsed[coupon_id] = parse_coupon(body)
-        return self._parsed[coupon_id]
+            self._parsed[key] = parse_coupon(body)
+        return self._parsed[key]
+
+
+def _of_the_discount(
+    embedded: Mapping[str, Any] | None, listed: Mapping[str, Any] | None
+) -> Mapping[str, Any] | None:
+    """Choose the listed coupon, which tells more, unless it is a later one with the id of a deleted one."""
+    if embedded and listed and None not in (made := (embedded.get("created"), listed.get("created"))):
+        return listed if made[0] == made[1] else embedded
+    return listed or embedded
 
 
 def parse_coupon(body: Mapping[str, Any]) -> Coupon:

@@ -96,6 +96,7 @@ _DECLARED: Final = (
         amount_off=_INT,
         currency=_TEXT,
         duration=_TEXT,
+        created=_INT,
         applies_to=_JSON,
         currency_options=_JSON,
     ),

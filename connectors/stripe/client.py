@@ -6,9 +6,11 @@ import re
 import time
 from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from connectors.http import HttpClient, Json, JsonRows, MissingPermissionError, RateLimiter, Refusal, Vendor
+from connectors.stripe.coupons import CouponProducts
 from saaskpi.errors import RejectedError
 
 API_VERSION = "2026-05-27.dahlia"
@@ -127,6 +129,11 @@ class StripeClient:
             if isinstance(value, dict) and value.get("has_more") is True and name not in spared:
                 value["data"] = [*self.sublist(value)]
                 value["has_more"] = False
+
+    @cached_property
+    def coupon_products(self) -> CouponProducts:
+        """The products that coupons are limited to, shared by all streams."""
+        return CouponProducts(self)
 
     def account(self) -> StripeAccount:
         """Tell whose key this is.

@@ -71,16 +71,35 @@ def load_schema(stream: str) -> dict[str, Any]:
     return schema
 
 
-class Customers(StripeStream):
+class Discounted(StripeStream):
+    """Objects with discounts, whose coupons get the products that they are limited to.
+
+    Attributes:
+        discounts_in: the field with the discount or the discounts.
+    """
+
+    discounts_in: ClassVar[str]
+
+    @override
+    def pages(self) -> Iterator[JsonRows]:
+        """Read the list, the coupons' products put in."""
+        for page in super().pages():
+            for row in page:
+                self.client.coupon_products.complete(self.path, row, self.discounts_in)
+            yield page
+
+
+class Customers(Discounted):
     """Customers, with their own discount and its coupon; deleted ones are not listed by Stripe."""
 
     name = "stripe_customers"
     path = "/v1/customers"
     api_object = "customer"
     expand = ("data.discount.source.coupon",)
+    discounts_in = "discount"
 
 
-class Subscriptions(StripeStream):
+class Subscriptions(Discounted):
     """Subscriptions in every status, with their discounts and coupons."""
 
     name = "stripe_subscriptions"
@@ -88,6 +107,7 @@ class Subscriptions(StripeStream):
     api_object = "subscription"
     filters: ClassVar[Mapping[str, str]] = {"status": "all"}
     expand = ("data.discounts.source.coupon",)
+    discounts_in = "discounts"
     left_out = ("items",)
 
 
@@ -126,10 +146,11 @@ class Discounts(StripeChild):
     def _of_items(self, subscription: Json) -> Iterator[Json]:
         """Read item discounts apart: their coupons lie deeper than Stripe expands in one request."""
         if any(item["discounts"] for item in subscription["items"]["data"]):
-            expand = ["data.discounts.source.coupon"]
-            params = {"subscription": subscription["id"], "expand[]": expand}
-            for page in self.client.list("/v1/subscription_items", params):
+            path = "/v1/subscription_items"
+            params = {"subscription": subscription["id"], "expand[]": ["data.discounts.source.coupon"]}
+            for page in self.client.list(path, params):
                 for item in page:
+                    self.client.coupon_products.complete(path, item, "discounts")
                     yield from item["discounts"]
 
 

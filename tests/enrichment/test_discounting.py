@@ -85,6 +85,15 @@ def test_a_coupon_touches_only_its_products(books: Books) -> None:
     assert amounts(books) == [10000, 27000]
 
 
+def test_a_deleted_coupon_keeps_its_terms_when_another_takes_its_id(books: Books) -> None:
+    old = {**books.coupon("SPRING", percent_off=10, created=2), "percent_off": 50, "created": 1}
+    limited = {**old, "applies_to": {"products": ["prod_large"]}}
+    of_old, of_limited = books.discount("di_1", old), books.discount("di_2", {**limited, "created": 0})
+    books.subscription([("small", 1)], name="sub_a", discounts=[of_old])
+    books.subscription([("small", 1)], name="sub_b", discounts=[of_limited])
+    assert amounts(books) == [5000, 10000]
+
+
 def test_an_items_own_discount_comes_first(books: Books) -> None:
     own = forever(books, "own", amount_off=2000, currency="eur")
     shared = forever(books, "shared", percent_off=50)
