@@ -101,7 +101,7 @@ def _payment_failed(row: Row, config: HealthConfig) -> Raised | None:
         invoice=row["open_invoice_id"],
         amount=amount,
         n=attempts,
-        days=say("days", n=days),
+        late=say(f"flag.payment_failed.{'overdue' if days else 'due_today'}", n=days),
     )
     return Raised("high" if attempts >= 3 or days > config.cap_past_due_days else "medium", evidence)
 
@@ -112,16 +112,15 @@ def _renewal_near(row: Row, _: HealthConfig) -> Raised | None:
     if is_ending(row) or (row["term_days"] or 0) <= _MONTH or days is None or not 0 <= days <= 90:
         return None
     amount = Money(row["mrr"], row["currency"])
+    when = say(f"flag.renewal_near.{'in_days' if days else 'today'}", n=int(days), date=row["renewal_date"])
     if row["health_band"] == "red":
-        evidence = say("flag.renewal_near.red", n=int(days), date=row["renewal_date"], amount=amount)
-        return Raised("high", evidence)
-    evidence = say("flag.renewal_near.plain", n=int(days), date=row["renewal_date"], amount=amount)
-    return Raised("medium" if days <= 30 else "low", evidence)
+        return Raised("high", say("flag.renewal_near.red", when=when, amount=amount))
+    return Raised("medium" if days <= 30 else "low", say("flag.renewal_near.plain", when=when, amount=amount))
 
 
 def _contraction(row: Row, config: HealthConfig) -> Raised | None:
     """MRR down by 10 % or more within 90 days: medium; by 30 % or more: high."""
-    before = row["mrr_90"] or 0
+    before = int(row["mrr_90"] or 0)
     if row["mrr"] <= 0 and row["status"] != "paused":
         return None  # Gone is churn; only a pause keeps the customer at nothing.
     # Whole numbers on both sides: a fall of exactly 10 % must not depend on how a float is written.
@@ -137,7 +136,7 @@ def _contraction(row: Row, config: HealthConfig) -> Raised | None:
     return Raised("high" if 10 * row["mrr"] <= 7 * before else "medium", evidence)
 
 
-def _annual_offer(row: Row, _: HealthConfig) -> Raised | None:
+def _annual_offer(row: Row, config: HealthConfig) -> Raised | None:
     """Pays by the month, for a year or more, cleanly, and is well."""
     since: date | None = row["customer_since"]
     if since is None or row["days_as_customer"] < _YEAR or not 0 < (row["term_days"] or 0) <= _MONTH:
@@ -149,6 +148,7 @@ def _annual_offer(row: Row, _: HealthConfig) -> Raised | None:
         "flag.annual_offer.ready",
         date=since,
         amount=Money(row["mrr"], row["currency"]),
+        days=config.history_window_days,
         score=int(row["health_score"]),
     )
     return Raised("low", evidence)

@@ -86,8 +86,8 @@ def _say_payments(row: Row, config: HealthConfig) -> Message:
     if row["bad_invoices"]:
         return say(
             "signal.payments.bad",
-            n=row["bad_invoices"],
-            invoices=row["invoices"],
+            n=int(row["bad_invoices"]),
+            invoices=int(row["invoices"]),
             days=config.history_window_days,
         )
     return say("signal.payments.clean", days=config.history_window_days)

@@ -92,10 +92,11 @@ def round_half_up(amount: float) -> int:
 def _cap(row: Row, config: HealthConfig) -> _Cap:
     caps = [_NO_CAP]
     if is_ending(row):
-        reason = say("cap.cancellation", date=row["last_end"])
+        reason = say("signal.commitment.ending", date=row["last_end"])
         caps.append(_Cap(config.cap_cancellation, reason, "commitment"))
     if (row["days_past_due"] or 0) > config.cap_past_due_days:
-        caps.append(_Cap(config.cap_past_due, say("cap.past_due", n=int(row["days_past_due"])), "payments"))
+        reason = say("signal.payments.past_due", n=int(row["days_past_due"]))
+        caps.append(_Cap(config.cap_past_due, reason, "payments"))
     return min(caps, key=lambda cap: cap.points)
 
 

@@ -57,7 +57,7 @@ def test_a_tiered_item_with_tax_inside(books: Books) -> None:
         "Tax of 25% inside the price: -12.05 EUR",
         "Billed every 3 months, times 1/3 for a month: 16.066666... EUR",
         "Rounded once, half to even: 16.07 EUR before discounts, 16.07 EUR after",
-        "Not counted: the subscription is in its trial (policy: trials)",
+        "Not counted: the subscription is in trial (policy: trials)",
     ]
 
 
@@ -99,6 +99,7 @@ def test_the_same_in_french(books: Books) -> None:
         "Prix price_1 du produit prod_1 : 20 x 600,01 EUR = 12 000,20 EUR",
         "Coupon HALF de l’abonnement (remise de 12,5 %) : -1 500,025 EUR",
         "Facturé tous les 2 ans, multiplié par 1/24 pour un mois : 437,507291... EUR",
-        "Arrondi une seule fois, au pair le plus proche : 500,01 EUR avant remises, 437,51 EUR après",
+        "Arrondi une seule fois, au plus proche (au pair si égalité) : 500,01 EUR avant remises, "
+        "437,51 EUR après",
         "Compté : l’abonnement est actif, et sa fin est prévue",
     ]

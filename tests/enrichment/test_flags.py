@@ -122,28 +122,33 @@ def test_those_who_are_no_customers_raise_nothing(status: str) -> None:
     [
         (
             ENDING,
-            "The whole subscription ends on 2026-12-01: 100.00 EUR of MRR.",
-            "Tout l’abonnement prend fin le 01/12/2026 : 100,00 EUR de MRR.",
+            "Full cancellation scheduled for 2026-12-01: 100.00 EUR of MRR at stake.",
+            "Résiliation totale prévue le 01/12/2026 : 100,00 EUR de MRR en jeu.",
         ),
         (
             {**ENDING, "counted_items": 3, "scheduled_churn_mrr": 2500},
-            "25.00 EUR of 100.00 EUR MRR is set to end, the first of it on 2026-12-01.",
-            "25,00 EUR de MRR sur 100,00 EUR vont prendre fin, dès le 01/12/2026.",
+            "Partial cancellation scheduled from 2026-12-01: 25.00 EUR of 100.00 EUR MRR at stake.",
+            "Résiliation partielle prévue à partir du 01/12/2026 : 25,00 EUR de MRR en jeu sur 100,00 EUR.",
         ),
         (
             owing(1),
-            "Invoice in_7 over 129.00 EUR: 1 failed attempt, 1 day past due.",
-            "Facture in_7 de 129,00 EUR : 1 tentative échouée, retard de 1 jour.",
+            "Invoice in_7 for 129.00 EUR: 1 failed attempt, 1 day past due.",
+            "Facture in_7 de 129,00 EUR : 1 tentative échouée, 1 jour de retard.",
         ),
         (
             owing(20, attempts=4, amount=1234567),
-            "Invoice in_7 over 12,345.67 EUR: 4 failed attempts, 20 days past due.",
-            "Facture in_7 de 12 345,67 EUR : 4 tentatives échouées, retard de 20 jours.",
+            "Invoice in_7 for 12,345.67 EUR: 4 failed attempts, 20 days past due.",
+            "Facture in_7 de 12 345,67 EUR : 4 tentatives échouées, 20 jours de retard.",
         ),
         (
             owing(20, attempts=0),
-            "Invoice in_7 over 129.00 EUR is 20 days past due.",
-            "Facture in_7 de 129,00 EUR : retard de 20 jours.",
+            "Invoice in_7 for 129.00 EUR: 20 days past due.",
+            "Facture in_7 de 129,00 EUR : 20 jours de retard.",
+        ),
+        (
+            owing(0),
+            "Invoice in_7 for 129.00 EUR: 1 failed attempt, due today.",
+            "Facture in_7 de 129,00 EUR : 1 tentative échouée, échéance aujourd’hui.",
         ),
         (
             {"status": "past_due"},
@@ -156,15 +161,21 @@ def test_those_who_are_no_customers_raise_nothing(status: str) -> None:
             "Renouvellement dans 32 jours, le 02/12/2026 : 100,00 EUR de MRR.",
         ),
         (
-            {"mrr": 6667, "mrr_90": 10000},
-            "MRR fell by 33 % in 90 days, from 100.00 EUR to 66.67 EUR.",
+            {"days_to_renewal": 1, "renewal_date": date(2026, 11, 1)},
+            "Renews tomorrow (2026-11-01): 100.00 EUR of MRR.",
+            "Renouvellement demain (01/11/2026) : 100,00 EUR de MRR.",
+        ),
+        (
+            {"mrr": 6667, "mrr_90": 10000.0},
+            "MRR fell by 33% in 90 days, from 100.00 EUR to 66.67 EUR.",
             "Le MRR a baissé de 33 % en 90 jours, de 100,00 EUR à 66,67 EUR.",
         ),
         (
             MONTHLY,
-            "Pays 100.00 EUR a month, cleanly, since 2024-01-15; score 90: offer a yearly plan.",
-            "Paie 100,00 EUR par mois, sans incident, depuis le 15/01/2024 ; score 90 : "
-            "proposer un abonnement annuel.",
+            "Customer since 2024-01-15, billed monthly, 100.00 EUR of MRR, no payment problem in the last "
+            "180 days, score 90: offer a yearly plan.",
+            "Client depuis le 15/01/2024, facturé au mois, 100,00 EUR de MRR, aucun incident de paiement ces "
+            "180 derniers jours, score 90 : proposer un abonnement annuel.",
         ),
     ],
 )

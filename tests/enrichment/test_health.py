@@ -64,7 +64,7 @@ def test_caps_hold_the_score_down(changes: dict[str, Any], points: int | None, c
     assert found["cap"] == cap
     if points is None:
         assert found["health_score"] < cap
-        assert "held at" not in found["health_reasons"]
+        assert "capped at" not in found["health_reasons"]
     else:
         assert found["health_score"] == points
 
@@ -127,27 +127,27 @@ def test_those_who_are_no_customers_now_have_no_score(status: str, band: str) ->
         ),
         (
             {"bad_invoices": 2, "invoices": 6, **{"mrr": 8000}},
-            "Globex: 48/100, red: 2 of 6 invoices in 180 days failed or were paid late (-35); "
-            "MRR is down 20 % from 180 days ago (-17).",
-            "Globex : 48/100, rouge : sur 6 factures en 180 jours, 2 paiements échoués ou en retard (-35) ; "
-            "MRR en baisse de 20 % par rapport à il y a 180 jours (-17).",
+            "Globex: 48/100, red: 2 failed or late invoices out of 6 in the last 180 days (-35); "
+            "MRR is down 20% over 180 days (-17).",
+            "Globex : 48/100, rouge : paiement échoué ou en retard pour 2 factures sur 6 ces 180 derniers "
+            "jours (-35) ; MRR en baisse de 20 % sur 180 jours (-17).",
         ),
         (
             ENDING,
-            "Globex: 20/100, red: held at 20 by a cancellation scheduled for 2026-12-01.",
-            "Globex : 20/100, rouge : plafonné à 20 par une résiliation prévue le 01/12/2026.",
+            "Globex: 20/100, red: capped at 20 because cancellation is scheduled for 2026-12-01.",
+            "Globex : 20/100, rouge : plafonné à 20 car la résiliation est prévue le 01/12/2026.",
         ),
         (
             {**MONTHLY, **owing(22), "days_as_customer": 100},
             "Globex: 40/100, red: an invoice is 22 days past due (-35); a customer for only 3 months (-15); "
             "no commitment beyond a month (-10).",
-            "Globex : 40/100, rouge : une facture est en retard de 22 jours (-35) ; client depuis 3 mois "
+            "Globex : 40/100, rouge : une facture a 22 jours de retard (-35) ; client depuis 3 mois "
             "seulement (-15) ; aucun engagement au-delà d’un mois (-10).",
         ),
         (
             {"days_as_customer": 10},
-            "Globex: new, scored from 60 days after the first payment.",
-            "Globex : nouveau client, noté 60 jours après le premier paiement.",
+            "Globex: new customer; the score starts 60 days after the first payment.",
+            "Globex : nouveau client ; le score commence 60 jours après le premier paiement.",
         ),
         (
             {"status": "churned"},
@@ -164,8 +164,8 @@ def test_one_sentence_says_why(changes: dict[str, Any], english: str, french: st
 
 
 def test_the_top_reason_is_the_cap_or_the_heaviest_loss() -> None:
-    assert account(**ENDING)["top_reason"] == "a cancellation scheduled for 2026-12-01"
-    assert account(**ENDING)["top_reason_fr"] == "une résiliation prévue le 01/12/2026"
+    assert account(**ENDING)["top_reason"] == "cancellation is scheduled for 2026-12-01"
+    assert account(**ENDING)["top_reason_fr"] == "la résiliation est prévue le 01/12/2026"
     assert account(**MONTHLY)["top_reason"] == "no commitment beyond a month"
     assert account(**MONTHLY)["top_reason_fr"] == "aucun engagement au-delà d’un mois"
     assert account()[["top_reason", "top_reason_fr"]].isna().all()
@@ -190,7 +190,7 @@ def test_unconnected_sources_are_said_once() -> None:
         "satisfaction": "dropped",
         "history": "used",
     }
-    assert sources["note_en"].iloc[0].startswith("Product usage: source not connected.")
+    assert sources["note_en"].iloc[0].startswith("Product usage: source not connected")
 
 
 def test_a_weight_for_a_signal_that_does_not_exist_is_refused() -> None:

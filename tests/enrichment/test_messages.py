@@ -53,10 +53,16 @@ def test_every_placeholder_is_filled(key: str, language: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "n, english, french", [(0, "0 days", "0 jour"), (1, "1 day", "1 jour"), (2, "2 days", "2 jours")]
+    "n, english, french",
+    [
+        (0, "0 days past due", "0 jour de retard"),
+        (1, "1 day past due", "1 jour de retard"),
+        (2, "2 days past due", "2 jours de retard"),
+    ],
 )
 def test_the_singular_is_each_languages_own(n: int, english: str, french: str) -> None:
-    assert (say("days", n=n).text("en"), say("days", n=n).text("fr")) == (english, french)
+    late = say("flag.payment_failed.overdue", n=n)
+    assert (late.text("en"), late.text("fr")) == (english, french)
 
 
 def test_french_keeps_its_punctuation_on_the_line() -> None:
