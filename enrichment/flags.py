@@ -93,17 +93,25 @@ def _payment_failed(row: Row, config: HealthConfig) -> Raised | None:
     if not is_past_due(row):
         return None
     if row["open_invoice_id"] is None:
-        return Raised("medium", say("flag.payment_failed.owing"))
+        return Raised("medium", _owing(row))
     attempts, days = int(row["most_attempts"] or 0), int(row["days_past_due"] or 0)
-    amount = Money(row["open_amount"], row["open_currency"])
+    invoices = int(row["open_invoices"])
     evidence = say(
-        "flag.payment_failed.open" if attempts else "flag.payment_failed.late",
+        f"flag.payment_failed.{'several' if invoices > 1 else 'one'}{'' if attempts else '_late'}",
         invoice=row["open_invoice_id"],
-        amount=amount,
+        invoices=invoices,
+        amount=Money(row["open_total"], row["open_currency"]),
         n=attempts,
         late=say(f"flag.payment_failed.{'overdue' if days else 'due_today'}", n=days),
     )
     return Raised("high" if attempts >= 3 or days > config.cap_past_due_days else "medium", evidence)
+
+
+def _owing(row: Row) -> Message:
+    """Say that Stripe calls a payment overdue, though no unpaid invoice was read."""
+    if row["mrr"] <= 0:
+        return say("flag.payment_failed.owing")
+    return say("flag.payment_failed.owing_mrr", amount=Money(row["mrr"], row["currency"]))
 
 
 def _renewal_near(row: Row, _: HealthConfig) -> Raised | None:

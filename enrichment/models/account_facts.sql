@@ -46,8 +46,8 @@ SELECT
     CAST(COALESCE(p.bad_invoices, 0) AS BIGINT) AS bad_invoices,
     p.open_invoice_id,
     p.open_currency,
-    p.open_amount,
     p.open_invoices,
+    p.open_total,
     p.most_attempts,
     p.days_past_due
 FROM members m

@@ -1,4 +1,5 @@
 -- How each account pays: first payment, invoices within the window and how many went badly, what is unpaid now.
+-- Of what is unpaid: the oldest invoice, and the number and total of those in its currency.
 WITH judged AS (
     SELECT
         a.account_id,
@@ -26,10 +27,10 @@ open_now AS (
         a.account_id,
         u.invoice_id,
         u.currency,
-        u.amount_remaining,
         u.attempt_count,
         u.days_past_due,
-        COUNT(*) OVER (PARTITION BY a.account_id) AS open_invoices,
+        COUNT(*) OVER (PARTITION BY a.account_id, u.currency) AS open_invoices,
+        CAST(SUM(u.amount_remaining) OVER (PARTITION BY a.account_id, u.currency) AS BIGINT) AS open_total,
         MAX(u.attempt_count) OVER (PARTITION BY a.account_id) AS most_attempts,
         ROW_NUMBER() OVER (PARTITION BY a.account_id ORDER BY u.days_past_due DESC, u.invoice_id) AS place
     FROM unpaid_invoices u
@@ -43,8 +44,8 @@ SELECT
     p.bad_invoices,
     o.invoice_id AS open_invoice_id,
     o.currency AS open_currency,
-    o.amount_remaining AS open_amount,
     o.open_invoices,
+    o.open_total,
     o.most_attempts,
     o.days_past_due
 FROM paid p

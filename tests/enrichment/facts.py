@@ -31,8 +31,8 @@ HEALTHY: Final[dict[str, Any]] = {
     "bad_invoices": 0,
     "open_invoice_id": None,
     "open_currency": None,
-    "open_amount": None,
     "open_invoices": None,
+    "open_total": None,
     "most_attempts": None,
     "days_past_due": None,
 }
@@ -53,14 +53,14 @@ ENDING: Final[dict[str, Any]] = {
 }
 
 
-def owing(days: int, attempts: int = 1, amount: int = 12900) -> dict[str, Any]:
-    """Return the facts of an account with an unpaid invoice."""
+def owing(days: int, attempts: int = 1, amount: int = 12900, invoices: int = 1) -> dict[str, Any]:
+    """Return the facts of an account with unpaid invoices, all over the same amount."""
     return {
         "status": "past_due",
         "open_invoice_id": "in_7",
         "open_currency": "eur",
-        "open_amount": amount,
-        "open_invoices": 1,
+        "open_invoices": invoices,
+        "open_total": invoices * amount,
         "most_attempts": attempts,
         "days_past_due": days,
     }

@@ -153,6 +153,20 @@ def test_without_a_year_of_history_there_is_no_yearly_change(books: Books) -> No
     assert pd.isna(only(books)["mrr_change_12m"])
 
 
+def test_what_is_unpaid_is_added_up_in_the_currency_of_the_oldest_invoice(books: Books) -> None:
+    books.subscription([("p", 2)], status="past_due")
+    for number, (day, left, currency) in enumerate(
+        (("2026-09-11", 2000, "eur"), ("2026-10-11", 1500, "eur"), ("2026-10-20", 9900, "usd"))
+    ):
+        still_open: dict[str, Any] = {"status": "open", "amount_remaining": left, "attempt_count": number + 1}
+        books.invoice(f"in_{number}", day, 2000, currency=currency, **still_open)
+    flags = books.compute()["account_flags"]
+    assert flags[flags["flag"] == "payment_failed"]["evidence_en"].tolist() == [
+        "2 unpaid invoices, 35.00 EUR in total: 3 failed attempts at most, the oldest (in_0) "
+        "50 days past due."
+    ]
+
+
 def test_order_and_repetition_of_rows_change_nothing(books: Books) -> None:
     discount = books.discount("di_1", books.coupon("off", amount_off=333, currency="eur"))
     books.subscription([("p", 2), ("p", 5)], name="sub_a", discounts=[discount])

@@ -151,9 +151,16 @@ def test_those_who_are_no_customers_raise_nothing(status: str) -> None:
             "Facture in_7 de 129,00 EUR : 1 tentative échouée, échéance aujourd’hui.",
         ),
         (
+            owing(40, attempts=2, invoices=3),
+            "3 unpaid invoices, 387.00 EUR in total: 2 failed attempts at most, the oldest (in_7) "
+            "40 days past due.",
+            "3 factures impayées, 387,00 EUR au total : 2 tentatives échouées au plus, 40 jours de retard "
+            "pour la plus ancienne (in_7).",
+        ),
+        (
             {"status": "past_due"},
-            "Stripe reports the subscription as past due.",
-            "Stripe signale l’abonnement en retard de paiement.",
+            "Stripe reports an overdue payment: 100.00 EUR of MRR at stake.",
+            "Stripe signale un paiement en retard : 100,00 EUR de MRR en jeu.",
         ),
         (
             {"days_to_renewal": 32, "renewal_date": date(2026, 12, 2)},

@@ -42,6 +42,8 @@ ACCOUNTS: Final[tuple[dict[str, Any], ...]] = (
     *({**owing(days, attempts), **term} for term in ({}, MONTHLY) for days, attempts in ((1, 1), (9, 2))),
     *(owing(days, attempts) for days, attempts in ((0, 1), (1, 0), (15, 0), (20, 4))),
     owing(3, amount=123456789),
+    *(owing(40, attempts, invoices=3) for attempts in (0, 1, 2)),
+    {"status": "unpaid", "mrr": 0},
     {**owing(40, 3), **MONTHLY, "mrr_180": 40000, "mrr_90": 30000},
     {**owing(30), **ENDING},
     *({"status": status} for status in ("past_due", "unpaid", *STATUSES)),
