@@ -110,6 +110,7 @@ _DECLARED: Final = (
         due_date=_INT,
         collection_method=_TEXT,
         attempt_count=_INT,
+        next_payment_attempt=_INT,
         attempted=_BOOL,
         amount_due=_INT,
         amount_paid=_INT,

@@ -6,10 +6,15 @@ WITH judged AS (
         i.*,
         i.total > 0 AND i.due_from >= r.window_start AND i.due_from < r.as_of AS in_window,
         i.attempt_count > 1
-            OR (i.status <> 'paid' AND i.attempt_count > 0)
-            OR COALESCE(i.paid_at, r.as_of) > i.due_from + r.late_days * INTERVAL '1 day' AS went_badly
+            OR (i.status = 'uncollectible' AND i.attempt_count > 0)
+            OR (u.invoice_id IS NOT NULL AND i.attempt_count > 0)
+            -- Without a due date Stripe collects, and a direct debit takes up to 21 days: see unpaid_invoices.
+            OR COALESCE(i.paid_at, r.as_of)
+            > i.due_from + CASE WHEN i.has_due_date THEN r.late_days ELSE GREATEST(r.late_days, 21) END
+            * INTERVAL '1 day' AS went_badly
     FROM stg_invoices i
     CROSS JOIN run_clock r
+    LEFT JOIN unpaid_invoices u ON u.invoice_id = i.invoice_id
     INNER JOIN account_customers a ON a.customer_id = i.customer_id
 ),
 paid AS (

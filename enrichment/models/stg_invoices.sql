@@ -12,6 +12,7 @@ SELECT
     to_timestamp(CAST(status_transitions ->> 'paid_at' AS BIGINT)) AT TIME ZONE 'UTC' AS paid_at,
     due_date IS NOT NULL AS has_due_date,
     COALESCE(attempt_count, 0) AS attempt_count,
+    next_payment_attempt IS NOT NULL AS is_retried,
     COALESCE(amount_paid, 0) AS amount_paid,
     COALESCE(amount_remaining, 0) AS amount_remaining,
     COALESCE(total, 0) AS total

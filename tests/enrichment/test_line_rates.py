@@ -78,6 +78,20 @@ def test_an_upgrade_in_the_middle_of_a_month_cancels_out(books: Books) -> None:
     assert mrr_at(found, "2026-07-01") == 0
 
 
+def test_a_proration_may_come_as_an_invoice_item(books: Books) -> None:
+    books.price("p", "3000")
+    books.price("once", "500")
+    detail = {"invoice_item": "ii_1", "proration": True, "subscription": "sub_1"}
+    parent = {"type": "invoice_item_details", "invoice_item_details": detail}
+    by_hand = {**parent, "invoice_item_details": {**detail, "proration": False}}
+    lines = [
+        line("p", 1500, "2026-06-16", "2026-07-01", parent=parent),
+        line("once", 500, "2026-06-16", "2026-07-01", parent=by_hand),
+    ]
+    books.invoice("in_1", "2026-06-16", 2000, lines)
+    assert rates(books)["monthly_rate"].tolist() == [3000]
+
+
 def test_an_upgrade_of_a_yearly_plan_is_measured_on_the_year(books: Books) -> None:
     books.price("old", "120000", interval="year")
     books.price("new", "240000", interval="year")
