@@ -41,7 +41,10 @@ MARKER = "demo.txt"
 @click.option("--once", is_flag=True, help="End after the run instead of keeping the sandbox up.")
 @shared_options
 def demo(context: Context, customers: int, months: int, seed: int, once: bool) -> None:
-    """Run everything once against a sandbox over HTTP and show the result."""
+    """Run everything against a simulated company.
+
+    Stripe and HubSpot are played by a sandbox over HTTP; no keys are needed.
+    """
     settings = context.settings()
     fresh_home(settings.home)
     with context.stages.stage("sandbox") as report:

@@ -47,7 +47,7 @@ def enrich(context: Context, as_of: datetime | None, as_json: bool) -> None:
 @json_option
 @shared_options
 def plan(context: Context, output: Path | None, as_json: bool) -> None:
-    """Show what apply would change in the CRM, field by field; change nothing."""
+    """Show what apply would write; change nothing."""
     proposal = context.pipeline().plan()
     if output:
         _write(output, proposal.to_json())
@@ -65,7 +65,11 @@ def plan(context: Context, output: Path | None, as_json: bool) -> None:
 @json_option
 @shared_options
 def apply(context: Context, file: Path | None, as_json: bool) -> None:
-    """Write a plan to the CRM: FILE as it stands, or what plan would show now."""
+    """Write a plan to the CRM.
+
+    FILE is written exactly as it stands, and refused when the numbers have changed since; without FILE, what
+    plan would show now.
+    """
     proposal = read_plan(file) if file else None
     result = context.pipeline().apply(proposal)
     _show(result.as_dict(), applied_lines(result), as_json)

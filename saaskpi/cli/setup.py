@@ -55,7 +55,10 @@ def init(context: Context, force: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the checks as JSON.")
 @shared_options
 def check(context: Context, create_properties: bool, as_json: bool) -> int:
-    """Check settings, keys and scopes, HubSpot properties and the store; say what to do about each."""
+    """Check keys, scopes, properties and the store.
+
+    Each finding says what to do about it.
+    """
     from saaskpi.checks import run_checks
 
     checks = run_checks(context.settings(), create_properties=create_properties)

@@ -59,7 +59,10 @@ SORTS = ("mrr", "name", "health_score", "renewal_date")
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @shared_options
 def accounts(context: Context, style: Format, as_json: bool, sort: str, **wanted: str | None) -> None:
-    """List every account: MRR, ARR, health, risks, opportunities, renewal, owner."""
+    """List accounts: MRR, health, risks, renewal, owner.
+
+    Money is in units of its currency; in JSON in integer minor units.
+    """
     rows, totals = portfolio(context.pipeline().accounts(), Filter(**wanted), sort)
     style = "json" if as_json else style
     print_rows(rows, COLUMNS, style)
@@ -72,7 +75,10 @@ def accounts(context: Context, style: Format, as_json: bool, sort: str, **wanted
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 @shared_options
 def explain(context: Context, account: str, as_json: bool) -> None:
-    """Say why ACCOUNT (name, HubSpot id or Stripe id) has this MRR, this score and these flags."""
+    """Say why an account has its MRR, score and flags.
+
+    ACCOUNT is a name or a part of one, a HubSpot company id or a Stripe customer id.
+    """
     pipeline = context.pipeline()
     row = find_account(pipeline.accounts(), account)
     explanation = pipeline.explain(row["account_id"])
