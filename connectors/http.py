@@ -34,6 +34,8 @@ FIRST_ATTEMPTS = 3
 LONGEST_WAIT = 60.0
 """Seconds; a server that asks for more is taken as down (for example a used-up daily limit)."""
 MESSAGE_LENGTH = 300
+PASSING = (408, 423, 477)
+"""Statuses that pass: a slow request, a lock, and HubSpot's move of a portal to other servers."""
 NETWORK_FAILURES = (
     requests.Timeout,
     requests.ConnectionError,
@@ -134,7 +136,7 @@ def next_wait(
 def _worth_repeating(outcome: Outcome) -> bool:
     if outcome.status == 429 or not outcome.sent:
         return True
-    passing = outcome.status is None or outcome.status >= 500 or outcome.status in (408, 423)
+    passing = outcome.status is None or outcome.status >= 500 or outcome.status in PASSING
     return passing and outcome.repeatable
 
 
@@ -353,7 +355,7 @@ class HttpClient:
                 permission=refusal.permission,
                 said=refusal.message,
             )
-        if status >= 500 or status in (408, 423, 429):
+        if status >= 500 or status == 429 or status in PASSING:
             raise UnavailableError(f"{where} answered {status} to {path}.", hint="Run again later.")
         message = refusal.message.replace(self._token, "***")[:MESSAGE_LENGTH]
         said = f": {message}" if message else "."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -32,6 +33,8 @@ OPTIONAL_TYPES = ("feedback_submissions",)
 """Objects that portals without the feature do not have."""
 PIPELINE_TYPES = ("deals", "tickets")
 
+SCOPE_FIELDS = ("requiredGranularScopes", "requiredScopes", "missingScopes")
+"""Where a 403 names the scopes, the finest first."""
 NOTHING_FOUND = ("NO_ASSOCIATIONS_FOUND", "OBJECT_NOT_FOUND")
 
 
@@ -39,10 +42,14 @@ def _read_error(body: Json) -> Refusal:
     """Read HubSpot's error body: scopes of a 403, and a 429 that only the next day will lift."""
     scopes: list[str] = []
     for error in body.get("errors") or []:
-        context = error.get("context") or {}
-        scopes += context.get("requiredGranularScopes") or context.get("requiredScopes") or []
+        context = error.get("context")
+        if isinstance(context, dict):
+            scopes += next((context[name] for name in SCOPE_FIELDS if context.get(name)), [])
+    message = str(body.get("message", ""))
+    named = re.search(r"requires (?:all|any) of \[([^\]]+)\]", message)
+    scopes = scopes or (named[1].split(", ") if named else [])
     permission = f"the scope {' or '.join(dict.fromkeys(scopes))}" if scopes else ""
-    return Refusal(str(body.get("message", "")), permission, final=body.get("policyName") == "DAILY")
+    return Refusal(message, permission, final=body.get("policyName") == "DAILY")
 
 
 HUBSPOT = Vendor(

@@ -18,6 +18,7 @@ from connectors.http import Json, JsonRows
 from connectors.streams import ApiStream, ChildStream, only
 from connectors.stripe.client import StripeClient
 from connectors.stripe.usage import Pair, Window, last_end, uncovered, whole_days
+from saaskpi.errors import RejectedError
 
 
 class StripeStream(ApiStream[StripeClient]):
@@ -62,6 +63,14 @@ class StripeStream(ApiStream[StripeClient]):
 
 class StripeChild(ChildStream[StripeClient], StripeStream):
     """Objects that come inside others, or are listed per parent."""
+
+    def of_customer(self, path: str, params: Mapping[str, Any] | None = None) -> Iterator[JsonRows]:
+        """Read a list of one customer; empty when the customer has been deleted, whose lists are refused."""
+        try:
+            yield from self.client.list(path, params)
+        except RejectedError as error:
+            if "No such customer" not in error.message:
+                raise
 
 
 def load_schema(stream: str) -> dict[str, Any]:
@@ -260,7 +269,7 @@ class PaymentMethods(StripeChild):
     def children(self, parent: ApiStream[StripeClient]) -> Iterable[Json]:
         """List the payment methods of each customer."""
         for customer in parent.page:
-            for page in self.client.list(f"/v1/customers/{customer['id']}/payment_methods"):
+            for page in self.of_customer(f"/v1/customers/{customer['id']}/payment_methods"):
                 yield from page
 
 
@@ -313,7 +322,7 @@ class MeterEventSummaries(StripeChild):
             read.append((start, end))
             span = {"start_time": start, "end_time": end, "value_grouping_window": "day"}
             path = f"/v1/billing/meters/{meter}/event_summaries"
-            for page in self.client.list(path, {"customer": customer, **span}):
+            for page in self.of_customer(path, {"customer": customer, **span}):
                 for summary in page:
                     yield {**summary, "customer": customer}
 

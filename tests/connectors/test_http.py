@@ -47,6 +47,7 @@ def client(base: str = BASE, vendor: Any = STRIPE, **options: Any) -> HttpClient
         (Outcome(429, repeatable=False), True),
         (Outcome(500), True),
         (Outcome(503, repeatable=False), False),
+        (Outcome(477), True),
         (Outcome(None), True),
         (Outcome(None, repeatable=False), False),
         (Outcome(None, sent=False, repeatable=False), True),

@@ -10,7 +10,7 @@ import responses
 
 from connectors.http import RateLimiter
 from connectors.hubspot import client as module
-from connectors.hubspot.client import HubSpotClient, chunks
+from connectors.hubspot.client import HUBSPOT, HubSpotClient, chunks
 from saaskpi.errors import AccessError, UnavailableError
 
 if TYPE_CHECKING:
@@ -59,6 +59,21 @@ def test_a_portal_and_what_its_token_may_not_read(make_sandbox: Callable[..., Sa
     assert "scope" in missing["deals"]
     assert not {"companies", "owners"} & set(missing)
     assert of(make_sandbox()).missing_scopes() == {}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"errors": [{"context": {"requiredGranularScopes": ["crm.objects.tasks.read"]}}]},
+        {"errors": [{"context": {"missingScopes": ["crm.objects.tasks.read"]}}]},
+        {
+            "message": "This oauth-token requires all of [crm.objects.tasks.read]",
+            "errors": [{"context": "x"}],
+        },
+    ],
+)
+def test_the_missing_scope_is_named_wherever_hubspot_names_it(body: dict[str, Any]) -> None:
+    assert HUBSPOT.read_error(body).permission == "the scope crm.objects.tasks.read"
 
 
 def test_whose_token_it_is(sandbox: Sandbox) -> None:

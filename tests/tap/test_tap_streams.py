@@ -116,6 +116,22 @@ def test_tiers_in_other_currencies_are_asked_for_by_name() -> None:
     assert asked == ["currency_options", "currency_options.eur.tiers", "currency_options.usd.tiers"]
 
 
+@responses.activate
+def test_a_customer_deleted_meanwhile_does_not_end_the_run() -> None:
+    base = "https://api.stripe.example"
+    rows = [{"id": f"cus_{number}", "discount": None} for number in range(2)]
+    responses.get(f"{base}/v1/customers", json={"data": rows, "has_more": False})
+    gone = {"error": {"code": "resource_missing", "message": "No such customer: 'cus_0'"}}
+    responses.get(f"{base}/v1/customers/cus_0/payment_methods", status=404, json=gone)
+    cards = {"data": [{"id": "pm_1"}], "has_more": False}
+    responses.get(f"{base}/v1/customers/cus_1/payment_methods", json=cards)
+    writer = MemoryWriter()
+    tap = TapSaaskpi(config={"stripe_api_key": "sk_test_1", "stripe_api_base": base}, message_writer=writer)
+    tap.select_only(["stripe_payment_methods"])
+    tap.sync_all()
+    assert [row["id"] for row in writer.records["stripe_payment_methods"]] == ["pm_1"]
+
+
 def test_what_is_not_selected_is_not_asked_for(make_sandbox: Callable[..., Sandbox], read: Read) -> None:
     sandbox = make_sandbox()
     _, written = read(sandbox, "stripe_coupons", hubspot_access_token=None)
