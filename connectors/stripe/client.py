@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from connectors.http import HttpClient, Json, JsonRows, MissingPermissionError, RateLimiter, Refusal, Vendor
-from connectors.stripe.coupons import CouponProducts
+from connectors.stripe.coupons import WholeCoupons
 from saaskpi.errors import RejectedError
 
 API_VERSION = "2026-05-27.dahlia"
@@ -131,9 +131,9 @@ class StripeClient:
                 value["has_more"] = False
 
     @cached_property
-    def coupon_products(self) -> CouponProducts:
-        """The products that coupons are limited to, shared by all streams."""
-        return CouponProducts(self)
+    def coupons(self) -> WholeCoupons:
+        """What lists do not tell of the coupons of discounts, shared by all streams."""
+        return WholeCoupons(self)
 
     def account(self) -> StripeAccount:
         """Tell whose key this is.

@@ -1,13 +1,13 @@
-"""Which products a coupon is limited to, for every discount and also once the coupon is deleted.
+"""What a list does not tell of a discount's coupon: its products and its amounts in other currencies.
 
 Deleting a coupon leaves its discounts in force, but no list shows it any more, and a new coupon may have
-taken its id. Its products then lie one level deeper than Stripe expands in a list; they are read from one
-object that has the discount.
+taken its id. What is shown on request only then lies one level deeper than Stripe expands in a list; it is
+read from one object that has the discount.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from connectors.http import Json
@@ -17,11 +17,12 @@ if TYPE_CHECKING:
 
 Key = tuple[str, int]
 """Id and time of creation of a coupon: an id can be used again."""
-EXPAND = "source.coupon.applies_to"
+ON_REQUEST = ("applies_to", "currency_options")
+"""Fields of a coupon that Stripe shows only when they are asked for."""
 
 
-class CouponProducts:
-    """Puts ``applies_to`` into the coupons of discounts; asks once per account and once per deleted coupon.
+class WholeCoupons:
+    """Completes the coupons of discounts; asks once per account and once per deleted coupon.
 
     Args:
         client: of the account.
@@ -30,7 +31,7 @@ class CouponProducts:
     def __init__(self, client: StripeClient) -> None:
         self._client = client
         self._listed = False
-        self._products: dict[Key, Any] = {}
+        self._known: dict[Key, Json] = {}
 
     def complete(self, path: str, owner: Json, field: str) -> None:
         """Complete the coupons in ``owner[field]``, a discount or a list of them, in place.
@@ -43,21 +44,21 @@ class CouponProducts:
         coupons = list(_coupons(owner[field]))
         if coupons and not self._listed:
             self._read_list()
-        if any(_key(coupon) not in self._products for coupon in coupons):
-            again = self._client.http.get(f"{path}/{owner['id']}", {"expand[]": [f"{field}.{EXPAND}"]})
+        if any(_key(coupon) not in self._known for coupon in coupons):
+            expand = [f"{field}.source.coupon.{name}" for name in ON_REQUEST]
+            again = self._client.http.get(f"{path}/{owner['id']}", {"expand[]": expand})
             self._learn(_coupons(again[field]))
         for coupon in coupons:
-            products = self._products.setdefault(_key(coupon), None)
-            if products is not None:
-                coupon["applies_to"] = products
+            coupon.update(self._known.setdefault(_key(coupon), {}))
 
     def _read_list(self) -> None:
         self._listed = True
-        for page in self._client.list("/v1/coupons", {"expand[]": ["data.applies_to"]}):
+        for page in self._client.list("/v1/coupons", {"expand[]": [f"data.{name}" for name in ON_REQUEST]}):
             self._learn(page)
 
-    def _learn(self, coupons: Iterator[Json] | list[Json]) -> None:
-        self._products |= {_key(coupon): coupon.get("applies_to") for coupon in coupons}
+    def _learn(self, coupons: Iterable[Json]) -> None:
+        for coupon in coupons:
+            self._known[_key(coupon)] = {name: coupon[name] for name in ON_REQUEST if name in coupon}
 
 
 def _coupons(discounts: Any) -> Iterator[Json]:

@@ -17,6 +17,7 @@ from typing_extensions import override
 from connectors.http import Json, JsonRows
 from connectors.streams import ApiStream, ChildStream, only
 from connectors.stripe.client import StripeClient
+from connectors.stripe.coupons import ON_REQUEST
 from connectors.stripe.usage import Pair, Window, last_end, uncovered, whole_days
 from saaskpi.errors import RejectedError
 
@@ -81,7 +82,7 @@ def load_schema(stream: str) -> dict[str, Any]:
 
 
 class Discounted(StripeStream):
-    """Objects with discounts, whose coupons get the products that they are limited to.
+    """Objects with discounts, whose coupons are completed.
 
     Attributes:
         discounts_in: the field with the discount or the discounts.
@@ -91,10 +92,10 @@ class Discounted(StripeStream):
 
     @override
     def pages(self) -> Iterator[JsonRows]:
-        """Read the list, the coupons' products put in."""
+        """Read the list, with whole coupons."""
         for page in super().pages():
             for row in page:
-                self.client.coupon_products.complete(self.path, row, self.discounts_in)
+                self.client.coupons.complete(self.path, row, self.discounts_in)
             yield page
 
 
@@ -159,7 +160,7 @@ class Discounts(StripeChild):
             params = {"subscription": subscription["id"], "expand[]": ["data.discounts.source.coupon"]}
             for page in self.client.list(path, params):
                 for item in page:
-                    self.client.coupon_products.complete(path, item, "discounts")
+                    self.client.coupons.complete(path, item, "discounts")
                     yield from item["discounts"]
 
 
@@ -200,12 +201,12 @@ class Prices(StripeStream):
 
 
 class Coupons(StripeStream):
-    """Coupons, with the products they apply to."""
+    """Coupons, with the products they apply to and amounts in other currencies."""
 
     name = "stripe_coupons"
     path = "/v1/coupons"
     api_object = "coupon"
-    expand = ("data.applies_to",)
+    expand = tuple(f"data.{name}" for name in ON_REQUEST)
 
 
 class Invoices(StripeStream):

@@ -1,4 +1,4 @@
-"""Coupons of discounts get their products, also when nobody lists them any more."""
+"""Coupons of discounts are whole, also when nobody lists them any more."""
 
 from __future__ import annotations
 
@@ -9,9 +9,13 @@ import pytest
 import responses
 
 from connectors.stripe.client import StripeClient
+from connectors.stripe.coupons import ON_REQUEST
 
 BASE = "https://api.stripe.example"
-LIMITED: dict[str, Any] = {"applies_to": {"products": ["prod_1"]}}
+LIMITED: dict[str, Any] = {
+    "applies_to": {"products": ["prod_1"]},
+    "currency_options": {"usd": {"amount_off": 700}},
+}
 OTHER: dict[str, Any] = {"applies_to": {"products": ["prod_2"]}}
 
 
@@ -29,7 +33,7 @@ def serve_coupons(*coupons: dict[str, Any]) -> None:
 
 def completed(*discounts: dict[str, Any]) -> list[Any]:
     owner = {"id": "sub_1", "discounts": list(discounts)}
-    products = StripeClient("sk_test_1", BASE, sleep=lambda _: None).coupon_products
+    products = StripeClient("sk_test_1", BASE, sleep=lambda _: None).coupons
     products.complete("/v1/subscriptions", owner, "discounts")
     products.complete("/v1/subscriptions", {"id": "sub_2", "discounts": list(discounts)}, "discounts")
     return [one["source"]["coupon"] for one in discounts]
@@ -39,7 +43,7 @@ def completed(*discounts: dict[str, Any]) -> list[Any]:
 def test_a_listed_coupon_is_read_once_for_all() -> None:
     serve_coupons(coupon("HALF", **LIMITED), coupon("ALL"))
     half, everything = completed(discount(coupon("HALF")), discount(coupon("ALL")))
-    assert half["applies_to"] == LIMITED["applies_to"]
+    assert half == coupon("HALF", **LIMITED)
     assert "applies_to" not in everything
     assert len(responses.calls) == 1
 
@@ -53,12 +57,12 @@ def test_the_products_of_a_deleted_coupon_are_read_from_its_discount(listed: lis
     assert completed(discount(coupon("HALF"))) == [coupon("HALF", **LIMITED)]
     assert len(responses.calls) == 2
     asked = parse_qs(urlsplit(responses.calls[1].request.url or "").query)
-    assert asked == {"expand[]": ["discounts.source.coupon.applies_to"]}
+    assert asked == {"expand[]": [f"discounts.source.coupon.{name}" for name in ON_REQUEST]}
 
 
 @responses.activate
 def test_without_coupons_nothing_is_asked() -> None:
-    products = StripeClient("sk_test_1", BASE).coupon_products
+    products = StripeClient("sk_test_1", BASE).coupons
     products.complete("/v1/customers", {"id": "cus_1", "discount": None}, "discount")
     assert completed(discount(None)) == [None]
     assert len(responses.calls) == 0
