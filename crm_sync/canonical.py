@@ -79,9 +79,10 @@ def _date(text: str) -> str:
 
 def _datetime(text: str) -> str:
     moment = _moment(text)
-    # HubSpot keeps milliseconds.
+    # HubSpot keeps and documents milliseconds: three decimals, never six.
     moment = moment.replace(microsecond=moment.microsecond // 1000 * 1000)
-    return moment.replace(tzinfo=None).isoformat(timespec="auto") + "Z"
+    decimals = "milliseconds" if moment.microsecond else "seconds"
+    return moment.replace(tzinfo=None).isoformat(timespec=decimals) + "Z"
 
 
 def _set(text: str) -> str:

@@ -43,6 +43,12 @@ def test_equal_values_are_written_alike(kind: str, one: object, other: object) -
     assert canonical(one, kind) == canonical(other, kind)
 
 
+def test_a_moment_has_three_decimals_as_hubspot_documents() -> None:
+    moment = datetime(2026, 10, 31, 10, tzinfo=UTC)
+    assert canonical(moment.replace(microsecond=123_456), "datetime") == "2026-10-31T10:00:00.123Z"
+    assert canonical(moment.replace(microsecond=456), "datetime") == "2026-10-31T10:00:00Z"
+
+
 @pytest.mark.parametrize(
     "kind, one, other",
     [
