@@ -191,10 +191,18 @@ class Books:
 
     def rejected(self, policy: Policy | None = None) -> list[tuple[str, str, str]]:
         """Run only the rating and return (stream, id, reason) of the rows kept aside."""
+        return self.rated(policy)[1]
+
+    def rated(self, policy: Policy | None = None) -> tuple[pd.DataFrame, list[tuple[str, str, str]]]:
+        """Run only the rating; return the items with their MRR and customer, and the rows kept aside."""
         with self.engine() as engine:
             rate_items(engine, AS_OF, policy or Policy(), HealthConfig())
+            items = engine.frame(
+                "SELECT r.*, i.customer_id, i.currency FROM item_rates r "
+                "INNER JOIN item_inputs i ON i.item_id = r.item_id ORDER BY r.item_id"
+            )
             rows = engine.frame("SELECT * FROM rejected_rows ORDER BY stream, id")
-            return list(rows.itertuples(index=False, name=None))
+            return items, list(rows.itertuples(index=False, name=None))
 
     def item(self, policy: Policy | None = None) -> pd.Series[Any]:
         """Run only the rating and return the only item."""

@@ -72,7 +72,7 @@ def test_times_with_a_zone_are_understood() -> None:
     pd.testing.assert_frame_equal(advance(stored, up(), DAY, 30), first)
 
 
-@settings(max_examples=30)
+@settings(max_examples=12)
 @given(st.lists(st.booleans(), min_size=1, max_size=12), st.integers(0, 5))
 def test_there_is_never_more_than_one_open_episode(seen: list[bool], cooldown: int) -> None:
     episodes = EMPTY

@@ -7,8 +7,10 @@ from datetime import UTC, datetime
 import pandas as pd
 import pytest
 
-from enrichment import HealthConfig, Policy, compute
-from tests.enrichment.books import AS_OF, Books, Record, epoch, matcher
+from enrichment import HealthConfig, Policy
+from enrichment.computing import rate_items
+from enrichment.sql import models
+from tests.enrichment.books import AS_OF, Books, Record, epoch
 
 
 @pytest.fixture
@@ -33,7 +35,8 @@ def line(price: str, amount: int, start: str, end: str, *, proration: bool = Fal
 
 def rates(books: Books) -> pd.DataFrame:
     with books.engine() as engine:
-        compute(engine, matcher({}), AS_OF, Policy(), HealthConfig(), pd.DataFrame())
+        rate_items(engine, AS_OF, Policy(), HealthConfig())
+        engine.run(*models(("line_rates",))[0])
         return engine.frame("SELECT * FROM line_rates ORDER BY line_id")
 
 

@@ -2,23 +2,43 @@
 
 from __future__ import annotations
 
+from functools import cache
+from itertools import count
+
 import duckdb
 import pandas as pd
 import pyarrow as pa
 
+_numbers = count()
+
+
+@cache
+def _connection() -> duckdb.DuckDBPyConnection:
+    """Return the one connection of the process: to open one takes longer than most tests.
+
+    Over a handful of rows the plan costs more than the query, so it is not optimized.
+    """
+    connection = duckdb.connect(config={"threads": 1})
+    connection.execute("PRAGMA disable_optimizer")
+    return connection
+
 
 class TinyEngine:
-    """Implements ``enrichment.engine.EngineProtocol``; a context manager."""
+    """Implements ``enrichment.engine.EngineProtocol``; a context manager. One at a time is in use."""
 
     def __init__(self) -> None:
-        self._connection = duckdb.connect(config={"threads": 1})
+        self._connection = _connection()
+        self._database = f"engine_{next(_numbers)}"
         self._registered: dict[str, list[str]] = {}
+        self._connection.execute(f"ATTACH ':memory:' AS {self._database}; USE {self._database}")
 
     def __enter__(self) -> TinyEngine:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._connection.close()
+        for name in self._registered:
+            self._connection.unregister(name)
+        self._connection.execute(f"USE memory; DETACH {self._database}")
 
     def run(self, name: str, sql: str) -> None:
         self._connection.execute(f"CREATE OR REPLACE TABLE {name} AS {sql}")
@@ -30,8 +50,7 @@ class TinyEngine:
     def register_frame(self, name: str, frame: pd.DataFrame) -> None:
         arrow = pa.Table.from_pandas(frame, preserve_index=False)
         fields = [f.with_type(pa.string()) if pa.types.is_null(f.type) else f for f in arrow.schema]
-        self._connection.register("incoming", arrow.cast(pa.schema(fields)))
-        self.run(name, "SELECT * FROM incoming")
+        self._connection.register(name, arrow.cast(pa.schema(fields)))
         self._registered[name] = list(frame.columns)
 
     def columns(self, name: str) -> list[str]:
