@@ -45,10 +45,10 @@ class Engine:
             )
         self._connection = duckdb.connect(":memory:")
         self._set("memory_limit", memory_limit)
-        self._connection.execute("SET preserve_insertion_order = false")
+        self._execute("SET preserve_insertion_order = false")
         self._set("TimeZone", "UTC")
         if threads is not None:
-            self._connection.execute(f"SET threads = {int(threads)}")
+            self._execute(f"SET threads = {int(threads)}")
         if temp_dir is not None:
             self._set("temp_directory", str(make_directory(temp_dir)))
 
@@ -72,13 +72,18 @@ class Engine:
             files: at least one; they must outlive the use of the view.
 
         Raises:
-            StoreError: no file is given.
+            StoreError: no file is given, or one is damaged.
         """
         if not files:
             raise StoreError(f"Nothing has been read for '{name}' yet.", hint="Run `saaskpi pull` first.")
         listed = ", ".join(_text(str(file)) for file in files)
         source = f"read_parquet([{listed}], union_by_name = true)"
-        self._connection.execute(f"CREATE OR REPLACE VIEW {_name(name)} AS SELECT * FROM {source}")
+        try:
+            self._connection.execute(f"CREATE OR REPLACE VIEW {_name(name)} AS SELECT * FROM {source}")
+        except (duckdb.IOException, duckdb.InvalidInputException) as error:
+            raise StoreError(
+                f"The files of '{name}' are damaged: {_said(error)}.", hint="Run `saaskpi pull` again."
+            ) from error
 
     def register_frame(self, name: str, frame: pd.DataFrame) -> None:
         """Copy a frame (without its index) into a table; later changes to the frame do not show.
@@ -91,8 +96,8 @@ class Engine:
         table = pa.Table.from_pandas(frame, preserve_index=False)
         fields = [f.with_type(pa.string()) if pa.types.is_null(f.type) else f for f in table.schema]
         self._connection.register("_incoming", table.cast(pa.schema(fields)))
-        self._connection.execute(f"CREATE OR REPLACE TABLE {_name(name)} AS SELECT * FROM _incoming")
-        self._connection.execute("DROP VIEW _incoming")
+        self._execute(f"CREATE OR REPLACE TABLE {_name(name)} AS SELECT * FROM _incoming")
+        self._execute("DROP VIEW _incoming")
 
     def run(self, name: str, sql: str) -> None:
         """Build the table ``name`` from a query.
@@ -101,7 +106,7 @@ class Engine:
             name: of the table, replaced when it is there.
             sql: one SELECT.
         """
-        self._connection.execute(f"CREATE OR REPLACE TABLE {_name(name)} AS {sql}")
+        self._execute(f"CREATE OR REPLACE TABLE {_name(name)} AS {sql}")
 
     def frame(self, name_or_query: str) -> pd.DataFrame:
         """Return a table, a view or the answer to a query.
@@ -112,13 +117,13 @@ class Engine:
             name_or_query: a name, or SQL that begins with SELECT, WITH or FROM.
         """
         whole = _NAME.fullmatch(name_or_query.strip())
-        frame = self._connection.execute(f"SELECT * FROM {name_or_query}" if whole else name_or_query).df()
+        frame = self._execute(f"SELECT * FROM {name_or_query}" if whole else name_or_query).df()
         return _with_lists(frame)
 
     def columns(self, name: str) -> list[str]:
         """Return the column names of a table or view, in order; empty when there is none of that name."""
         source = "information_schema.columns"
-        rows = self._connection.execute(
+        rows = self._execute(
             f"SELECT column_name FROM {source} WHERE table_name = ? ORDER BY ordinal_position", [name]
         ).fetchall()
         return [row[0] for row in rows]
@@ -137,18 +142,40 @@ class Engine:
         with writing(directory):
             for table in tables:
                 path = directory / f"{table}.parquet"
-                self._connection.execute(f"COPY {_name(table)} TO {_text(str(path))} (FORMAT parquet)")
+                self._execute(f"COPY {_name(table)} TO {_text(str(path))} (FORMAT parquet)")
                 sync_file(path)
             sync_directory(directory)
 
+    def _execute(self, sql: str, values: Sequence[object] = ()) -> duckdb.DuckDBPyConnection:
+        """Run SQL; what the machine cannot give becomes one clear error.
+
+        Raises:
+            StoreError: the disk refuses, or the memory limit is too low.
+        """
+        try:
+            return self._connection.execute(sql, list(values))
+        except duckdb.OutOfMemoryException as error:
+            raise StoreError(
+                "The SQL engine ran out of memory.", hint="Raise engine.memory_limit, or free disk space."
+            ) from error
+        except duckdb.IOException as error:
+            raise StoreError(
+                f"The SQL engine cannot read or write a file: {_said(error)}.",
+                hint="Free disk space or mend its permissions, then run again.",
+            ) from error
+
     def _set(self, setting: str, value: str) -> None:
-        self._connection.execute(f"SET {setting} = {_text(value)}")
+        self._execute(f"SET {setting} = {_text(value)}")
 
 
 def _name(name: str) -> str:
     if not _NAME.fullmatch(name):
         raise ValueError(f"not a table name: {name!r}")
     return name
+
+
+def _said(error: duckdb.Error) -> str:
+    return str(error).splitlines()[0].rstrip(".")
 
 
 def _text(value: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -59,13 +60,14 @@ class PartFiles:
         sync_directory(self._directory)
 
     def discard(self) -> None:
-        """End the file under way without caring for what it holds."""
-        self._end()
+        """End the file under way without caring for what it holds, even on a full disk."""
+        with contextlib.suppress(OSError):
+            self._end()
 
     def _end(self) -> None:
-        if self._writer is not None:
-            self._writer.close()
-            self._writer = None
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            writer.close()
 
 
 class StreamFile:

@@ -141,3 +141,20 @@ def test_a_missing_or_damaged_table_says_to_enrich(tmp_path: Path, content: byte
     with pytest.raises(StoreError) as caught:
         marts.read("things")
     assert "enrich" in caught.value.hint
+
+
+def test_damaged_files_are_a_store_error(tmp_path: Path) -> None:
+    damaged = tmp_path / "part-00000.parquet"
+    damaged.write_bytes(b"PAR1" + b"0" * 50)
+    with Engine() as engine, pytest.raises(StoreError, match=r"'things' are damaged.*saaskpi pull"):
+        engine.register_files("things", [damaged])
+
+
+def test_too_little_memory_and_a_full_disk_are_store_errors(tmp_path: Path) -> None:
+    with Engine("20MB", threads=1, temp_dir=tmp_path) as engine:
+        engine.run("one", "SELECT 1 AS n")
+        (tmp_path / "one.parquet").symlink_to("/dev/full")
+        with pytest.raises(StoreError, match="No space left"):
+            engine.export(["one"], tmp_path)
+        with pytest.raises(StoreError, match="memory_limit"):
+            engine.run("many", "SELECT list(range) AS n FROM range(20000000)")

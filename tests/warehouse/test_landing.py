@@ -262,6 +262,23 @@ def test_a_disk_that_refuses_is_a_store_error_and_leaves_the_former_state(
     pull(landing, {"id": "new"}, now=LATER)
 
 
+def test_a_full_disk_while_a_file_ends_is_a_store_error_too(
+    landing: Landing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pull(landing, {"id": "old"})
+
+    def full(writer: pq.ParquetWriter) -> None:
+        writer.is_open = False
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(pq.ParquetWriter, "close", full)
+        with pytest.raises(StoreError, match="No space left"):
+            pull(landing, {"id": "new"}, now=LATER)
+    assert ids(landing) == ["old"]
+    pull(landing, {"id": "new"}, now=LATER)
+
+
 def test_nothing_read_yet(landing: Landing) -> None:
     assert (landing.streams(), landing.files("things"), landing.pull(), landing.rows("things")) == (
         [],
