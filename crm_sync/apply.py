@@ -14,7 +14,7 @@ from typing import Any
 
 from crm_sync.model import CompanyUpdate, Plan, TaskAction
 from crm_sync.ports import CrmWriter, Progress, PushLedger, RowOutcome
-from crm_sync.preflight import preflight
+from crm_sync.preflight import gone, preflight
 from crm_sync.properties import COMPANIES, GROUP, GROUP_LABEL, TASK_KEY, TASKS, Property, properties_of
 from crm_sync.task_plan import refused_note
 from saaskpi.errors import NeedsPersonError, RejectedError, UsageError
@@ -128,12 +128,9 @@ class _Application:
         blockers: list[str] = []
         for object_type, portal in live.items():
             check = preflight(object_type, self._needed(object_type), portal)
-            blockers += [f"{one.message} {one.hint}" for one in check.blockers]
-            blockers += [
-                f"HubSpot's {object_type} property {one.name} has gone since the plan was made."
-                for one in check.missing
-                if (object_type, one.name) not in planned
-            ]
+            unplanned = [one.name for one in check.missing if (object_type, one.name) not in planned]
+            stops = [*check.blockers, *(gone(object_type, name) for name in unplanned)]
+            blockers += [f"{one.message} {one.hint}" for one in stops]
             missing[object_type] = [one.body for one in check.missing]
         _stop_at(blockers)
         for object_type, bodies in missing.items():

@@ -45,7 +45,7 @@ def preflight(
         if found is not None:
             blockers += _misfits(object_type, declared, found)
         elif key in seen_before:
-            blockers.append(_gone(object_type, declared))
+            blockers.append(gone(object_type, declared.name))
         elif key not in seen_since:
             missing.append(Definition(object_type, declared.name, declared.body()))
     return Preflight(missing, blockers)
@@ -54,7 +54,7 @@ def preflight(
 def _misfits(object_type: str, declared: Property, found: Mapping[str, Any]) -> Iterable[Blocker]:
     where = f"HubSpot's {object_type} property {declared.name}"
     if found.get("archived"):
-        yield _gone(object_type, declared)
+        yield gone(object_type, declared.name)
     elif found.get("type") != declared.type:
         yield Blocker(
             f"{where} is of type {found.get('type')}, not {declared.type}.",
@@ -72,9 +72,10 @@ def _misfits(object_type: str, declared: Property, found: Mapping[str, Any]) -> 
         )
 
 
-def _gone(object_type: str, declared: Property) -> Blocker:
+def gone(object_type: str, name: str) -> Blocker:
+    """Say that a property of ours was taken away."""
     return Blocker(
-        f"HubSpot's {object_type} property {declared.name} was deleted or archived.",
+        f"HubSpot's {object_type} property {name} was deleted or archived.",
         f"Restore it in HubSpot ({_WHERE} > Archived), or run `saaskpi check --create-properties`.",
     )
 

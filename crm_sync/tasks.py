@@ -6,6 +6,7 @@ that unique key keeps it so whatever crashes in between.
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from saaskpi.errors import UsageError
 
 SEVERITIES = ("low", "medium", "high")
 DUE_HOUR_UTC = 9
+_BLANK = re.compile(r"[\x00-\x20\x7f-\x9f]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +107,8 @@ class Texts:
     link: str | None
 
     def subject(self, rule: Rule, company: str) -> str:
-        """Return a task's subject, plain text."""
-        return str(self._of(rule)["subject"]).format(company=company)
+        """Return a task's subject: one line of plain text, whatever the company is called."""
+        return str(self._of(rule)["subject"]).format(company=_one_line(company))
 
     def body(self, rule: Rule, account: Mapping[str, Any], evidence: str) -> str:
         """Return a task's body as HTML: the evidence, what to do, the MRR, the link if there is one.
@@ -131,6 +133,10 @@ class Texts:
         if found is None:
             raise UsageError(f"There is no task text for '{rule.flag}' in language '{self.language}'.")
         return found
+
+
+def _one_line(text: str) -> str:
+    return _BLANK.sub(" ", text).strip()
 
 
 @cache

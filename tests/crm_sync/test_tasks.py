@@ -137,3 +137,8 @@ def test_every_rule_has_its_texts(language: str) -> None:
 def test_an_unknown_language_is_a_usage_error() -> None:
     with pytest.raises(UsageError, match="'xx'"):
         messages("xx")
+
+
+def test_a_subject_is_one_line_whatever_the_company_is_called(inputs: PlanInputs) -> None:
+    (task,) = tasks_of(with_account(inputs, name="  one\r\ntwo\x1b[31m {company} %s\t"))
+    assert task.subject.startswith("one two [31m {company} %s")
