@@ -20,6 +20,8 @@ from saaskpi.errors import UsageError
 
 CONFIG_NAME = "saaskpi.toml"
 DEFAULT_HOME = Path(".saaskpi")
+EARLIEST_DAY = date(2010, 1, 1)
+"""There was no Stripe before."""
 _SHORT_NAMES = {"STRIPE_API_KEY": ("stripe", "api_key"), "HUBSPOT_ACCESS_TOKEN": ("hubspot", "access_token")}
 
 
@@ -133,10 +135,9 @@ class Settings(BaseSettings):
         Args:
             now: the clock's time, aware.
         """
-        if self.as_of is None:
+        if self.as_of is None or self.as_of >= now.astimezone(UTC).date():
             return now
-        end = datetime.combine(self.as_of + timedelta(days=1), time(), tzinfo=UTC)
-        return min(end, now)
+        return datetime.combine(self.as_of + timedelta(days=1), time(), tzinfo=UTC)
 
 
 def load(config: Path | None = None, **flags: Any) -> Settings:
@@ -157,7 +158,12 @@ def load(config: Path | None = None, **flags: Any) -> Settings:
         settings = Settings(**values)
     except ValidationError as error:
         raise UsageError(_first_problem(error), hint="Mend it in saaskpi.toml or the environment.") from None
-    return settings.model_copy(update={name: value for name, value in flags.items() if value is not None})
+    settings = settings.model_copy(update={name: value for name, value in flags.items() if value is not None})
+    if settings.as_of is not None and settings.as_of < EARLIEST_DAY:
+        raise UsageError(
+            f"No numbers can be as of {settings.as_of}.", hint=f"Give a day from {EARLIEST_DAY} on."
+        )
+    return settings
 
 
 def _read_file(config: Path | None) -> dict[str, Any]:

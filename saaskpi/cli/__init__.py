@@ -11,6 +11,7 @@ import click
 
 from saaskpi.cli import demo, operate, setup, show
 from saaskpi.cli.base import Context, shared_options
+from saaskpi.cli.output import one_line
 from saaskpi.errors import SaaskpiError
 
 
@@ -37,7 +38,7 @@ def main() -> None:
     try:
         code = cli(standalone_mode=False)
     except SaaskpiError as error:
-        click.echo(f"Error: {error}", err=True)
+        click.echo(f"Error: {one_line(str(error))}", err=True)
         sys.exit(error.exit_code)
     except click.ClickException as error:
         error.show()
@@ -45,8 +46,8 @@ def main() -> None:
     except (click.Abort, KeyboardInterrupt):
         click.echo("Stopped. Nothing is half done: run the same command again to go on.", err=True)
         sys.exit(130)
-    except BrokenPipeError:
-        # The reader of a pipe has seen enough, as in: saaskpi accounts | head
-        sys.stderr.close()
-        sys.exit(0)
+    except OSError as error:
+        # A closed pipe (saaskpi accounts | head) never comes this far: click ends quietly on it.
+        click.echo(f"Error: The system refused: {error.strerror or error}.", err=True)
+        sys.exit(1)
     sys.exit(code if isinstance(code, int) else 0)

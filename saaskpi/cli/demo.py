@@ -21,7 +21,7 @@ import click
 from pydantic import SecretStr
 
 from saaskpi.cli.base import Context, shared_options
-from saaskpi.cli.output import print_rows
+from saaskpi.cli.output import print_lines, print_rows
 from saaskpi.cli.show import COLUMNS, print_totals
 from saaskpi.cli.words import applied_lines, next_steps
 from saaskpi.errors import UnavailableError, UsageError
@@ -59,12 +59,10 @@ def demo(context: Context, customers: int, months: int, seed: int, once: bool) -
         print_rows(rows, COLUMNS, "table")
         print_totals(sums, len(rows))
         click.echo("")
-        for line in applied_lines(result):
-            click.echo(line)
+        print_lines(applied_lines(result))
         env_file = None if once else write_env(settings.home, sandbox)
         click.echo("")
-        for line in next_steps(rows, settings.home, env_file):
-            click.echo(line)
+        print_lines(next_steps(rows, settings.home, env_file))
         if not once:
             _wait()
 

@@ -9,7 +9,7 @@ import click
 
 from crm_sync.model import Plan
 from saaskpi.cli.base import Context, shared_options
-from saaskpi.cli.output import print_json
+from saaskpi.cli.output import print_json, print_lines
 from saaskpi.cli.words import applied_lines, enriched_lines, plan_lines, pulled_lines
 from saaskpi.errors import UsageError
 
@@ -54,8 +54,7 @@ def plan(context: Context, output: Path | None, as_json: bool) -> None:
     if as_json:
         click.echo(proposal.to_json())
         return
-    for line in plan_lines(proposal):
-        click.echo(line)
+    print_lines(plan_lines(proposal))
     if output:
         click.echo(f"Written to {output}. Next: saaskpi apply {output}")
 
@@ -104,8 +103,7 @@ def _show(data: object, lines: list[str], as_json: bool) -> None:
     if as_json:
         print_json(data)
         return
-    for line in lines:
-        click.echo(line)
+    print_lines(lines)
 
 
 def _write(path: Path, text: str) -> None:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal, TextIO
 
+import click
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -26,6 +28,8 @@ BAND_STYLES = {"green": "green", "yellow": "yellow", "red": "bold red"}
 # A spreadsheet runs a cell that begins with one of these as a formula.
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 _PLAIN_WIDTH = 200
+# Names come from strangers: no line breaks, terminal commands or changes of direction.
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,17 @@ def print_rows(
     """
     printers: dict[Format, Callable[..., None]] = {"table": _table, "csv": _csv, "json": _json}
     printers[style](rows, columns, out or sys.stdout)
+
+
+def one_line(text: str) -> str:
+    """Return text that is safe to show on a terminal: one line, without control characters."""
+    return _UNPRINTABLE.sub(" ", text)
+
+
+def print_lines(lines: Iterable[str]) -> None:
+    """Print lines to standard output, each as :func:`one_line`."""
+    for line in lines:
+        click.echo(one_line(line))
 
 
 def print_json(data: Any, out: TextIO | None = None) -> None:
@@ -108,7 +123,7 @@ def _escape(text: str, column: Column, row: Mapping[str, Any]) -> Any:
         if column.name in ("health_band", "health_score")
         else ""
     )
-    return Text(text, style=style)
+    return Text(one_line(text), style=style)
 
 
 def _cell(row: Mapping[str, Any], column: Column) -> str:

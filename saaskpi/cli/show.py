@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from saaskpi.cli.base import Context, shared_options
-from saaskpi.cli.output import Column, Format, print_json, print_rows
+from saaskpi.cli.output import Column, Format, print_json, print_lines, print_rows
 from saaskpi.cli.words import explanation_lines, total_lines
 from saaskpi.portfolio import Filter, find_account, portfolio
 
@@ -87,8 +87,7 @@ def explain(context: Context, account: str, as_json: bool) -> None:
             item["explanation"] = json.loads(item["explanation"])
         print_json(explanation)
         return
-    for line in explanation_lines(explanation, pipeline.settings.language):
-        click.echo(line)
+    print_lines(explanation_lines(explanation, pipeline.settings.language))
 
 
 def print_totals(totals: Sequence[Mapping[str, Any]], count: int) -> None:

@@ -215,3 +215,15 @@ def test_reasons_come_in_the_language_that_is_set(
     assert all(one != other for one, other in pairs)
     scored = next(row for row in french if row["health_score"] is not None)
     assert scored["health_reasons"] in saaskpi("explain", scored["account_id"]).out
+
+
+def test_what_the_system_refuses_is_one_line(saaskpi: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(_pipeline: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("saaskpi.pipeline.Pipeline.accounts", refused)
+    assert_clear(saaskpi("accounts"), 1, "No space left on device")
+
+
+def test_a_day_before_stripe(saaskpi: CommandLine) -> None:
+    assert_clear(saaskpi("run", "--as-of", "0001-01-01"), 2, "0001-01-01", "2010-01-01")

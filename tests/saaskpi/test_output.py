@@ -6,7 +6,7 @@ import json
 from datetime import date
 from typing import Any
 
-from saaskpi.cli.output import Column, Format, print_rows
+from saaskpi.cli.output import Column, Format, one_line, print_rows
 
 COLUMNS = (
     Column("name", "Account"),
@@ -52,3 +52,10 @@ def test_a_table_shows_units_with_their_currency_and_takes_names_literally() -> 
     assert "1,234.56 EUR" in text
     assert "980 JPY" in text
     assert "[bold]Never paid[/bold]" in text
+
+
+def test_names_cannot_steer_the_terminal() -> None:
+    assert one_line("a\r\n\x1b[31mred\x07 \u202eשלום \U0001f680") == "a [31mred   שלום \U0001f680"
+    out = io.StringIO()
+    print_rows([{**ROWS[0], "name": "a\x1b[2Jb"}], COLUMNS, "table", out)
+    assert "\x1b" not in out.getvalue()

@@ -78,3 +78,9 @@ def test_as_of_is_the_end_of_the_day_but_never_later_than_now() -> None:
     assert Settings(as_of=date(2026, 10, 31)).instant(NOW) == datetime(2026, 11, 1, tzinfo=UTC)
     assert Settings(as_of=date(2026, 11, 21)).instant(NOW) == NOW
     assert Settings().instant(NOW) == NOW
+
+
+def test_as_of_at_the_ends_of_time() -> None:
+    assert Settings(as_of=date.max).instant(NOW) == NOW
+    with pytest.raises(UsageError, match="0001-01-01"):
+        load(as_of=date.min)
