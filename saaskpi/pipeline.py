@@ -29,7 +29,11 @@ from crm_sync.inputs import gather
 from crm_sync.matching import match
 from crm_sync.model import Plan
 from crm_sync.plan import PlanSettings, build_plan
-from enrichment import SOURCES, TABLES, HealthConfig, Policy, compute, money
+from enrichment import money
+from enrichment.computing import TABLES, compute
+from enrichment.config import HealthConfig
+from enrichment.policy import Policy
+from enrichment.sources import SOURCES
 from saaskpi.errors import StoreError
 from saaskpi.progress import Stages
 from saaskpi.settings import Settings

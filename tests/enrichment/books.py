@@ -10,8 +10,9 @@ from typing import Any
 
 import pandas as pd
 
-from enrichment import TABLES, HealthConfig, Policy, compute
-from enrichment.computing import rate_items
+from enrichment.computing import TABLES, compute, rate_items
+from enrichment.config import HealthConfig
+from enrichment.policy import Policy
 from tests.enrichment.tiny_engine import TinyEngine
 
 AS_OF = datetime(2026, 10, 31, 23, 59, 59, tzinfo=UTC)

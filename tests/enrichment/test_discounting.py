@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from enrichment import Policy
+from enrichment.policy import Policy
 from tests.enrichment.books import Books, Record
 
 

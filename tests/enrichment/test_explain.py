@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from enrichment import Policy
 from enrichment.explain import explain_item
 from enrichment.frames import records
+from enrichment.policy import Policy
 from tests.enrichment.books import Books
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from enrichment import HealthConfig
+from enrichment.config import HealthConfig
 from enrichment.flags import RULES, raise_flags
 from tests.enrichment.facts import ENDING, MONTHLY, facts, owing
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from enrichment import HealthConfig
+from enrichment.config import HealthConfig
 from enrichment.health import score
 from saaskpi.errors import UsageError
 from tests.enrichment.facts import ENDING, HEALTHY, MONTHLY, facts, owing

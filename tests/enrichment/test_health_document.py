@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from enrichment import HealthConfig
+from enrichment.config import HealthConfig
 from enrichment.flags import RULES
 from enrichment.health import score
 from enrichment.signals import SIGNALS

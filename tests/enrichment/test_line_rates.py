@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 import pandas as pd
 import pytest
 
-from enrichment import HealthConfig, Policy
 from enrichment.computing import rate_items
+from enrichment.config import HealthConfig
+from enrichment.policy import Policy
 from enrichment.sql import models
 from tests.enrichment.books import AS_OF, Books, Record, epoch
 

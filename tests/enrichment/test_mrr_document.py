@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from enrichment import Policy
+from enrichment.policy import Policy
 from tests.enrichment.books import Books
 
 TEXT = (Path(__file__).parents[2] / "docs" / "mrr.md").read_text(encoding="utf-8")

@@ -5,7 +5,8 @@ from fractions import Fraction
 
 import pytest
 
-from enrichment import HealthConfig, Policy
+from enrichment.config import HealthConfig
+from enrichment.policy import Policy
 from saaskpi.errors import UsageError
 
 

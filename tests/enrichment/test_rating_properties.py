@@ -9,8 +9,8 @@ from itertools import permutations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from enrichment import Policy
 from enrichment.discounts import Coupon, Line, subtract
+from enrichment.policy import Policy
 from enrichment.prices import Price
 from enrichment.rating import ItemTerms, Rater, Rating, SubscriptionTerms
 

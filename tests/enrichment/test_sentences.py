@@ -16,12 +16,13 @@ from typing import Any, Final
 import pandas as pd
 import pytest
 
-from enrichment import HealthConfig, Policy
+from enrichment.config import HealthConfig
 from enrichment.explain import explain_item
 from enrichment.flags import raise_flags
 from enrichment.frames import records
 from enrichment.health import score
 from enrichment.messages import LANGUAGES, catalogue, say
+from enrichment.policy import Policy
 from enrichment.signals import COMPONENTS, SIGNALS
 from tests.enrichment.books import Books
 from tests.enrichment.facts import ENDING, MONTHLY, facts, owing

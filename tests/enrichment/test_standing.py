@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from enrichment import Policy
+from enrichment.policy import Policy
 from enrichment.status import Standing, exclusion
 from tests.enrichment.books import Books, epoch
 

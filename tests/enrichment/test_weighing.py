@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from enrichment import HealthConfig
+from enrichment.config import HealthConfig
 from enrichment.signals import COMPONENTS, SIGNALS
 from enrichment.weighing import ASSUMED, MEASURED, MISSING, weigh
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from enrichment import Policy
+from enrichment.policy import Policy
 from tests.enrichment.books import Books, epoch
 
 
