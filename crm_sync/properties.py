@@ -226,7 +226,6 @@ FIELDS: tuple[Field, ...] = (
         "MRR of subscriptions whose cancellation is scheduled",
         "scheduled cancellations of {customers}",
     ),
-    _amount("cltv", "Customer lifetime value", "Expected lifetime value", "lifetime value of {customers}"),
     _field(
         "mrr_change_12m",
         "MRR change, 12 months",

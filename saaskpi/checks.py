@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from connectors.hubspot.client import HubSpotClient
 from connectors.hubspot.writer import HubSpotWriter
@@ -14,6 +14,10 @@ from saaskpi.errors import SaaskpiError
 from saaskpi.pipeline import STORE_FILE
 from saaskpi.settings import Settings
 from warehouse.store import Store
+
+STRIPE_READS = ("customers", "subscriptions", "products", "prices", "coupons", "invoices")
+HUBSPOT_READS = ("companies", "contacts", "tasks")
+"""What a pull reads, beside the owners: what the keys must be allowed to."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,7 @@ def _stripe(settings: Settings) -> Iterator[Check]:
     client = StripeClient(settings.stripe_key(), settings.stripe.api_base)
     account = client.account()
     yield Check("Stripe", "ok", f"{account.name} ({account.id or 'account not told'}), {account.mode} mode.")
-    for resource, lack in client.missing_permissions().items():
+    for resource, lack in client.missing_permissions(STRIPE_READS).items():
         yield Check(
             f"Stripe {resource}",
             "fail",
@@ -85,7 +89,7 @@ def _hubspot(settings: Settings) -> Iterator[Check]:
     client = _hubspot_client(settings)
     portal = client.portal()
     yield Check("HubSpot", "ok", f"{portal.name}.")
-    for resource, lack in client.missing_scopes().items():
+    for resource, lack in client.missing_scopes(HUBSPOT_READS).items():
         yield Check(
             f"HubSpot {resource}", "fail", f"The token lacks {lack}.", "Add it under Settings > Integrations."
         )
@@ -93,27 +97,44 @@ def _hubspot(settings: Settings) -> Iterator[Check]:
 
 def _properties(settings: Settings, create: bool) -> Iterator[Check]:
     writer = HubSpotWriter(_hubspot_client(settings))
+    seen = _seen_properties(settings)
     for object_type in ("companies", "tasks"):
         live = writer.properties(object_type)
         missing = [body for body in definitions(object_type) if body["name"] not in live]
+        gone = [body["name"] for body in missing if f"{object_type}.{body['name']}" in seen]
         name = f"HubSpot {object_type}"
-        if not missing:
-            yield Check(name, "ok", "Every saaskpi property is there.")
-        elif not create:
+        if create and missing:
+            yield from _create(writer, object_type, missing)
+        elif gone:
+            bring_back = "Bring them back with: saaskpi check --create-properties"
             yield Check(
-                name,
-                "todo",
-                f"{len(missing)} of our properties are not there yet.",
-                "Create them now with: saaskpi check --create-properties; the first apply does it too.",
+                name, "fail", f"Removed in HubSpot since we wrote them: {', '.join(gone)}.", bring_back
             )
+        elif missing:
+            make = "Create them now with: saaskpi check --create-properties; the first apply does it too."
+            yield Check(name, "todo", f"{len(missing)} of our properties are not there yet.", make)
         else:
-            writer.create_group(object_type, GROUP, GROUP_LABEL)
-            refused = [row for row in writer.create_properties(object_type, missing) if not row.ok]
-            yield Check(name, "ok", f"Created {len(missing) - len(refused)} properties.")
-            yield from (Check(name, "fail", f"{row.key} was refused: {row.error}") for row in refused)
+            yield Check(name, "ok", "Every saaskpi property is there.")
     if create:
         with Store.open(settings.home / STORE_FILE) as store:
             store.allow_tasks()
+
+
+def _create(writer: HubSpotWriter, object_type: str, missing: Sequence[Mapping[str, Any]]) -> Iterator[Check]:
+    name = f"HubSpot {object_type}"
+    writer.create_group(object_type, GROUP, GROUP_LABEL)
+    refused = [row for row in writer.create_properties(object_type, missing) if not row.ok]
+    yield Check(name, "ok", f"Created {len(missing) - len(refused)} properties.")
+    yield from (Check(name, "fail", f"{row.key} was refused: {row.error}") for row in refused)
+
+
+def _seen_properties(settings: Settings) -> set[str]:
+    """Return ``object_type.name`` of the properties that an apply created or found."""
+    path = settings.home / STORE_FILE
+    if not path.exists():
+        return set()
+    with Store.open(path) as store:
+        return {f"{row['object_type']}.{row['name']}" for row in store.set_up().to_dict("records")}
 
 
 def _hubspot_client(settings: Settings) -> HubSpotClient:

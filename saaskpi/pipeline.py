@@ -39,6 +39,7 @@ from saaskpi.progress import Stages
 from saaskpi.settings import Settings
 from tap_saaskpi.tap import TapSaaskpi
 from warehouse.engine import Engine
+from warehouse.files import FileLock, make_directory
 from warehouse.landing import Landing
 from warehouse.marts import Marts
 from warehouse.store import Store
@@ -145,6 +146,24 @@ class Pipeline:
         token = self.settings.hubspot_token()
         return HubSpotClient(token, settings.api_base, settings.api_version, limiter=limiter)
 
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep every other process out of the home while this one writes; freed however the process ends.
+
+        Raises:
+            StoreError: another one is at work.
+        """
+        lock = FileLock(make_directory(self.settings.home) / ".lock")
+        if not lock.acquire(wait=False):
+            raise StoreError(
+                f"Another saaskpi is at work in {self.settings.home}.",
+                hint="Wait until it ends, then try again.",
+            )
+        try:
+            yield
+        finally:
+            lock.release()
+
     def pull(self) -> PullResult:
         """Read Stripe and HubSpot into the landing.
 
@@ -159,9 +178,7 @@ class Pipeline:
             self._claim_home()
             with _quiet_tap(), self.landing.begin(self._now()) as writer:
                 writer.watch = lambda stream, rows: report(f"{stream}: {rows:,} records")
-                tap = TapSaaskpi(config=config, message_writer=writer)
-                tap.select_only({*SOURCES, *CRM_STREAMS})
-                tap.sync_all()
+                TapSaaskpi(config=config, message_writer=writer, only={*SOURCES, *CRM_STREAMS}).sync_all()
             rows = dict(sorted(writer.rows.items()))
             report(f"{sum(rows.values()):,} records of {len(rows)} streams")
         return PullResult(rows, dict(writer.rejected))

@@ -84,13 +84,23 @@ SECRETS = ("stripe_api_key", "hubspot_access_token")
 
 
 class TapSaaskpi(Tap):
-    """Reads Stripe and HubSpot: billing, CRM records and the links between them."""
+    """Reads Stripe and HubSpot: billing, CRM records and the links between them.
+
+    Args:
+        only: names of the streams to read, for a caller in this process: the others cost no call and need no
+            scope. None offers all and leaves the choice to the catalog.
+        options: of every Singer tap.
+    """
 
     name = "tap-saaskpi"
     package_name = "saaskpi"
     dynamic_catalog = True
     message_writer_class = MsgSpecWriter
     config_jsonschema: ClassVar[dict[str, Any]] = SETTINGS.to_dict()
+
+    def __init__(self, *, only: Collection[str] | None = None, **options: Any) -> None:
+        self._only = only
+        super().__init__(**options)
 
     @override
     def discover_streams(self) -> Sequence[Stream]:
@@ -99,13 +109,11 @@ class TapSaaskpi(Tap):
         if self.config.get("stripe_api_key"):
             streams += stripe_streams(self, self.stripe)
         if self.config.get("hubspot_access_token"):
-            streams += hubspot_streams(self, self.hubspot)
+            streams += hubspot_streams(self, self.hubspot, self._only)
+        if self._only is not None:
+            for stream in streams:
+                stream.selected = stream.name in self._only
         return streams
-
-    def select_only(self, names: Collection[str]) -> None:
-        """Select exactly these streams; parents of selected children are read all the same."""
-        for stream in self.streams.values():
-            stream.selected = stream.name in names
 
     @cached_property
     def stripe(self) -> StripeClient:

@@ -203,18 +203,23 @@ class HubSpotClient:
         name = f"{found.get('uiDomain', '')} portal {id_}".strip()
         return Portal(id_, name, found.get("companyCurrency", ""), found.get("timeZone", "UTC"))
 
-    def missing_scopes(self) -> dict[str, str]:
-        """Try one row of everything that the product reads; optional objects do not count.
+    def missing_scopes(self, object_types: Sequence[str]) -> dict[str, str]:
+        """Try one row of the objects, their definitions and the owners.
+
+        Args:
+            object_types: such as ``companies``.
 
         Returns:
             For each resource that is refused, what the token lacks. Empty when it may read all.
         """
-        required = [type_ for type_ in OBJECT_TYPES if type_ not in OPTIONAL_TYPES]
-        paths = {type_: self.path("objects", type_) for type_ in required} | {"owners": self.path("owners")}
+        asked: dict[str, tuple[str, Json]] = {"owners": (self.path("owners"), {"limit": 1})}
+        for kind in object_types:
+            asked[kind] = self.path("objects", kind), {"limit": 1}
+            asked[f"properties of {kind}"] = self.path("properties", kind), {}
         missing = {}
-        for resource, path in paths.items():
+        for resource, (path, params) in asked.items():
             try:
-                self.http.get(path, {"limit": 1})
+                self.http.get(path, params)
             except MissingPermissionError as error:
                 missing[resource] = error.permission or f"read access to {resource}"
         return missing

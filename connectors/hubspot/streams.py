@@ -6,7 +6,7 @@ Objects keep HubSpot's shape ``{id, createdAt, updatedAt, archived, properties}`
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from singer_sdk import Stream, Tap
@@ -14,7 +14,7 @@ from singer_sdk import typing as th
 from typing_extensions import override
 
 from connectors.http import Json, JsonRows, MissingPermissionError
-from connectors.hubspot.client import OBJECT_TYPES, OPTIONAL_TYPES, PIPELINE_TYPES, HubSpotClient
+from connectors.hubspot.client import OPTIONAL_TYPES, PIPELINE_TYPES, HubSpotClient
 from connectors.hubspot.values import PropertyReader, schema_of
 from connectors.streams import ApiStream, ChildStream
 from saaskpi.errors import RejectedError
@@ -238,7 +238,13 @@ class Pipelines(HubSpotStream):
 
 
 class Properties(HubSpotStream):
-    """Property definitions of every object type that is read."""
+    """Property definitions of every object type that is read.
+
+    Args:
+        tap: that it belongs to.
+        client: reads the portal.
+        object_types: whose definitions are read.
+    """
 
     name = "hubspot_properties"
     keys = ("object_type", "name")
@@ -270,12 +276,15 @@ class Properties(HubSpotStream):
         th.Property("archivedAt", th.DateTimeType),
     )  # fmt: skip
 
+    def __init__(self, tap: Tap, client: HubSpotClient, object_types: Sequence[str]) -> None:
+        super().__init__(tap, client)
+        self._object_types = object_types
+
     @override
     def pages(self) -> Iterator[JsonRows]:
-        for object_type in OBJECT_TYPES:
-            if available(self.client, object_type):
-                definitions = self.client.properties(object_type).values()
-                yield [{"object_type": object_type, **definition} for definition in definitions]
+        for object_type in self._object_types:
+            definitions = self.client.properties(object_type).values()
+            yield [{"object_type": object_type, **definition} for definition in definitions]
 
 
 OBJECT_STREAMS: tuple[type[ObjectStream], ...] = (
@@ -284,20 +293,32 @@ OBJECT_STREAMS: tuple[type[ObjectStream], ...] = (
 STREAMS: tuple[type[HubSpotStream], ...] = (*OBJECT_STREAMS, Associations, Owners, Pipelines, Properties)
 
 
-def hubspot_streams(tap: Tap, client: HubSpotClient) -> list[Stream]:
-    """Make every HubSpot stream for a tap; objects that this portal does not have are left out."""
-    streams: list[HubSpotStream] = []
-    associations = Associations(tap, client)
+def hubspot_streams(tap: Tap, client: HubSpotClient, only: Collection[str] | None = None) -> list[Stream]:
+    """Make the HubSpot streams for a tap; objects that this portal does not have are left out.
+
+    Args:
+        tap: that they belong to.
+        client: reads the portal.
+        only: names of the streams wanted; of objects that nobody wants not even the definitions are read,
+            so their scopes are not needed. None for all.
+    """
+    wanted = {kind.name for kind in STREAMS} if only is None else set(only)
+    links = Associations(tap, client) if Associations.name in wanted else None
+    objects: list[HubSpotStream] = []
     for kind in OBJECT_STREAMS:
+        if not (kind.name in wanted or (links and kind.linked_to)):
+            continue
         if not available(client, kind.object_type):
             tap.logger.warning("%s is left out: this portal does not offer it.", kind.name)
             continue
         stream = kind(tap, client)
         # The SDK knows one parent per child and adds it itself; these are the others.
-        if stream.linked_to and kind is not Associations.parent_stream_type:
-            stream.child_streams.append(associations)
-        streams.append(stream)
-    return [*streams, associations, Owners(tap, client), Pipelines(tap, client), Properties(tap, client)]
+        if links and stream.linked_to and kind is not Associations.parent_stream_type:
+            stream.child_streams.append(links)
+        objects.append(stream)
+    types = [stream.object_type for stream in objects if isinstance(stream, ObjectStream)]
+    others = [Owners(tap, client), Pipelines(tap, client), Properties(tap, client, types)]
+    return [*objects, *([links] if links else []), *(one for one in others if one.name in wanted)]
 
 
 def available(client: HubSpotClient, object_type: str) -> bool:

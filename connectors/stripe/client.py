@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -18,21 +18,6 @@ API_VERSION = "2026-05-27.dahlia"
 PAGE = 100
 REQUESTS_PER_SECOND = 25
 """Stripe's default limit per endpoint, and of test keys as a whole."""
-
-NEEDED = {
-    "customers": "/v1/customers",
-    "subscriptions": "/v1/subscriptions",
-    "products": "/v1/products",
-    "prices": "/v1/prices",
-    "coupons": "/v1/coupons",
-    "invoices": "/v1/invoices",
-    "charges": "/v1/charges",
-    "refunds": "/v1/refunds",
-    "credit notes": "/v1/credit_notes",
-    "events": "/v1/events",
-    "billing meters": "/v1/billing/meters",
-}
-"""What the product reads; one small request each shows whether the key may."""
 
 
 def _read_error(body: Json) -> Refusal:
@@ -153,16 +138,19 @@ class StripeClient:
         name = profile.get("name") or dashboard.get("display_name") or found["id"]
         return StripeAccount(found["id"], name, self._mode)
 
-    def missing_permissions(self) -> dict[str, str]:
-        """Try one row of everything that the product reads.
+    def missing_permissions(self, resources: Iterable[str]) -> dict[str, str]:
+        """Try one row of each resource.
+
+        Args:
+            resources: as in Stripe's paths, such as ``credit_notes``.
 
         Returns:
             For each resource that is refused, what the key lacks. Empty when it may read all.
         """
         missing = {}
-        for resource, path in NEEDED.items():
+        for resource in resources:
             try:
-                self.http.get(path, {"limit": 1})
+                self.http.get(f"/v1/{resource}", {"limit": 1})
             except MissingPermissionError as error:
                 missing[resource] = error.permission or f"read access to {resource}"
         return missing

@@ -53,7 +53,8 @@ def demo(context: Context, customers: int, months: int, seed: int, once: bool) -
         report(f"{customers:,} customers, {months} months of history, today is {sandbox['today']}")
     with server:
         pipeline = context.pipeline(pointed_at(settings, sandbox))
-        result = pipeline.run()
+        with pipeline.alone():
+            result = pipeline.run()
         rows, sums = portfolio(pipeline.accounts(), Filter(), "mrr")
         click.echo("")
         print_rows(rows, COLUMNS, "table")

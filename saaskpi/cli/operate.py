@@ -26,7 +26,9 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print the re
 def pull(context: Context, full: bool, as_json: bool) -> None:
     """Read Stripe and HubSpot into the raw landing."""
     del full
-    result = context.pipeline().pull()
+    pipeline = context.pipeline()
+    with pipeline.alone():
+        result = pipeline.pull()
     _show(result.as_dict(), pulled_lines(result), as_json)
 
 
@@ -36,7 +38,9 @@ def pull(context: Context, full: bool, as_json: bool) -> None:
 @shared_options
 def enrich(context: Context, as_of: datetime | None, as_json: bool) -> None:
     """Compute MRR, health and flags from the landing."""
-    result = context.pipeline(context.settings(as_of=as_of.date() if as_of else None)).enrich()
+    pipeline = context.pipeline(context.settings(as_of=as_of.date() if as_of else None))
+    with pipeline.alone():
+        result = pipeline.enrich()
     _show(result.as_dict(), enriched_lines(result), as_json)
 
 
@@ -70,7 +74,9 @@ def apply(context: Context, file: Path | None, as_json: bool) -> None:
     plan would show now.
     """
     proposal = read_plan(file) if file else None
-    result = context.pipeline().apply(proposal)
+    pipeline = context.pipeline()
+    with pipeline.alone():
+        result = pipeline.apply(proposal)
     _show(result.as_dict(), applied_lines(result), as_json)
 
 
@@ -81,7 +87,8 @@ def apply(context: Context, file: Path | None, as_json: bool) -> None:
 def run(context: Context, as_of: datetime | None, as_json: bool) -> None:
     """Pull, enrich, plan and apply, one after the other."""
     pipeline = context.pipeline(context.settings(as_of=as_of.date() if as_of else None))
-    result = pipeline.run()
+    with pipeline.alone():
+        result = pipeline.run()
     _show(result.as_dict(), applied_lines(result), as_json)
 
 

@@ -90,7 +90,7 @@ def applied_lines(written: Written) -> list[str]:
         "Written to the CRM",
         f"  {result.properties_created:>6,} properties created",
         f"  {result.companies_updated:>6,} companies updated ({result.fields_written:,} fields)",
-        f"  {result.tasks_opened:>6,} tasks created",
+        f"  {result.tasks_opened:>6,} tasks created, {result.tasks_linked:,} linked to their company",
     ]
 
 

@@ -54,11 +54,10 @@ def test_definitions_are_asked_for_once(make_sandbox: Callable[..., Sandbox]) ->
 def test_a_portal_and_what_its_token_may_not_read(make_sandbox: Callable[..., Sandbox]) -> None:
     scopes = {"crm.objects.companies.read", "crm.objects.contacts.read", "crm.objects.owners.read", "tickets"}
     hubspot = of(make_sandbox(hubspot_scopes=scopes))
-    missing = hubspot.missing_scopes()
-    assert "deals" in missing
-    assert "scope" in missing["deals"]
-    assert not {"companies", "owners"} & set(missing)
-    assert of(make_sandbox()).missing_scopes() == {}
+    missing = hubspot.missing_scopes(["companies", "deals"])
+    assert set(missing) == {"deals", "properties of companies", "properties of deals"}
+    assert missing["deals"] == "the scope crm.objects.deals.read"
+    assert of(make_sandbox()).missing_scopes(["companies", "deals"]) == {}
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,6 @@ def test_a_new_portal_gets_every_definition_and_every_value(store: Store) -> Non
     names = {(one.object_type, one.name) for one in plan.definitions}
     assert (TASKS, "saaskpi_task_key") in names
     assert (COMPANIES, "saaskpi_mrr") in names
-    assert (COMPANIES, "saaskpi_cltv") not in names, "nothing feeds it yet"
     assert changed(plan)["saaskpi_mrr"] == ("", "129.01")
     assert changed(plan)["saaskpi_currency"] == ("", "EUR")
     assert changed(plan)["saaskpi_renewal_date"] == ("", "2027-03-01")

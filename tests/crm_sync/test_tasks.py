@@ -53,7 +53,7 @@ def test_a_task_in_french_is_french_throughout(inputs: PlanInputs) -> None:
     (task,) = tasks_of(inputs, language="fr", link="https://kpi.example/{account_id}")
     assert task.subject == "Company 1 : paiement échoué"
     assert "La facture in_1 a échoué deux fois." in task.body
-    assert "MRR : 129,01 EUR" in task.body
+    assert "MRR : 129,01\N{NO-BREAK SPACE}EUR" in task.body
     assert "Détails : https://kpi.example/1" in task.body
 
 

@@ -27,9 +27,6 @@ if TYPE_CHECKING:
 
 READ_TIMEOUT = 0.4
 READ_SCOPES = (
-    "crm.schemas.deals.read",
-    "crm.objects.deals.read",
-    "tickets",
     "crm.schemas.companies.read",
     "crm.schemas.contacts.read",
     "crm.objects.companies.read",

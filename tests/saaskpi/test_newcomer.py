@@ -14,6 +14,7 @@ import pytest
 from saaskpi.settings import load
 from tests.support.cli import CommandLine, Ended
 from tests.support.spine import MakeSandbox
+from warehouse.files import FileLock, make_directory
 
 if TYPE_CHECKING:
     from sandbox import Sandbox
@@ -138,6 +139,38 @@ def test_a_damaged_store(saaskpi: CommandLine, make_sandbox: MakeSandbox, point_
     ended = saaskpi("check")
     assert ended.code == 1
     assert "FAIL" in ended.out
+
+
+def test_a_home_that_another_process_is_writing(
+    saaskpi: CommandLine, make_sandbox: MakeSandbox, point_at: PointAt
+) -> None:
+    point_at(make_sandbox(customers=3, months=2))
+    lock = FileLock(make_directory(Path(".saaskpi")) / ".lock")
+    assert lock.acquire(wait=False)
+    try:
+        for command in ("pull", "enrich", "apply", "run"):
+            assert_clear(saaskpi(command), 1, "Another saaskpi is at work")
+    finally:
+        lock.release()
+    assert saaskpi("run").code == 0
+
+
+def test_check_tells_removed_properties_from_those_that_are_yet_to_come(
+    saaskpi: CommandLine, make_sandbox: MakeSandbox, point_at: PointAt
+) -> None:
+    sandbox = make_sandbox(customers=6, months=4)
+    point_at(sandbox)
+    assert "not there yet" in saaskpi("check").out
+    assert saaskpi("run").code == 0
+    ended = saaskpi("check")
+    assert ended.code == 0
+    assert "not there yet" not in ended.out
+    sandbox.crm.catalogs["companies"].archive("saaskpi_mrr", sandbox.crm.now())
+    ended = saaskpi("check")
+    assert ended.code == 1
+    assert "Removed in HubSpot since we wrote them: saaskpi_mrr." in ended.out
+    assert saaskpi("check", "--create-properties").code == 0
+    assert saaskpi("check").code == 0
 
 
 def test_a_home_that_cannot_be_made(saaskpi: CommandLine) -> None:

@@ -68,9 +68,8 @@ def read() -> Callable[..., Reading]:
         writer, models = MemoryWriter(), HubSpotModels()
         sandbox.log.observers.append(models)
         try:
-            tap = TapSaaskpi(config=config_of(sandbox, **settings), message_writer=writer)
-            if streams:
-                tap.select_only(streams)
+            config = config_of(sandbox, **settings)
+            tap = TapSaaskpi(config=config, message_writer=writer, only=streams or None)
             tap.sync_all()
         finally:
             sandbox.log.observers.remove(models)

@@ -107,9 +107,8 @@ def test_tiers_in_other_currencies_are_asked_for_by_name() -> None:
     responses.get(f"{base}/v1/prices", json={"data": [], "has_more": False})
     responses.get(f"{base}/v1/prices/price_1", json=price("price_1", "tiered", {"tiers": tiers}))
     writer = MemoryWriter()
-    tap = TapSaaskpi(config={"stripe_api_key": "sk_test_1", "stripe_api_base": base}, message_writer=writer)
-    tap.select_only(["stripe_prices"])
-    tap.sync_all()
+    config = {"stripe_api_key": "sk_test_1", "stripe_api_base": base}
+    TapSaaskpi(config=config, message_writer=writer, only=["stripe_prices"]).sync_all()
     read = {row["id"]: row["currency_options"]["usd"] for row in writer.records["stripe_prices"]}
     assert read == {"price_1": {"tiers": tiers}, "price_2": {}}
     asked = parse_qs(urlsplit(responses.calls[1].request.url or "").query)["expand[]"]
@@ -126,10 +125,18 @@ def test_a_customer_deleted_meanwhile_does_not_end_the_run() -> None:
     cards = {"data": [{"id": "pm_1"}], "has_more": False}
     responses.get(f"{base}/v1/customers/cus_1/payment_methods", json=cards)
     writer = MemoryWriter()
-    tap = TapSaaskpi(config={"stripe_api_key": "sk_test_1", "stripe_api_base": base}, message_writer=writer)
-    tap.select_only(["stripe_payment_methods"])
-    tap.sync_all()
+    config = {"stripe_api_key": "sk_test_1", "stripe_api_base": base}
+    TapSaaskpi(config=config, message_writer=writer, only=["stripe_payment_methods"]).sync_all()
     assert [row["id"] for row in writer.records["stripe_payment_methods"]] == ["pm_1"]
+
+
+def test_objects_that_nobody_wants_need_no_scope(make_sandbox: Callable[..., Sandbox], read: Read) -> None:
+    scopes = ["crm.schemas.companies.read", "crm.objects.companies.read"]
+    sandbox = make_sandbox(hubspot_scopes=scopes)
+    wanted = ("hubspot_companies", "hubspot_properties")
+    _, written = read(sandbox, *wanted, stripe_api_key=None)
+    assert set(written.records) == set(wanted)
+    assert {row["object_type"] for row in written.records["hubspot_properties"]} == {"companies"}
 
 
 def test_what_is_not_selected_is_not_asked_for(make_sandbox: Callable[..., Sandbox], read: Read) -> None:
