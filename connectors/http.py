@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import logging
 import random
-import threading
 import time
-from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, NoReturn
@@ -20,7 +18,8 @@ import msgspec
 import requests
 from requests.auth import AuthBase
 
-from saaskpi.errors import AccessError, RejectedError, UnavailableError, UsageError
+from connectors.rate_limiter import RateLimiter
+from saaskpi.errors import AccessError, MissingPermissionError, RejectedError, UnavailableError, UsageError
 
 Json = dict[str, Any]
 JsonRows = list[Json]
@@ -42,22 +41,6 @@ NETWORK_FAILURES = (
     requests.exceptions.ChunkedEncodingError,
     requests.exceptions.ContentDecodingError,
 )
-
-
-class MissingPermissionError(AccessError):
-    """The key is good but lacks a scope or permission (403).
-
-    Args:
-        message: what happened and where.
-        hint: what to do next.
-        permission: the name the vendor gives it; empty when the vendor did not say.
-        said: the vendor's own words; not for showing.
-    """
-
-    def __init__(self, message: str, *, hint: str = "", permission: str = "", said: str = "") -> None:
-        super().__init__(message, hint=hint)
-        self.permission = permission
-        self.said = said
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,46 +121,6 @@ def _worth_repeating(outcome: Outcome) -> bool:
         return True
     passing = outcome.status is None or outcome.status >= 500 or outcome.status in PASSING
     return passing and outcome.repeatable
-
-
-class RateLimiter:
-    """Lets at most ``calls`` through in any span of ``per`` seconds. Thread-safe; one per API.
-
-    It remembers the times of the last ``calls`` passes, so that both vendors' limits ("100 per 10
-    seconds") can be used to the full and are never exceeded; a bucket that refills would allow twice the
-    limit in its first window.
-
-    Args:
-        calls: passes per window.
-        per: length of the window in seconds.
-        clock: monotonic seconds.
-        sleep: waits that many seconds.
-    """
-
-    def __init__(
-        self,
-        calls: int,
-        per: float = 1.0,
-        *,
-        clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
-        self._passes: deque[float] = deque(maxlen=calls)
-        self._per = per
-        self._clock = clock
-        self._sleep = sleep
-        self._lock = threading.Lock()
-
-    def acquire(self) -> None:
-        """Wait for the next free place, in the order of the calls."""
-        with self._lock:
-            now = self._clock()
-            slot = now
-            if len(self._passes) == self._passes.maxlen:
-                slot = max(now, self._passes[0] + self._per)
-            self._passes.append(slot)
-        if slot > now:
-            self._sleep(slot - now)
 
 
 class _Bearer(AuthBase):

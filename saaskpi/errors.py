@@ -5,6 +5,7 @@ The tree::
     SaaskpiError                 the root; exit code 1
     +-- UsageError               the person typed or configured something wrong: mend it (exit code 2)
     +-- AccessError              a key or scope is refused: stop at once, no second call
+    |   +-- MissingPermissionError   the key is good but lacks a scope: grant it
     +-- UnavailableError         the other side did not answer after every retry: run again later
     +-- RejectedError            the other side refused this request as it stands: do not repeat it
     +-- DataError                a record cannot be used: keep it aside with the reason, go on
@@ -48,6 +49,22 @@ class UsageError(SaaskpiError):
 
 class AccessError(SaaskpiError):
     """Stripe or HubSpot refused the key (401) or a scope is missing (403)."""
+
+
+class MissingPermissionError(AccessError):
+    """The key is good but lacks a scope or permission (403).
+
+    Args:
+        message: what happened and where.
+        hint: what to do next.
+        permission: the name the vendor gives it; empty when the vendor did not say.
+        said: the vendor's own words; not for showing.
+    """
+
+    def __init__(self, message: str, *, hint: str = "", permission: str = "", said: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.permission = permission
+        self.said = said
 
 
 class UnavailableError(SaaskpiError):

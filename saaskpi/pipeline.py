@@ -20,9 +20,9 @@ from typing import Any
 
 import pandas as pd
 
-from connectors.http import RateLimiter
 from connectors.hubspot.client import HubSpotClient
 from connectors.hubspot.writer import HubSpotWriter
+from connectors.rate_limiter import RateLimiter
 from connectors.stripe.client import StripeClient
 from crm_sync.apply import ApplyResult, apply
 from crm_sync.inputs import gather

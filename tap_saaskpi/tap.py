@@ -16,9 +16,9 @@ from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.plugin_base import SingerCommand
 from typing_extensions import override
 
-from connectors.http import RateLimiter
 from connectors.hubspot.client import API_VERSION, REQUESTS_PER_10_SECONDS, HubSpotClient
 from connectors.hubspot.streams import hubspot_streams
+from connectors.rate_limiter import RateLimiter
 from connectors.stripe.client import REQUESTS_PER_SECOND, StripeClient
 from connectors.stripe.streams import stripe_streams
 from saaskpi.errors import SaaskpiError, UsageError

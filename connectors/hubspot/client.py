@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-from connectors.http import HttpClient, Json, JsonRows, MissingPermissionError, RateLimiter, Refusal, Vendor
-from saaskpi.errors import UnavailableError
+from connectors.http import HttpClient, Json, JsonRows, Refusal, Vendor
+from connectors.rate_limiter import RateLimiter
+from saaskpi.errors import MissingPermissionError, UnavailableError
 
 T = TypeVar("T")
 

@@ -13,11 +13,11 @@ from singer_sdk import Stream, Tap
 from singer_sdk import typing as th
 from typing_extensions import override
 
-from connectors.http import Json, JsonRows, MissingPermissionError
+from connectors.http import Json, JsonRows
 from connectors.hubspot.client import OPTIONAL_TYPES, PIPELINE_TYPES, HubSpotClient
 from connectors.hubspot.values import PropertyReader, schema_of
 from connectors.streams import ApiStream, ChildStream
-from saaskpi.errors import RejectedError
+from saaskpi.errors import MissingPermissionError, RejectedError
 
 PAGES_AT_ONCE = 10
 """Pages handed to the associations together: its batch read takes 1,000 ids, a page has 100."""

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from connectors.http import HttpClient, Json, JsonRows, MissingPermissionError, RateLimiter, Refusal, Vendor
+from connectors.http import HttpClient, Json, JsonRows, Refusal, Vendor
+from connectors.rate_limiter import RateLimiter
 from connectors.stripe.coupons import WholeCoupons
-from saaskpi.errors import RejectedError
+from saaskpi.errors import MissingPermissionError, RejectedError
 
 API_VERSION = "2026-05-27.dahlia"
 """Pinned: the shapes of every stream are those of this version."""

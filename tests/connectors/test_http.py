@@ -15,18 +15,11 @@ import responses
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.http import (
-    ATTEMPTS,
-    LONGEST_WAIT,
-    HttpClient,
-    MissingPermissionError,
-    Outcome,
-    RateLimiter,
-    next_wait,
-)
+from connectors.http import ATTEMPTS, LONGEST_WAIT, HttpClient, Outcome, next_wait
 from connectors.hubspot.client import HUBSPOT
+from connectors.rate_limiter import RateLimiter
 from connectors.stripe.client import STRIPE
-from saaskpi.errors import AccessError, RejectedError, UnavailableError, UsageError
+from saaskpi.errors import AccessError, MissingPermissionError, RejectedError, UnavailableError, UsageError
 
 KEY = "sk_test_canary_4242"
 BASE = "https://api.stripe.example"

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import responses
 
-from connectors.http import RateLimiter
 from connectors.hubspot import client as module
 from connectors.hubspot.client import HUBSPOT, HubSpotClient, chunks
+from connectors.rate_limiter import RateLimiter
 from saaskpi.errors import AccessError, UnavailableError
 
 if TYPE_CHECKING:

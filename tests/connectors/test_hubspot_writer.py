@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import responses
 
-from connectors.http import RateLimiter
 from connectors.hubspot.client import HubSpotClient
 from connectors.hubspot.writer import MOST_SPLITS, UNSAID, HubSpotWriter, RowResult
+from connectors.rate_limiter import RateLimiter
 from saaskpi.errors import AccessError
 from tests.support.hubspot_models import HubSpotModels
 
