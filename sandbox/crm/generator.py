@@ -1,12 +1,11 @@
 """Fills a CRM from the simulated company, and keeps it up to date as the company moves on."""
 
-import gc
 import random
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
+from sandbox.collector import collector_paused
 from sandbox.crm import people, sales
 from sandbox.crm.activity import activity
 from sandbox.crm.drafts import Dice, Draft, Links, insert, insert_all
@@ -31,19 +30,6 @@ def build_crm(world: World) -> Crm:
     generator.catch_up()
     crm.on_advance = lambda _crm: generator.catch_up()
     return crm
-
-
-@contextmanager
-def _without_collection() -> Iterator[None]:
-    """Keep the garbage collector off the records, which hold no cycles: scanning them is most of its work."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-        gc.freeze()
-    finally:
-        if was_on:
-            gc.enable()
 
 
 @dataclass
@@ -74,7 +60,7 @@ class _Generator:
         """Bring the CRM from where it stands to the world's today."""
         since, until = self._since, self._world.today
         if until > since:
-            with _without_collection():
+            with collector_paused():
                 self._live_through(since, until)
             self._since = until
 

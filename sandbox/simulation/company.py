@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import gc
 import random
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from datetime import date
 from typing import Any
 
@@ -14,24 +12,13 @@ from sandbox.billing.contracts import ContractLog
 from sandbox.billing.desk import EVENT_DAYS
 from sandbox.billing.periods import DAY, add_months, utc_date
 from sandbox.billing.records import Store
+from sandbox.collector import collector_paused
 from sandbox.simulation.decisions import start
 from sandbox.simulation.life import Life
 from sandbox.simulation.population import Account, Owner, add_team, make_account, make_owners
 from sandbox.simulation.scripts import DELETED, SCRIPTS, Script
 from sandbox.simulation.truth import CustomerTruth, calendar
 from sandbox.simulation.words import COUNTRIES
-
-
-@contextmanager
-def _collector_paused() -> Iterator[None]:
-    """Spare the cycle collector: nearly every object made here is kept, so its rounds find nothing (25 %)."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 class Company:
@@ -108,7 +95,7 @@ class Company:
         self._grow(until)
         self.until = until
         horizon = until - EVENT_DAYS * DAY
-        with _collector_paused():
+        with collector_paused():
             for life in self._lives.values():
                 life.desk.horizon = horizon
                 life.agenda.run(until)
