@@ -1,7 +1,7 @@
 -- HubSpot companies that are not archived.
 SELECT
     id AS company_id,
-    NULLIF(properties ->> 'name', '') AS name,
+    NULLIF(TRIM(properties ->> 'name'), '') AS name,
     NULLIF(properties ->> 'domain', '') AS domain,
     NULLIF(properties ->> 'hubspot_owner_id', '') AS owner_id,
     CAST(properties AS VARCHAR) AS properties

@@ -1,7 +1,7 @@
 -- Stripe customers; the whole customer-level discount stays JSON text for the rating.
 SELECT
     id AS customer_id,
-    NULLIF(name, '') AS customer_name,
+    NULLIF(TRIM(name), '') AS customer_name,
     email,
     LOWER(currency) AS currency,
     to_timestamp(created) AT TIME ZONE 'UTC' AS created_at,

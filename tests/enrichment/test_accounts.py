@@ -50,6 +50,13 @@ def test_a_company_gives_its_name_and_owner(books: Books) -> None:
     assert account["match_rule"] == "link"
 
 
+def test_a_name_of_blanks_is_no_name(books: Books) -> None:
+    books.streams["stripe_customers"][0].update(name="  ", email="billing@globex.example")
+    assert only(books)["name"] == "billing@globex.example"
+    company = books.company("79", name=" ", domain="globex.example")
+    assert only(books, companies={"cus_1": company})["name"] == "globex.example"
+
+
 def test_a_company_without_customers_is_no_account(books: Books) -> None:
     books.company("78", name="Nobody")
     assert only(books)["account_id"] == "cus_1"
