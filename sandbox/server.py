@@ -1,5 +1,6 @@
 """Serves an application over HTTP from a thread of this process."""
 
+import contextlib
 import logging
 import socket
 import threading
@@ -63,7 +64,9 @@ class Server:
     def stop(self) -> None:
         """Stop answering, close every connection and end the threads."""
         if self._thread.is_alive():
-            self._server.trigger.pull_trigger(self._close)
+            # The serving thread may be awake already and have closed everything, the trigger included.
+            with contextlib.suppress(OSError):
+                self._server.trigger.pull_trigger(self._close)
             self._thread.join(timeout=10)
         else:
             self._close()
