@@ -124,7 +124,7 @@ def _create(writer: HubSpotWriter, object_type: str, missing: Sequence[Mapping[s
     name = f"HubSpot {object_type}"
     writer.create_group(object_type, GROUP, GROUP_LABEL)
     refused = [row for row in writer.create_properties(object_type, missing) if not row.ok]
-    yield Check(name, "ok", f"Created {len(missing) - len(refused)} properties.")
+    yield Check(name, "ok", f"Properties created: {len(missing) - len(refused)}.")
     yield from (Check(name, "fail", f"{row.key} was refused: {row.error}") for row in refused)
 
 

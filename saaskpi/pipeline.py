@@ -136,6 +136,7 @@ class Pipeline:
     @cached_property
     def marts(self) -> Marts:
         """The tables of the current run."""
+        # Asked through self.store each time: close() drops the store, and the next use opens another.
         return Marts(self.settings.home / "marts", lambda: self.store.current_run())  # noqa: PLW0108
 
     @cached_property

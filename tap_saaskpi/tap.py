@@ -84,13 +84,7 @@ SECRETS = ("stripe_api_key", "hubspot_access_token")
 
 
 class TapSaaskpi(Tap):
-    """Reads Stripe and HubSpot: billing, CRM records and the links between them.
-
-    Args:
-        only: names of the streams to read, for a caller in this process: the others cost no call and need no
-            scope. None offers all and leaves the choice to the catalog.
-        options: of every Singer tap.
-    """
+    """Reads Stripe and HubSpot: billing, CRM records and the links between them."""
 
     name = "tap-saaskpi"
     package_name = "saaskpi"
@@ -99,6 +93,13 @@ class TapSaaskpi(Tap):
     config_jsonschema: ClassVar[dict[str, Any]] = SETTINGS.to_dict()
 
     def __init__(self, *, only: Collection[str] | None = None, **options: Any) -> None:
+        """Make a tap; the class's own docstring is what ``--about`` prints.
+
+        Args:
+            only: names of the streams to read, for a caller in this process: the others cost no call and need
+                no scope. None offers all and leaves the choice to the catalog.
+            options: of every Singer tap.
+        """
         self._only = only
         super().__init__(**options)
 

@@ -34,6 +34,13 @@ def run(tmp_path: Path) -> Run:
     return invoke
 
 
+def test_about_describes_the_tap_in_one_sentence() -> None:
+    about = json.loads(CliRunner().invoke(TapSaaskpi.cli, ["--about", "--format", "json"]).stdout)
+    assert (
+        about["description"] == "Reads Stripe and HubSpot: billing, CRM records and the links between them."
+    )
+
+
 def test_about_tells_every_setting_and_which_are_secret() -> None:
     own = SETTINGS.to_dict()["properties"]
     for name, setting in own.items():
