@@ -108,6 +108,80 @@ FLAG_EPISODES: Final = {
     "severity": _TEXT,
 }
 REJECTED_ROWS: Final = {"stream": _TEXT, "id": _TEXT, "reason": _TEXT}
+MRR_LEDGER: Final = {
+    "account_id": _TEXT,
+    "customer_id": _TEXT,
+    "subscription_id": _TEXT,
+    "subscription_item_id": _TEXT,
+    "price_id": _TEXT,
+    "product_id": _TEXT,
+    "effective_at": "TIMESTAMP",
+    "currency": _TEXT,
+    "mrr_change": _INT,
+    "mrr_after": _INT,
+    "contract_mrr_change": _INT,
+    "reason": _TEXT,
+    "source_object": _TEXT,
+    "reporting_currency": _TEXT,
+    "reporting_change": _INT,
+    "fx_change": _INT,
+    "reporting_after": _INT,
+    "policy_hash": _TEXT,
+}
+"""One row per change of an item's MRR; see docs/ledger.md. ``reporting_change`` is without ``fx_change``."""
+SUBSCRIPTION_LIVES: Final = {
+    "account_id": _TEXT,
+    "customer_id": _TEXT,
+    "subscription_id": _TEXT,
+    "alive_from": "TIMESTAMP",
+    "alive_until": "TIMESTAMP",
+}
+"""When a subscription made its customer a customer, whatever it paid; ``alive_until`` is null while it does."""
+MONTHS: Final = {"month": _TEXT, "starts_at": "TIMESTAMP", "ends_at": "TIMESTAMP"}
+"""Calendar months (``2026-10``) as instants [starts_at, ends_at) in UTC."""
+ACCOUNT_MONTH: Final = {
+    "account_id": _TEXT,
+    "month": _TEXT,
+    "currency": _TEXT,
+    "valuation": _TEXT,
+    "mrr_start": _INT,
+    "new_mrr": _INT,
+    "expansion_mrr": _INT,
+    "contraction_mrr": _INT,
+    "churned_mrr": _INT,
+    "reactivation_mrr": _INT,
+    "fx_mrr": _INT,
+    "mrr": _INT,
+}
+"""One row per account, month, currency and valuation (``native`` or ``reporting``) with MRR or a movement.
+
+All but ``fx_mrr`` are 0 or more: start + new + reactivation + expansion - contraction - churned + fx = mrr.
+"""
+MRR_MOVEMENTS: Final = {
+    "month": _TEXT,
+    "account_id": _TEXT,
+    "customer_id": _TEXT,
+    "subscription_id": _TEXT,
+    "subscription_item_id": _TEXT,
+    "kind": _TEXT,
+    "amount": _INT,
+    "currency": _TEXT,
+    "valuation": _TEXT,
+    "policy_hash": _TEXT,
+}
+"""kind: new, expansion, contraction, churn, reactivation (amount above zero), fx (signed)."""
+MRR_DIFFERENCES: Final = {
+    "subscription_id": _TEXT,
+    "subscription_item_id": _TEXT,
+    "customer_id": _TEXT,
+    "currency": _TEXT,
+    "at": "TIMESTAMP",
+    "ledger_mrr": _INT,
+    "evidence_mrr": _INT,
+    "reason": _TEXT,
+    "source_object": _TEXT,
+}
+"""Where two pieces of evidence disagree, which one stands (``ledger_mrr``) and why."""
 
 
 def leave(engine: EngineProtocol, name: str, frame: pd.DataFrame, columns: Mapping[str, str]) -> None:
