@@ -112,7 +112,7 @@ class Rater:
     def _rate(self, terms: SubscriptionTerms) -> list[Rating | DataError]:
         opened = [self._open(item, terms.currency) for item in terms.items]
         lines = [entry for entry in opened if isinstance(entry, Line)]
-        if self._policy.mrr_basis == "subscription":
+        if self._policy.mrr_basis != "list_price":
             try:
                 subtract(lines, terms.coupons, terms.currency, terms.scope, self._policy)
             except DataError as error:
@@ -131,7 +131,7 @@ class Rater:
                 return Rating(0, 0, metered=True, steps=(step,))
             amount, steps = price.cycle_amount(item.quantity, currency)
             line = Line(price.product_id, amount, amount, steps)
-            if self._policy.mrr_basis == "subscription":
+            if self._policy.mrr_basis != "list_price":
                 subtract([line], item.coupons, currency, "item", self._policy)
         except DataError as error:
             return error
