@@ -124,8 +124,8 @@ class Policy:
         """Build a policy from settings, flat (``discounts.once``) or nested (tables in tables).
 
         Args:
-            settings: values by key; ``preset`` names the presets' policy to begin with, which single keys
-                then change. A number may stand for its text (``4.33``).
+            settings: values by key; ``preset`` names the policy to begin with, which single keys then
+                change. A number may stand for its text (``4.33``).
 
         Raises:
             UsageError: an unknown key or preset, a value that is not among the choices, or choices that
@@ -134,15 +134,15 @@ class Policy:
         # Here, because presets are made of policies.
         from enrichment.presets import DEFAULT, preset
 
-        given = _given(settings)
-        start = preset(given.pop("preset", DEFAULT))
+        wanted = given(settings)
+        start = preset(wanted.pop("preset", DEFAULT))
         attributes = {key.name: key.attribute for key in KEYS}
-        for name in given:
+        for name in wanted:
             if name not in attributes:
                 known = ", ".join(["preset", *attributes])
                 raise UsageError(f"The policy has no key {name!r}.", hint=f"Keys: {known}.")
-        _check_discounts(given)
-        policy = replace(start, **{attributes[name]: value for name, value in given.items()})
+        _check_discounts(wanted)
+        policy = replace(start, **{attributes[name]: value for name, value in wanted.items()})
         _check_statuses(policy)
         return policy
 
@@ -234,6 +234,24 @@ KEYS: Final = tuple(
 )
 
 
+def given(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings by dotted name, ``preset`` among them; numbers become their text.
+
+    Args:
+        settings: flat or nested, unchecked.
+
+    Raises:
+        UsageError: a key is written twice, once flat and once nested.
+    """
+    found: dict[str, Any] = {}
+    for name, value in _flat(settings, ""):
+        if name in found:
+            raise UsageError(f"The policy's {name} is set twice.", hint="Keep one of the two.")
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        found[name] = f"{value:g}" if number else value
+    return found
+
+
 def check_reporting(policy: Policy, currency: str | None) -> None:
     """Refuse a reporting currency under a policy that keeps every amount in its own.
 
@@ -251,14 +269,14 @@ def check_reporting(policy: Policy, currency: str | None) -> None:
         )
 
 
-def _check_discounts(given: Mapping[str, Any]) -> None:
+def _check_discounts(wanted: Mapping[str, Any]) -> None:
     """Refuse settings that ask for discounts on an MRR that is told before them."""
     asked = [
-        f"{name} = {given[name]}"
+        f"{name} = {wanted[name]}"
         for name in ("discounts.forever", "discounts.repeating", "discounts.once")
-        if given.get(name, "ignore") != "ignore"
+        if wanted.get(name, "ignore") != "ignore"
     ]
-    if given.get("mrr.basis") == "list_price" and asked:
+    if wanted.get("mrr.basis") == "list_price" and asked:
         raise UsageError(
             f"The policy's mrr.basis list_price looks at no discount, so {asked[0]} would have no effect.",
             hint="Remove it, or choose mrr.basis = subscription.",
@@ -273,21 +291,6 @@ def _check_statuses(policy: Policy) -> None:
             "MRR would leave while a payment is retried and come back once every retry has failed.",
             hint="Choose status.past_due = include, or status.unpaid = churn.",
         )
-
-
-def _given(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return settings by dotted name; numbers become their text.
-
-    Raises:
-        UsageError: a key is written twice, once flat and once nested.
-    """
-    given: dict[str, Any] = {}
-    for name, value in _flat(settings, ""):
-        if name in given:
-            raise UsageError(f"The policy's {name} is set twice.", hint="Keep one of the two.")
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        given[name] = str(value) if number else value
-    return given
 
 
 def _flat(settings: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
