@@ -23,6 +23,8 @@ Row = dict[str, Any]
 
 WHOLE: Final = "all"
 """The segment of ``kpi_month`` that everybody is in."""
+LATEST: Final = "latest"
+"""The newest month that there are figures for."""
 KINDS: Final = ("new", "reactivation", "expansion", "contraction", "churn", "fx")
 _MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
 _SHOWN = 20
@@ -59,8 +61,16 @@ METRICS: Final = {
         Metric("reactivation_mrr", "reactivation_mrr", "reactivation_mrr", kind="reactivation"),
         Metric("fx_mrr", "fx_mrr", "fx_mrr", kind="fx"),
         Metric("active_customers", "mrr", "active_customers", counted=True),
+        Metric("customers_start", "mrr_start", "customers_start", counted=True),
         Metric("new_customers", "new_mrr", "new_customers", counted=True, kind="new"),
         Metric("lost_customers", "churned_mrr", "lost_customers", counted=True, kind="churn"),
+        Metric(
+            "reactivated_customers",
+            "reactivation_mrr",
+            "reactivated_customers",
+            counted=True,
+            kind="reactivation",
+        ),
     )
 }
 _OTHER_NAMES: Final = {"churned_mrr": "lost_mrr", "churned_customers": "lost_customers"}
@@ -71,7 +81,7 @@ class View:
     """Which part of the figures is asked for; None asks for all of it.
 
     Attributes:
-        months: ``2026-10``, or from and to: ``2026-01..2026-10``.
+        months: ``2026-10``, from and to (``2026-01..2026-10``), or ``latest``.
         segment: ``key=value``.
         currency: ISO 4217 code, any case.
         native: each currency by itself, even where everything is valued in a reporting currency as well.
@@ -118,6 +128,16 @@ class Figures:
         self.months = _chosen_months(sorted(self._kpis["month"].unique()), view.months)
         self.currency = self._checked_currency()
         self.segment = self._checked_segment()
+
+    def one_month(self) -> str:
+        """Return the month that is asked for.
+
+        Raises:
+            UsageError: several are.
+        """
+        if len(self.months) > 1:
+            raise UsageError(f"{self._view.months} is several months.", hint="Give one: --month 2026-10")
+        return self.months[0]
 
     def kpis(self, by: str | None = None) -> list[Row]:
         """Return one row per month, currency and, with ``by``, value of that segment; newest month first.
@@ -271,11 +291,13 @@ def _chosen_months(known: Sequence[str], asked: str | None) -> list[str]:
         )
     if asked is None:
         return list(known)
+    if asked == LATEST:
+        return [known[-1]]
     first, _, last = asked.partition("..")
     last = last or first
     for month in (first, last):
         if not _MONTH.fullmatch(month):
-            raise UsageError(f"'{month}' is not a month.", hint="Write 2026-10, or 2026-01..2026-10.")
+            raise UsageError(f"'{month}' is not a month.", hint="Write 2026-10, 2026-01..2026-10 or latest.")
     chosen = [month for month in known if first <= month <= last]
     if not chosen:
         raise UsageError(

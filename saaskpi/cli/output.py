@@ -22,7 +22,8 @@ from rich.text import Text
 
 from enrichment.money import format_money, to_major
 
-Kind = Literal["text", "money", "number", "date", "list", "percent", "json"]
+Kind = Literal["text", "money", "number", "date", "list", "percent", "share", "ratio", "figure", "json"]
+_RIGHT: tuple[Kind, ...] = ("money", "number", "percent", "share", "ratio", "figure")
 Format = Literal["table", "csv", "json"]
 BAND_STYLES = {"green": "green", "yellow": "yellow", "red": "bold red"}
 # A spreadsheet runs a cell that begins with one of these as a formula.
@@ -39,7 +40,8 @@ class Column:
     Attributes:
         name: the key in JSON and the header in CSV.
         title: the header in tables; empty leaves the column out of tables.
-        kind: how the value is printed.
+        kind: how the value is printed; a ``percent`` is a change (+5.0%), a ``share`` a part (5.0%);
+            a ``figure`` is a number that is text already.
         width: the widest it may get in a table; None for as wide as needed.
     """
 
@@ -104,7 +106,7 @@ def _table(rows: Sequence[Mapping[str, Any]], columns: Sequence[Column], out: Te
     shown = [column for column in columns if column.title]
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in shown:
-        right = column.kind in ("money", "number", "percent")
+        right = column.kind in _RIGHT
         table.add_column(
             column.title,
             justify="right" if right else "left",
@@ -113,7 +115,7 @@ def _table(rows: Sequence[Mapping[str, Any]], columns: Sequence[Column], out: Te
             overflow="fold",
         )
     for row in rows:
-        table.add_row(*[_escape(_cell(row, column), column, row) for column in shown])
+        table.add_row(*[_escape(cell(row, column), column, row) for column in shown])
     console(out).print(table)
 
 
@@ -126,7 +128,8 @@ def _escape(text: str, column: Column, row: Mapping[str, Any]) -> Any:
     return Text(one_line(text), style=style)
 
 
-def _cell(row: Mapping[str, Any], column: Column) -> str:
+def cell(row: Mapping[str, Any], column: Column) -> str:
+    """Return a value as people read it in a table; null is ``-``."""
     value = row.get(column.name)
     if value is None:
         return "-"
@@ -136,6 +139,12 @@ def _cell(row: Mapping[str, Any], column: Column) -> str:
         return ", ".join(value) or "-"
     if column.kind == "percent":
         return f"{value:+.1%}"
+    if column.kind == "share":
+        return f"{value:.1%}"
+    if column.kind == "ratio":
+        return f"{value:,.2f}"
+    if column.kind == "number":
+        return f"{value:,}"
     return str(value)
 
 

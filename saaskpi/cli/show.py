@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from enrichment.policy import Policy
 from saaskpi.cli.base import Context, shared_options
+from saaskpi.cli.figures import format_options, print_opened, view_options
 from saaskpi.cli.output import Column, Format, print_json, print_lines, print_rows
-from saaskpi.cli.words import explanation_lines, total_lines
+from saaskpi.cli.words import explanation_lines, month_lines, total_lines
+from saaskpi.errors import UsageError
+from saaskpi.lists import LATEST, Figures, View, metric_named
 from saaskpi.portfolio import Filter, find_account, portfolio
+
+if TYPE_CHECKING:
+    from saaskpi.pipeline import Pipeline
 
 COLUMNS = (
     Column("account_id"),
@@ -45,49 +52,89 @@ COLUMNS = (
 SORTS = ("mrr", "name", "health_score", "renewal_date")
 
 
-@click.command(epilog="Example: saaskpi accounts --band red --sort mrr --format csv")
+@click.command(epilog="Example: saaskpi accounts --month 2026-10 --metric lost_mrr --segment country=FR")
+@view_options
+@click.option("--metric", help="The figure of the month to open (default mrr), for instance new_mrr.")
 @click.option("--band", help="Only this band: green, yellow, red, new, no data.")
 @click.option("--risk", help="Only accounts with this risk flag, for instance payment_failed.")
 @click.option("--opportunity", help="Only accounts with this opportunity flag.")
 @click.option("--status", help="Only this status, for instance active or past_due.")
-@click.option("--currency", help="Only accounts of this currency.")
 @click.option("--search", help="Part of the name, or of a HubSpot or Stripe id.")
-@click.option("--sort", type=click.Choice(SORTS), default="mrr", show_default=True)
-@click.option(
-    "--format", "style", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True
-)
-@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
+@click.option("--sort", help=f"{', '.join(SORTS)} (default mrr); with --month any column.")
+@format_options
 @shared_options
-def accounts(context: Context, style: Format, as_json: bool, sort: str, **wanted: str | None) -> None:
-    """List accounts: MRR, health, risks, renewal, owner.
+def accounts(
+    context: Context,
+    style: Format,
+    as_json: bool,
+    sort: str | None,
+    metric: str | None,
+    month: str | None,
+    segment: str | None,
+    native: bool,
+    **wanted: str | None,
+) -> None:
+    """List accounts: MRR, health, risks, renewal, owner; with --month, those that make up a figure.
 
-    Money is in units of its currency; in JSON in integer minor units.
+    --metric and --segment without --month ask for the latest month. Money is in units of its currency; in
+    JSON in integer minor units.
     """
-    rows, totals = portfolio(context.pipeline().accounts(), Filter(**wanted), sort)
+    pipeline = context.pipeline()
     style = "json" if as_json else style
+    if month or metric or segment or native:
+        view = View(month or LATEST, segment, wanted.pop("currency"), native)
+        figures = Figures(pipeline.marts.read, view)
+        chosen = Filter(**wanted)
+        only = None
+        if chosen != Filter():
+            only = {row["account_id"] for row in pipeline.accounts() if chosen.matches(row)}
+        print_opened(figures, metric_named(metric or "mrr"), style, sort, only)
+        return
+    rows, totals = portfolio(pipeline.accounts(), Filter(**wanted), _sort_of_now(sort))
     print_rows(rows, COLUMNS, style)
     if style == "table":
         print_totals(totals, len(rows))
 
 
-@click.command(epilog='Example: saaskpi explain "Globex"')
+def _sort_of_now(sort: str | None) -> str:
+    if sort in (None, *SORTS):
+        return sort or SORTS[0]
+    raise UsageError(f"Accounts cannot be sorted by '{sort}'.", hint=f"By: {', '.join(SORTS)}.")
+
+
+@click.command(epilog='Example: saaskpi explain "Globex" --month 2026-10')
 @click.argument("account")
+@click.option("--month", help="One month in full, for instance 2026-10 or latest.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 @shared_options
-def explain(context: Context, account: str, as_json: bool) -> None:
-    """Say why an account has its MRR, score and flags.
+def explain(context: Context, account: str, month: str | None, as_json: bool) -> None:
+    """Say why an account has its MRR, score and flags, and what moved its MRR.
 
-    ACCOUNT is a name or a part of one, a HubSpot company id or a Stripe customer id.
+    ACCOUNT is a name or a part of one, a HubSpot company id or a Stripe customer id. Without --month: its
+    last twelve months in which something moved.
     """
     pipeline = context.pipeline()
     row = find_account(pipeline.accounts(), account)
-    explanation = pipeline.explain(row["account_id"])
+    explanation = pipeline.explain(row["account_id"]) | _history(pipeline, row, month)
     if as_json:
         for item in explanation["items"]:
             item["explanation"] = json.loads(item["explanation"])
         print_json(explanation)
         return
-    print_lines(explanation_lines(explanation, pipeline.settings.language))
+    tell = month_lines if month else explanation_lines
+    print_lines(tell(explanation, pipeline.settings.language))
+
+
+def _history(pipeline: Pipeline, row: Mapping[str, Any], month: str | None) -> dict[str, Any]:
+    """Return the account's history; ``--month`` must be a month that there are figures for."""
+    # Here, because it brings pandas, which --help needs none of.
+    from saaskpi.history import history
+
+    read = pipeline.marts.read
+    if month:
+        month = Figures(read, View(month)).one_month()
+    zone = Policy.from_settings(pipeline.settings.policy).zone
+    return history(read, row["account_id"], row["stripe_customer_ids"], month, zone)
 
 
 def print_totals(totals: Sequence[Mapping[str, Any]], count: int) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from crm_sync.model import Plan
+from enrichment.causes import difference_lines, history_lines, month_end_lines
 from enrichment.explain import explain_item
 from enrichment.money import format_money
 
@@ -95,14 +96,33 @@ def applied_lines(written: Written) -> list[str]:
 
 
 def explanation_lines(explanation: Mapping[str, Any], language: str) -> list[str]:
-    """Say why an account has its MRR, score and flags.
+    """Say why an account has its MRR, score and flags, and what moved its MRR.
 
     Args:
-        explanation: from :meth:`saaskpi.pipeline.Pipeline.explain`.
+        explanation: from :meth:`saaskpi.pipeline.Pipeline.explain` and :func:`saaskpi.history.history`.
         language: of the reasons, en or fr.
     """
     items, health = _item_lines(explanation, language), _health_lines(explanation, language)
-    return [*_account_lines(explanation), "", *items, "", *health]
+    moved = _moved_lines(explanation, language, closely=False)
+    return [*_account_lines(explanation), "", *items, "", *moved, *health]
+
+
+def month_lines(explanation: Mapping[str, Any], language: str) -> list[str]:
+    """Say what moved an account's MRR in one month and what it was made of at the month's end.
+
+    Args:
+        explanation: as for :func:`explanation_lines`, of that month alone.
+        language: of the reasons, en or fr.
+    """
+    moved = _moved_lines(explanation, language, closely=True)
+    items = month_end_lines(explanation["month_end"], language) or ["Nothing."]
+    return [
+        *_account_lines(explanation),
+        "",
+        *moved,
+        "What counted at the end of the month",
+        *_indented(items),
+    ]
 
 
 def next_steps(rows: Sequence[Mapping[str, Any]], home: Path, env_file: Path | None) -> Iterator[str]:
@@ -159,6 +179,22 @@ def _item_lines(explanation: Mapping[str, Any], language: str) -> Iterator[str]:
         first, *steps = explain_item(item, language)
         yield f"  {first}"
         yield from (f"    {step}" for step in steps)
+
+
+def _moved_lines(explanation: Mapping[str, Any], language: str, *, closely: bool) -> Iterator[str]:
+    """Tell the months, their changes, and where the evidence disagreed; nothing of an account without MRR."""
+    yield "What moved the MRR"
+    yield from _indented(history_lines(explanation, language, closely=closely) or ["Nothing so far."])
+    yield ""
+    differences = difference_lines(explanation["differences"], language)
+    if differences:
+        yield "Where Stripe's own records disagree"
+        yield from _indented(differences)
+        yield ""
+
+
+def _indented(lines: Iterable[str]) -> list[str]:
+    return [f"  {line}" for line in lines]
 
 
 def _health_lines(explanation: Mapping[str, Any], language: str) -> Iterator[str]:

@@ -1,0 +1,301 @@
+"""The commands that show the figures of months, and open them into movements and accounts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any, Final
+
+import click
+
+from enrichment.kpis.catalogue import KPI_PARTS, KPIS, MONTHLY
+from enrichment.kpis.kpi import Kpi, Unit
+from enrichment.money import format_money
+from saaskpi.cli.base import Context, shared_options
+from saaskpi.cli.output import Column, Format, Kind, cell, print_lines, print_rows
+from saaskpi.errors import UsageError
+from saaskpi.lists import KINDS, METRICS, Figures, Metric, Row, View, metric_named, ordered
+
+_KIND_OF: Final[dict[Unit, Kind]] = {
+    "money": "money",
+    "count": "number",
+    "percent": "share",
+    "ratio": "ratio",
+    "months": "ratio",
+}
+_TABLE: Final = (
+    "mrr_start",
+    "new_mrr",
+    "reactivation_mrr",
+    "expansion_mrr",
+    "contraction_mrr",
+    "churned_mrr",
+    "fx_mrr",
+    "mrr",
+    "active_customers",
+    "new_customers",
+    "lost_customers",
+    "customer_churn_rate",
+    "nrr",
+)
+"""What a table of several months shows unless ``--metric`` asks for other figures."""
+_RARE: Final = ("reactivation_mrr", "fx_mrr")
+"""Left out of tables in which they are zero throughout."""
+_SIGNS: Final = {
+    "new_mrr": 1,
+    "reactivation_mrr": 1,
+    "expansion_mrr": 1,
+    "contraction_mrr": -1,
+    "churned_mrr": -1,
+    "fx_mrr": 1,
+}
+_MONEY_PARTS: Final = ("opening_mrr_12m", "retained_mrr_12m", "spend", "charge_total")
+_MOVEMENTS: Final = (
+    Column("month", "Month"),
+    Column("account_id"),
+    Column("customer_id"),
+    Column("name", "Account", width=40),
+    Column("kind", "Movement"),
+    Column("amount", "Amount", "money"),
+    Column("currency"),
+    Column("subscription_id"),
+    Column("subscription_item_id"),
+)
+
+
+def view_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that choose a part of the figures: month, segment, currency, valuation."""
+    for option in (
+        click.option("--native", is_flag=True, help="Each currency by itself, not the reporting currency."),
+        click.option("--currency", help="Only this currency."),
+        click.option("--segment", metavar="KEY=VALUE", help="Only this segment, for instance country=FR."),
+        click.option("--month", help="2026-10, 2026-01..2026-10, or latest."),
+    ):
+        command = option(command)
+    return command
+
+
+def format_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``--format`` (the command's ``style``) and ``--json`` (``as_json``)."""
+    command = click.option("--json", "as_json", is_flag=True, help="The same as --format json.")(command)
+    choices = click.Choice(["table", "csv", "json"])
+    return click.option("--format", "style", type=choices, default="table", show_default=True)(command)
+
+
+@click.command(epilog="Example: saaskpi kpis --month 2026-01..2026-10 --by country --format csv")
+@view_options
+@click.option("--by", metavar="KEY", help="One row for each value of this segment.")
+@click.option("--metric", "metrics", multiple=True, help="Only this figure; may be given many times.")
+@click.option("--sort", default="month", show_default=True, help="A column; numbers highest first.")
+@format_options
+@shared_options
+def kpis(
+    context: Context,
+    style: Format,
+    as_json: bool,
+    by: str | None,
+    metrics: Sequence[str],
+    sort: str,
+    **asked: Any,
+) -> None:
+    """Show the key figures of each month, newest first.
+
+    One month is shown as a sheet with every figure and its formula. Open a figure with saaskpi accounts
+    --month MONTH --metric FIGURE. Money is in units of its currency; in JSON in integer minor units.
+    """
+    pipeline = context.pipeline()
+    chosen = [_kpi(name) for name in metrics]
+    figures = Figures(pipeline.marts.read, _view(asked))
+    rows = ordered(figures.kpis(by), sort)
+    if as_json or style != "table":
+        print_rows(rows, _kpi_columns(chosen or MONTHLY, parts=not chosen), "json" if as_json else style)
+        return
+    print_lines(_headline(figures, rows))
+    language = pipeline.settings.language
+    if len(figures.months) == 1 and not by:
+        _print_sheet(rows, chosen or MONTHLY, language)
+        return
+    shown = chosen or [kpi for kpi in map(KPIS.__getitem__, _TABLE) if _is_shown(kpi.id, rows)]
+    titles = [Column(kpi.id, kpi.label(language), _KIND_OF[kpi.unit]) for kpi in shown]
+    keys = [Column("month", "Month"), *([Column("segment_value", by)] if by else [])]
+    print_rows(rows, [*keys, *titles], "table")
+    if not chosen:
+        print_lines(_equation(rows))
+
+
+@click.command(epilog="Example: saaskpi movements --month 2026-10 --kind churn")
+@view_options
+@click.option("--kind", "kinds", type=click.Choice(KINDS), multiple=True, help="May be given many times.")
+@click.option("--metric", help="Only the movements that make up this figure, for instance lost_mrr.")
+@click.option("--search", help="Part of the account's name, or of a HubSpot or Stripe id.")
+@click.option("--sort", default="month", show_default=True, help="A column; numbers highest first.")
+@format_options
+@shared_options
+def movements(
+    context: Context,
+    style: Format,
+    as_json: bool,
+    kinds: Sequence[str],
+    metric: str | None,
+    search: str | None,
+    sort: str,
+    **asked: Any,
+) -> None:
+    """List what moved the MRR: new, reactivation, expansion, contraction, churn, exchange rates.
+
+    Newest month first. Money is in units of its currency; in JSON in integer minor units.
+    """
+    figures = Figures(context.pipeline().marts.read, _view(asked))
+    wanted = (*kinds, *_kinds_of(metric))
+    rows = ordered(figures.movements(wanted, search), sort)
+    print_rows(rows, _MOVEMENTS, "json" if as_json else style)
+    if style == "table" and not as_json:
+        print_lines(["", *_movement_totals(rows)])
+
+
+def print_opened(
+    figures: Figures, metric: Metric, style: Format, sort: str | None, only: Collection[str] | None
+) -> None:
+    """Print the accounts that make up a figure of one month, and the figure under them.
+
+    Args:
+        figures: of one month.
+        metric: the figure to open.
+        style: table, csv or json.
+        sort: a column; None for the metric itself, largest first.
+        only: the accounts that other conditions left; None for all.
+
+    Raises:
+        UsageError: there are several months, or there is no such column.
+    """
+    month = figures.one_month()
+    rows = [row for row in figures.accounts(metric) if only is None or row["account_id"] in only]
+    rows = ordered(rows, sort) if sort else rows
+    print_rows(rows, _opened_columns(metric), style)
+    if style == "table":
+        print_lines(["", *_opened_totals(figures, month, metric, rows)])
+
+
+def _view(asked: Mapping[str, Any]) -> View:
+    return View(asked["month"], asked["segment"], asked["currency"], asked["native"])
+
+
+def _kpi(name: str) -> Kpi:
+    if name in KPIS and KPIS[name] in MONTHLY:
+        return KPIS[name]
+    raise UsageError(
+        f"There is no figure '{name}'.", hint=f"There are: {', '.join(kpi.id for kpi in MONTHLY)}."
+    )
+
+
+def _kinds_of(metric: str | None) -> tuple[str, ...]:
+    if metric is None:
+        return ()
+    kind = metric_named(metric).kind
+    if not kind:
+        moving = ", ".join(name for name, known in METRICS.items() if known.kind)
+        raise UsageError(f"'{metric}' is not made up of movements.", hint=f"These are: {moving}.")
+    return (kind,)
+
+
+def _kpi_columns(shown: Iterable[Kpi], *, parts: bool) -> list[Column]:
+    """Return the columns of JSON and CSV: keys first, then the figures, then what names the row exactly."""
+    figures = [Column(kpi.id, kind=_KIND_OF[kpi.unit]) for kpi in shown]
+    hidden = [Column(name, kind="money" if name in _MONEY_PARTS else "number") for name in KPI_PARTS]
+    names = ["valuation", "segment", "segment_value", *(["policy_hash"] if parts else [])]
+    return [
+        Column("month"),
+        Column("currency"),
+        *figures,
+        *(hidden if parts else []),
+        *(Column(name) for name in names),
+    ]
+
+
+def _is_shown(name: str, rows: Sequence[Row]) -> bool:
+    return name not in _RARE or any(row[name] for row in rows)
+
+
+def _headline(figures: Figures, rows: Sequence[Row]) -> list[str]:
+    if not rows:
+        return ["Nothing fits."]
+    months = figures.months[0] if len(figures.months) == 1 else f"{figures.months[0]} to {figures.months[-1]}"
+    where = f", {'='.join(figures.segment)}" if figures.segment else ""
+    valued = f", valued in {rows[0]['currency'].upper()}" if figures.valuation == "reporting" else ""
+    return [f"{months}{where}{valued}", ""]
+
+
+def _print_sheet(rows: Sequence[Row], shown: Iterable[Kpi], language: str) -> None:
+    """Print one month: a line per figure, a column per currency, the formula beside it."""
+    currencies = [row["currency"] for row in rows]
+    lines = []
+    for kpi in shown:
+        values = {row["currency"]: cell(row, Column(kpi.id, kind=_KIND_OF[kpi.unit])) for row in rows}
+        formula = kpi.formula_fr if language == "fr" else kpi.formula
+        lines.append({"figure": kpi.label(language), **values, "formula": formula})
+    columns = [Column(code, code.upper(), "figure") for code in currencies]
+    titles = ("Chiffre", "Formule") if language == "fr" else ("Figure", "Formula")
+    print_rows(
+        lines, [Column("figure", titles[0]), *columns, Column("formula", titles[1], width=70)], "table"
+    )
+
+
+def _equation(rows: Sequence[Row]) -> list[str]:
+    """Say start + movements = end over all rows, when they are of one currency."""
+    if len({row["currency"] for row in rows}) != 1:
+        return []
+    currency, months = rows[0]["currency"], [row["month"] for row in rows]
+    said = format_money(_sum(rows, "mrr_start", min(months)), currency) + " at start"
+    for name, sign in _SIGNS.items():
+        amount = sign * sum(row[name] for row in rows)
+        if amount:
+            word = name.removesuffix("_mrr")
+            said += f" {'+' if amount > 0 else '-'} {format_money(abs(amount), currency)} {word}"
+    return ["", f"{said} = {format_money(_sum(rows, 'mrr', max(months)), currency)} MRR"]
+
+
+def _sum(rows: Iterable[Row], column: str, month: str) -> int:
+    return sum(row[column] for row in rows if row["month"] == month)
+
+
+def _movement_totals(rows: Sequence[Row]) -> list[str]:
+    sums: dict[tuple[str, str], list[int]] = {}
+    for row in rows:
+        sums.setdefault((row["currency"], row["kind"]), []).append(row["amount"])
+    lines = [f"{len(rows):,} movements"]
+    for (currency, kind), amounts in sorted(
+        sums.items(), key=lambda item: (item[0][0], KINDS.index(item[0][1]))
+    ):
+        lines.append(f"  {kind:<14} {format_money(sum(amounts), currency):>20}   {len(amounts):,}")
+    return lines
+
+
+def _opened_columns(metric: Metric) -> list[Column]:
+    columns = [
+        Column("month"),
+        Column("account_id"),
+        Column("name", "Account", width=40),
+        Column("currency"),
+        Column("mrr_start", "MRR at start", "money"),
+        Column("mrr", "MRR", "money"),
+    ]
+    known = {column.name for column in columns}
+    if metric.column not in known:
+        columns.insert(-1, Column(metric.column, KPIS[metric.column].label_en, "money"))
+    if metric.name not in {*known, metric.column}:
+        columns.append(Column(metric.name, kind="number" if metric.counted else "money"))
+    return columns
+
+
+def _opened_totals(figures: Figures, month: str, metric: Metric, rows: Sequence[Row]) -> list[str]:
+    """Say what the rows add up to, and the whole figure where a condition left accounts out."""
+    lines = [f"{len({row['account_id'] for row in rows}):,} accounts"]
+    for currency, whole in figures.figure(metric).items():
+        total = sum(row[metric.name] for row in rows if row["currency"] == currency)
+        said = [f"{n:,}" if metric.counted else format_money(n, currency) for n in (total, whole)]
+        rest = "" if total == whole else f" of {said[1]}"
+        label = KPIS[metric.figure].label_en
+        lines.append(f"  {currency.upper()}  {label} {month}: {said[0]}{rest}")
+    return lines
+
+
+COMMANDS = (kpis, movements)
