@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from crm_sync.model import Plan
-from enrichment.causes import difference_lines, history_lines, month_end_lines
 from enrichment.explain import explain_item
 from enrichment.money import format_money
+from enrichment.mrr_history import difference_lines, history_lines, month_end_lines
 
 if TYPE_CHECKING:
     from saaskpi.pipeline import EnrichResult, PullResult, Written
