@@ -2,23 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from pathlib import Path
 
-import pytest
-
-from enrichment.policy import Policy
 from tests.enrichment.books import Books
 
 TEXT = (Path(__file__).parents[2] / "docs" / "mrr.md").read_text(encoding="utf-8")
-ROWS = {line.split("`")[1]: line for line in TEXT.splitlines() if line.startswith("| `")}
-
-
-@pytest.mark.parametrize("key, choices", [(f.metadata["key"], f.metadata["choices"]) for f in fields(Policy)])
-def test_every_key_is_listed_with_its_choices(key: str, choices: tuple[str, ...]) -> None:
-    listed = ROWS[key].split("|")[2]
-    places = [listed.index(f"`{choice}`") for choice in choices]
-    assert places[0] == min(places)
 
 
 def test_the_worked_example_is_right() -> None:
