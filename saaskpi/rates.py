@@ -1,8 +1,8 @@
 """Where exchange rates come from: a file, a mapped stream, or the European Central Bank.
 
 Rates that a person gives against the euro take the place of the ECB's for the currencies they name; rates
-against another currency stand alone. A given rate holds until the next one of its currency, however far away. A
-rate of the ECB holds over weekends and holidays; ``saaskpi.ecb`` says what happens when it stops.
+against another currency stand alone. A given rate holds until the next one of its currency, however far away.
+A rate of the ECB holds over weekends and holidays; ``saaskpi.ecb`` says what happens when it stops.
 """
 
 from __future__ import annotations
