@@ -8,26 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Protocol
+
+from enrichment.policy import Policy
 
 Exact = Fraction | None
 Amount = Fraction | int | None
-
-
-class KpiPolicy(Protocol):
-    """The keys of the policy that change a formula (see :class:`enrichment.policy.Policy`)."""
-
-    @property
-    def churn_denominator(self) -> str:
-        """``start_of_period`` or ``start_plus_new``."""
-
-    @property
-    def net_churn_reactivation(self) -> str:
-        """``include`` or ``exclude``."""
-
-    @property
-    def ltv_method(self) -> str:
-        """``arpa_margin_churn_6m``, ``arpa_churn`` or ``kaplan_meier``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,12 +107,12 @@ def arpa(facts: Facts) -> Exact:
     return ratio(facts.mrr, facts.active_customers)
 
 
-def customer_churn(facts: Facts, policy: KpiPolicy) -> Exact:
+def customer_churn(facts: Facts, policy: Policy) -> Exact:
     """Return lost customers over those of the start, or of start and new (``churn.denominator``)."""
     return ratio(facts.lost_customers, _at_risk(facts.customers_start, facts.new_customers, policy))
 
 
-def recent_churn(facts: Facts, policy: KpiPolicy) -> Exact:
+def recent_churn(facts: Facts, policy: Policy) -> Exact:
     """Return the average monthly customer churn of six months: mean lost over mean at risk.
 
     Months weigh by their customers, so that a quiet first month does not count as much as a busy one.
@@ -140,7 +125,7 @@ def gross_churn(facts: Facts) -> Exact:
     return ratio(facts.churned_mrr + facts.contraction_mrr, facts.mrr_start)
 
 
-def net_churn(facts: Facts, policy: KpiPolicy) -> Exact:
+def net_churn(facts: Facts, policy: Policy) -> Exact:
     """Return lost MRR less expansion, and less reactivation (``net_churn.reactivation``), over the start."""
     won = facts.expansion_mrr
     if policy.net_churn_reactivation == "include":
@@ -177,7 +162,7 @@ def lifetime_value(monthly: Exact, months: Exact, margin: Fraction = Fraction(1)
     return product(monthly, months, margin)
 
 
-def cltv(facts: Facts, policy: KpiPolicy) -> Exact:
+def cltv(facts: Facts, policy: Policy) -> Exact:
     """Return the customer lifetime value by ``ltv.method``."""
     if policy.ltv_method == "kaplan_meier":
         return surviving_value(facts, facts.lifetime.mean if facts.lifetime else None)
@@ -214,5 +199,5 @@ def growth(now: int, before: int | None) -> Exact:
     return None if change is None else change - 1
 
 
-def _at_risk(start: int, new: int, policy: KpiPolicy) -> int:
+def _at_risk(start: int, new: int, policy: Policy) -> int:
     return start + new if policy.churn_denominator == "start_plus_new" else start

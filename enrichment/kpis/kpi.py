@@ -6,13 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from enrichment.kpis.formulas import Amount, Facts, KpiPolicy
+from enrichment.kpis.formulas import Amount, Facts
+from enrichment.policy import Policy
 
 Unit = Literal["money", "count", "percent", "ratio", "months"]
 Grain = Literal["segment_month", "account_month", "account", "cohort_month", "funnel_step"]
 Additive = Literal["sum", "first", "last", "none"]
 Better = Literal["up", "down", "neither"]
-Calculation = Callable[[Facts, KpiPolicy], Amount]
+Calculation = Callable[[Facts, Policy], Amount]
 
 _DECIMALS: Final = 6
 _SQL_TYPES: Final[dict[Unit, str]] = {
@@ -70,7 +71,7 @@ class Kpi:
         """Return the label in ``en`` or ``fr``."""
         return self.label_fr if language == "fr" else self.label_en
 
-    def value(self, facts: Facts, policy: KpiPolicy) -> int | float | None:
+    def value(self, facts: Facts, policy: Policy) -> int | float | None:
         """Compute the figure exactly and round it once.
 
         Args:

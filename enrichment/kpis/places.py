@@ -11,7 +11,7 @@ import pandas as pd
 from enrichment.frames import records
 
 WHOLE: Final = "all"
-"""The segment that everybody is in."""
+"""The segment that everybody is in; rows without a segment (null or '') are in it too."""
 NATIVE: Final = "native"
 _MONEY: Final = ("spend", "charge_total", "scheduled_churn_mrr")
 _Sums = dict[str, int]

@@ -1,14 +1,22 @@
--- How many spells of each kind there are, for the company as a whole.
+-- How many spells of each kind there are: of all accounts ('' as segment), and of those of each segment's value.
+WITH placed AS (
+    SELECT s.*, '' AS segment, '' AS segment_value
+    FROM lifetime_spells s
+    UNION ALL
+    SELECT s.*, g.segment, g.segment_value
+    FROM lifetime_spells s
+    INNER JOIN account_segments g ON g.account_id = s.account_id
+)
 SELECT
     currency,
     valuation,
-    'all' AS segment,
-    CAST(NULL AS VARCHAR) AS segment_value,
+    segment,
+    segment_value,
     began,
     ended,
     resumed,
     months_before,
     has_churned,
     COUNT(*) AS accounts
-FROM lifetime_spells
-GROUP BY currency, valuation, began, ended, resumed, months_before, has_churned
+FROM placed
+GROUP BY currency, valuation, segment, segment_value, began, ended, resumed, months_before, has_churned

@@ -1,12 +1,14 @@
 -- Trials that ended in each month, by currency: how many, how many turned active, how many led to a payment.
 -- A trial ends on its last day, or when the subscription ends before that. It turned active when the
--- subscription outlived it; one that waits for a payment method (paused) or a first payment (incomplete) did not.
+-- subscription outlived it (by an hour: Stripe may take seconds to cancel one without a payment method); one that
+-- waits for a payment method (paused) did not.
 WITH trials AS (
     SELECT
         s.subscription_id,
         s.currency,
         CASE WHEN s.ended_at < s.trial_ends_at THEN s.ended_at ELSE s.trial_ends_at END AS over_at,
-        s.status IN ('active', 'past_due', 'unpaid') OR s.ended_at > s.trial_ends_at AS is_active
+        s.status IN ('active', 'past_due', 'unpaid') OR s.ended_at > s.trial_ends_at + INTERVAL '1 hour'
+            AS is_active
     FROM stg_subscriptions s
     CROSS JOIN run_clock r
     WHERE s.trial_ends_at > s.trial_starts_at
