@@ -142,9 +142,7 @@ class Policy:
                 known = ", ".join(["preset", *attributes])
                 raise UsageError(f"The policy has no key {name!r}.", hint=f"Keys: {known}.")
         _check_discounts(wanted)
-        policy = replace(start, **{attributes[name]: value for name, value in wanted.items()})
-        _check_statuses(policy)
-        return policy
+        return replace(start, **{attributes[name]: value for name, value in wanted.items()})
 
     def choices(self) -> dict[str, str]:
         """Return the choice of each key, by its dotted name, in the order of the table."""
@@ -280,16 +278,6 @@ def _check_discounts(wanted: Mapping[str, Any]) -> None:
         raise UsageError(
             f"The policy's mrr.basis list_price looks at no discount, so {asked[0]} would have no effect.",
             hint="Remove it, or choose mrr.basis = subscription.",
-        )
-
-
-def _check_statuses(policy: Policy) -> None:
-    """Refuse an MRR that leaves when a payment fails and comes back when Stripe gives up collecting it."""
-    if policy.unpaid == "include" and policy.past_due != "include":
-        raise UsageError(
-            f"The policy's status.unpaid include contradicts status.past_due {policy.past_due}: "
-            "MRR would leave while a payment is retried and come back once every retry has failed.",
-            hint="Choose status.past_due = include, or status.unpaid = churn.",
         )
 
 

@@ -15,12 +15,14 @@ class Standing(NamedTuple):
         collection_paused: ``pause_collection`` is set.
         ending: a cancellation is scheduled.
         past_due_days: days since the oldest unpaid invoice was due; 0 when none is.
+        awaits_payment: it began with a trial and has not been paid for yet.
     """
 
     status: str
     collection_paused: bool
     ending: bool
     past_due_days: int
+    awaits_payment: bool = False
 
 
 class Exclusion(NamedTuple):
@@ -31,6 +33,7 @@ class Exclusion(NamedTuple):
 
 
 BAD_DATA: Final = Exclusion("bad_data", "")
+AWAITS_PAYMENT: Final = Exclusion("awaits_payment", "trial_conversion")
 METERED: Final = Exclusion("metered", "metered")
 ZERO_PRICE: Final = Exclusion("zero_price", "zero_mrr_customer")
 FULLY_DISCOUNTED: Final = Exclusion("fully_discounted", "zero_mrr_customer")
@@ -48,7 +51,8 @@ _LIVE: Final = ("active", "past_due", "unpaid")
 def exclusion(standing: Standing, policy: Policy) -> Exclusion | None:
     """Return why a subscription's items do not count, or None when they do.
 
-    A status that Stripe may add one day is left out as ``bad_data`` rather than guessed at.
+    A subscription that is unpaid and yet counts is one whose payment is late. A status that Stripe may add
+    one day is left out as ``bad_data`` rather than guessed at.
     """
     never = _NEVER.get(standing.status)
     if never is not None:
@@ -57,8 +61,10 @@ def exclusion(standing: Standing, policy: Policy) -> Exclusion | None:
         return BAD_DATA
     if standing.status == "unpaid" and policy.unpaid == "churn":
         return Exclusion("unpaid", "status.unpaid")
-    if standing.status == "past_due" and not _past_due_counts(standing.past_due_days, policy):
+    if standing.status != "active" and not _past_due_counts(standing.past_due_days, policy):
         return Exclusion("past_due", "status.past_due")
+    if standing.awaits_payment and policy.trial_conversion == "first_paid_invoice":
+        return AWAITS_PAYMENT
     if standing.collection_paused and policy.pause_collection != "keep":
         return Exclusion("collection_paused", "pause_collection")
     if standing.ending and policy.cancel_at_period_end == "churn_at_cancel_request":
