@@ -341,6 +341,8 @@ _VALUE: Final = (
             "(ou ARPA / attrition du mois, ou Kaplan-Meier : `ltv.method`)",
         ),
         formulas.cltv,
+        grain=_NOW,
+        crm="saaskpi_cltv",
     ),
     _kpi(
         "cltv_kaplan_meier",

@@ -13,7 +13,7 @@ curve is the log-log ("exponential Greenwood") one.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from fractions import Fraction
 from statistics import NormalDist
 from typing import Any, Final
@@ -26,6 +26,7 @@ from enrichment.kpis.formulas import Lifetime
 from enrichment.kpis.places import Place, place_of
 
 CONFIDENCE: Final = 0.95
+_NEVER: Final = 10**6
 _Counts = npt.NDArray[np.int64]
 _Floats = npt.NDArray[np.float64]
 
@@ -94,7 +95,7 @@ def lifetimes_by_month(
     Returns:
         By month and place (currency, valuation, segment); without an entry where nobody left until then.
     """
-    if spells is None or not len(spells) or not months:
+    if spells is None:
         return {}
     found = {}
     for place, table in _by_place(spells):
@@ -105,21 +106,39 @@ def lifetimes_by_month(
     return found
 
 
-def lives_at(spells: pd.DataFrame, month_no: int) -> tuple[_Counts, _Counts]:
+@dataclass(frozen=True, slots=True)
+class Spells:
+    """Rows of ``lifetime_counts`` of one place, column by column; months are 12 x year + month."""
+
+    began: _Counts
+    ended: _Counts
+    resumed: _Counts
+    months_before: _Counts
+    has_churned: _Counts
+    accounts: _Counts
+
+    @classmethod
+    def of(cls, table: pd.DataFrame) -> Spells:
+        """Take them from a frame; an end that did not come is later than any month."""
+        return cls(*(table[item.name].fillna(_NEVER).to_numpy(dtype=np.int64) for item in fields(cls)))
+
+
+def lives_at(spells: Spells, month_no: int) -> tuple[_Counts, _Counts]:
     """Return how long lives were at a month's end, churned and staying, as :func:`survival` takes them.
 
     Args:
-        spells: rows of ``lifetime_counts`` of one place.
+        spells: of one place.
         month_no: 12 x year + month.
     """
-    seen = spells[(spells["began"] <= month_no) & ~(spells["resumed"] <= month_no)]
-    over = (seen["ended"] <= month_no).fillna(value=False).to_numpy(dtype=bool)
-    until = np.where(over, seen["ended"].fillna(0), month_no + 1)
-    months = (seen["months_before"] + until - seen["began"]).to_numpy(dtype=np.int64)
-    gone = over & (seen["has_churned"] > 0).to_numpy(dtype=bool)
-    accounts = seen["accounts"].to_numpy(dtype=np.int64)
-    size = int(months.max(initial=0)) + 1
-    return _count(months[gone], accounts[gone], size), _count(months[~gone], accounts[~gone], size)
+    # Of an account that came back, the newest spell up to then speaks for its whole life.
+    seen = (spells.began <= month_no) & (spells.resumed > month_no)
+    months = spells.months_before + np.minimum(spells.ended, month_no + 1) - spells.began
+    gone = (spells.ended <= month_no) & (spells.has_churned > 0)
+    size = int(months[seen].max(initial=0)) + 1
+    return (
+        _count(months[seen & gone], spells.accounts[seen & gone], size),
+        _count(months[seen & ~gone], spells.accounts[seen & ~gone], size),
+    )
 
 
 def month_number(month: str) -> int:
@@ -133,10 +152,10 @@ def _count(months: _Counts, accounts: _Counts, size: int) -> _Counts:
     return counts
 
 
-def _by_place(spells: pd.DataFrame) -> Iterator[tuple[Place, pd.DataFrame]]:
+def _by_place(spells: pd.DataFrame) -> Iterator[tuple[Place, Spells]]:
     keys: list[Any] = ["currency", "valuation", "segment", "segment_value"]
     for key, table in spells.groupby(keys, dropna=False):
-        yield place_of(dict(zip(keys, key, strict=True))), table
+        yield place_of(dict(zip(keys, key, strict=True))), Spells.of(table)
 
 
 def _z(confidence: float) -> float:

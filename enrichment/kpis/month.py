@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, Final
 
 import pandas as pd
 
 from enrichment.frames import records
-from enrichment.kpis.catalogue import KPI_KEYS, KPI_MONTH, KPI_PARTS, MONTHLY
+from enrichment.kpis.catalogue import KPI_KEYS, KPI_MONTH, KPI_PARTS, KPIS, MONTHLY
 from enrichment.kpis.formulas import Facts
 from enrichment.kpis.lifetime import lifetimes_by_month, month_number
 from enrichment.kpis.places import Place, Sides, place_of
@@ -87,8 +87,46 @@ def kpi_month(
     rows = records(base)
     facts = _all_facts(rows, beside or Beside(), policy, margin)
     figures = [_figures(row, fact, policy) for row, fact in zip(rows, facts, strict=True)]
+    frame = pd.DataFrame(figures, columns=list(KPI_MONTH), dtype=object)
+    # Once for all rows: a hash costs more than a row's figures.
+    frame["policy_hash"] = policy.hash
     typed = {name: _PANDAS[sql_type] for name, sql_type in KPI_MONTH.items()}
-    return pd.DataFrame(figures, columns=list(KPI_MONTH), dtype=object).astype(typed)
+    return frame.astype(typed)
+
+
+def account_cltv(
+    accounts: pd.DataFrame,
+    base: pd.DataFrame,
+    policy: Policy,
+    *,
+    gross_margin: float | str = 100,
+    lifetimes: pd.DataFrame | None = None,
+) -> pd.Series[int]:
+    """Return what each account is worth: ``cltv`` with its own MRR and the churn of its currency.
+
+    Args:
+        accounts: currency, mrr (minor units).
+        base: as for :func:`kpi_month`; the newest month stands for today.
+        policy: ``churn.denominator`` and ``ltv.method``.
+        gross_margin: in per cent.
+        lifetimes: rows of ``lifetime_counts``.
+
+    Returns:
+        Minor units, row by row; null for an account without MRR, or where churn cannot be told.
+
+    Raises:
+        UsageError: the gross margin is out of range.
+    """
+    rows = records(base)
+    last = max((row["month"] for row in rows), default="")
+    facts = _all_facts(rows, Beside(lifetimes=lifetimes), policy, _margin(gross_margin))
+    today = {place_of(row): fact for row, fact in zip(rows, facts, strict=True) if row["month"] == last}
+    worth = []
+    for account in records(accounts[["currency", "mrr"]]):
+        fact = today.get(place_of(account)) if account["currency"] and account["mrr"] else None
+        one = replace(fact, mrr=int(account["mrr"]), active_customers=1) if fact else None
+        worth.append(KPIS["cltv"].value(one, policy) if one else None)
+    return pd.Series(worth, index=accounts.index, dtype="Int64")
 
 
 def _margin(per_cent: float | str) -> Fraction:
@@ -158,5 +196,4 @@ def _figures(row: _Row, facts: Facts, policy: Policy) -> _Row:
         **{name: row[name] for name in KPI_KEYS},
         **{kpi.id: kpi.value(facts, policy) for kpi in MONTHLY},
         **{name: getattr(facts, name) for name in KPI_PARTS},
-        "policy_hash": policy.hash,
     }
