@@ -19,10 +19,13 @@ from enrichment.flags import raise_flags
 from enrichment.frames import records
 from enrichment.health import score
 from enrichment.items import ItemRater, item_rows, rated_frame
+from enrichment.ledger.building import build_ledger
 from enrichment.policy import Policy
+from enrichment.prices import Price, price_or_error
 from enrichment.sources import SOURCES, latest_sql
-from enrichment.sql import MARTS, RATING, STAGING, models
+from enrichment.sql import MARTS, RATING, STAGING, run_models
 from enrichment.tables import leave
+from saaskpi.errors import DataError
 
 Match = Callable[..., pd.DataFrame]
 TABLES: Final = (
@@ -62,9 +65,13 @@ def compute(
     Raises:
         UsageError: the configuration names a signal that does not exist.
     """
-    rate_items(engine, as_of, policy, config)
+    _stage(engine, as_of, policy, config)
+    prices, book = _read_books(engine)
+    _rate(engine, ItemRater(prices, book, policy, as_of))
     _match(engine, match)
-    _run(engine, MARTS)
+    build_ledger(engine, prices, book, policy, as_of)
+    engine.run("mrr_ledger", "SELECT * FROM native_ledger")
+    run_models(engine, MARTS)
     facts = engine.frame("SELECT * FROM account_facts ORDER BY account_id")
     health = score(facts, config)
     flags = raise_flags(facts, health.accounts, config)
@@ -88,7 +95,7 @@ def rate_items(engine: EngineProtocol, as_of: datetime, policy: Policy, config: 
         config: says how far back payments are judged.
     """
     _stage(engine, as_of, policy, config)
-    _rate(engine, as_of, policy)
+    _rate(engine, ItemRater(*_read_books(engine), policy, as_of))
 
 
 def _stage(engine: EngineProtocol, as_of: datetime, policy: Policy, config: HealthConfig) -> None:
@@ -103,17 +110,20 @@ def _stage(engine: EngineProtocol, as_of: datetime, policy: Policy, config: Heal
         "policy_hash": [policy.hash],
     }
     leave(engine, "run_clock", pd.DataFrame(clock), tables.RUN_CLOCK)
-    _run(engine, STAGING)
+    run_models(engine, STAGING)
 
 
-def _rate(engine: EngineProtocol, as_of: datetime, policy: Policy) -> None:
-    """Rate every item in Python, and note which discounts of past invoice lines were for ever."""
-    _run(engine, RATING)
+def _read_books(engine: EngineProtocol) -> tuple[dict[str, Price | DataError], DiscountBook]:
+    """Return the prices by id and what finds the discounts."""
     coupons = {row["id"]: row for row in map(_coupon, records(engine.frame("stg_coupons")))}
     discounts = {row["id"]: row for row in map(_discount, records(engine.frame("stg_discounts")))}
-    book = DiscountBook(coupons, discounts)
-    prices = {row["price_id"]: row for row in records(engine.frame("stg_prices"))}
-    rater = ItemRater(prices, book, policy, as_of)
+    prices = {row["price_id"]: price_or_error(row) for row in records(engine.frame("stg_prices"))}
+    return prices, DiscountBook(coupons, discounts)
+
+
+def _rate(engine: EngineProtocol, rater: ItemRater) -> None:
+    """Rate every item as it stands, in Python."""
+    run_models(engine, RATING)
     inputs = engine.frame("SELECT * FROM item_inputs ORDER BY subscription_id, item_id")
     leave(engine, "item_rates", rated_frame(rater.rate(item_rows(inputs))), tables.ITEM_RATES)
     told = pd.DataFrame({"explanation_no": range(len(rater.explanations)), "explanation": rater.explanations})
@@ -121,16 +131,6 @@ def _rate(engine: EngineProtocol, as_of: datetime, policy: Policy) -> None:
     rejected = pd.DataFrame(rater.rejected, columns=list(tables.REJECTED_ROWS))
     rejected = pd.concat([rejected, engine.frame("rejected_billing")])
     leave(engine, "rejected_rows", rejected, tables.REJECTED_ROWS)
-    lines = engine.frame(
-        "SELECT line_id, discount_amounts FROM stg_invoice_lines WHERE discount_amounts IS NOT NULL"
-    )
-    amounts = pd.DataFrame(
-        {
-            "line_id": lines["line_id"],
-            "forever_amount": [book.forever_amount(t) for t in lines["discount_amounts"]],
-        }
-    )
-    leave(engine, "line_discounts", amounts, tables.LINE_DISCOUNTS)
 
 
 def _match(engine: EngineProtocol, match: Match) -> None:
@@ -145,11 +145,7 @@ def _match(engine: EngineProtocol, match: Match) -> None:
     )
     leave(engine, "account_match", found, tables.ACCOUNT_MATCH)
     leave(engine, "customer_match", found.rename(columns={"rule": "match_rule"}), tables.CUSTOMER_MATCH)
-
-
-def _run(engine: EngineProtocol, names: tuple[str, ...]) -> None:
-    for name, sql in models(names):
-        engine.run(name, sql)
+    run_models(engine, ("account_customers",))
 
 
 def _coupon(row: dict[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ never takes an item below zero.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -118,20 +118,22 @@ class DiscountBook:
         found = json.loads(text)
         return tuple(self._discount(entry) for entry in (found if isinstance(found, list) else [found]))
 
-    def forever_amount(self, text: str) -> int:
-        """Return what the coupons that last for ever took off an invoice line, in minor units.
+    def taken(self, text: str, durations: Collection[str]) -> int:
+        """Return what coupons of certain durations took off an invoice line, in minor units.
 
         Args:
-            text: the line's ``discount_amounts``, JSON. A discount that Stripe no longer tells about counts
-                as one that ended.
+            text: the line's ``discount_amounts``, JSON; may be empty. A discount that Stripe no longer tells
+                about counts as one of another duration.
+            durations: of ``forever``, ``repeating`` and ``once``.
         """
-        return sum(int(entry["amount"]) for entry in json.loads(text) if self._lasts(entry["discount"]))
+        entries = json.loads(text) if text else []
+        return sum(int(e["amount"]) for e in entries if self._duration(e["discount"]) in durations)
 
-    def _lasts(self, discount: str | Mapping[str, Any]) -> bool:
+    def _duration(self, discount: str | Mapping[str, Any]) -> str | None:
         try:
-            return self._discount(discount).coupon.duration == "forever"
+            return self._discount(discount).coupon.duration
         except DataError:
-            return False
+            return None
 
     def _discount(self, entry: str | Mapping[str, Any]) -> Discount:
         known = self._discounts.get(entry if isinstance(entry, str) else str(entry.get("id")), {})

@@ -5,17 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from fractions import Fraction
 from itertools import groupby, islice
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pandas as pd
 
 from enrichment.discounts import Coupon, Discount, DiscountBook
 from enrichment.policy import Policy
-from enrichment.prices import Price, exact, parse_price
-from enrichment.rating import ItemTerms, Rater, Rating, SubscriptionTerms
+from enrichment.prices import Price
+from enrichment.rating import ItemTerms, Rater, Rating, SubscriptionTerms, inclusive_tax
 from enrichment.status import (
+    AWAITS_PAYMENT,
     BAD_DATA,
     FULLY_DISCOUNTED,
     METERED,
@@ -45,6 +45,7 @@ class ItemRow(NamedTuple):
     collection_paused: bool
     ending: bool
     past_due_days: int
+    awaits_payment: bool
     period_start: int
     item_discounts: str
     subscription_discounts: str
@@ -84,21 +85,20 @@ class ItemRater:
     """Rates every subscription item and says why.
 
     Args:
-        prices: rows of ``stg_prices``.
+        prices: by id; a ``DataError`` stands for a price that cannot be used.
         book: finds the discounts.
         policy: the MRR policy.
         as_of: the instant, aware.
     """
 
     def __init__(
-        self, prices: Mapping[str, Mapping[str, Any]], book: DiscountBook, policy: Policy, as_of: datetime
+        self, prices: Mapping[str, Price | DataError], book: DiscountBook, policy: Policy, as_of: datetime
     ) -> None:
-        self._prices = {name: _price_or_error(row) for name, row in prices.items()}
-        self._rater = Rater(self._prices, policy)
+        self._prices = prices
+        self._rater = Rater(prices, policy)
         self._book = book
         self._policy = policy
         self._now = int(as_of.timestamp())
-        self._taxes = {"": "0"}
         self._places: dict[tuple[object, ...], int] = {}
         self.explanations: list[str] = []
         self.rejected: list[Rejected] = []
@@ -137,7 +137,7 @@ class ItemRater:
     def _item_terms(self, row: ItemRow, ignored: Ignored) -> ItemTerms:
         in_effect, ignored_here = self._judge(self._book.read(row.item_discounts), row, "item")
         return ItemTerms(
-            row.price_id, row.quantity, in_effect, ignored_here + ignored, self._tax(row.tax_rates)
+            row.price_id, row.quantity, in_effect, ignored_here + ignored, inclusive_tax(row.tax_rates)
         )
 
     def _judge(
@@ -152,16 +152,10 @@ class ItemRater:
             tuple((discount.coupon.coupon_id, scope, why) for discount, why in judged if why is not None),
         )
 
-    def _tax(self, text: str) -> str:
-        """Return the per cent of tax inside the price; Stripe adds up the inclusive rates."""
-        if text not in self._taxes:
-            rates = [rate for rate in json.loads(text) if rate.get("inclusive")]
-            parts = (exact(rate["percentage"], f"Tax rate {rate.get('id')}") for rate in rates)
-            self._taxes[text] = str(sum(parts, Fraction(0)))
-        return self._taxes[text]
-
     def _rated(self, row: ItemRow, rating: Rating | DataError) -> RatedItem:
-        standing = Standing(row.status, row.collection_paused, row.ending, row.past_due_days)
+        standing = Standing(
+            row.status, row.collection_paused, row.ending, row.past_due_days, row.awaits_payment
+        )
         left_out = exclusion(standing, self._policy)
         price = self._prices.get(row.price_id)
         interval = (
@@ -196,7 +190,7 @@ class ItemRater:
 def _amounts(row: ItemRow, rating: Rating, left_out: Exclusion | None) -> tuple[int, int, int, int, int]:
     """Return contract_mrr, mrr, potential_trial_mrr, scheduled_churn_mrr, committed_mrr."""
     reason = left_out.reason if left_out else ""
-    if reason == "trialing":
+    if reason in ("trialing", AWAITS_PAYMENT.reason):
         return 0, 0, rating.mrr, 0, 0
     if reason == "cancellation_requested":
         return 0, 0, 0, rating.mrr, 0
@@ -225,13 +219,6 @@ def _explanation(row: ItemRow, steps: Sequence[Mapping[str, str]], left_out: Exc
     if left_out:
         standing |= {"excluded_reason": left_out.reason, "policy_key": left_out.policy_key}
     return json.dumps({"currency": row.currency, "steps": [*steps, standing]}, separators=(",", ":"))
-
-
-def _price_or_error(row: Mapping[str, Any]) -> Price | DataError:
-    try:
-        return parse_price(row)
-    except DataError as error:
-        return error
 
 
 def item_rows(frame: pd.DataFrame) -> Iterator[ItemRow]:

@@ -95,6 +95,14 @@ class Price:
         raise DataError(f"Price {self.price_id} has tiers of an unknown kind, {self.tiers_mode!r}.")
 
 
+def price_or_error(row: Mapping[str, Any]) -> Price | DataError:
+    """Build a price like :func:`parse_price`; what is wrong with it comes back instead of being raised."""
+    try:
+        return parse_price(row)
+    except DataError as error:
+        return error
+
+
 def parse_price(row: Mapping[str, Any]) -> Price:
     """Build a price from a row of ``stg_prices`` (JSON columns as text, empty text for what is missing).
 

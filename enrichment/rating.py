@@ -8,15 +8,17 @@ the items of a subscription together; without one, each is looked up by itself.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from typing import NamedTuple
 
 from enrichment.discounts import Coupon, Line, subtract
 from enrichment.money import round_half_even
 from enrichment.policy import Policy
-from enrichment.prices import Price, Step
+from enrichment.prices import Price, Step, exact
 from saaskpi.errors import DataError
 
 
@@ -57,6 +59,7 @@ class Rating:
     """What an item makes in a month; equal only to itself, so that it can be a key.
 
     Attributes:
+        cycle_amount: what one billing cycle costs before discounts, exact minor units.
         contract_mrr: before discounts, minor units.
         mrr: after discounts, minor units, whatever the subscription's status.
         metered: usage decides the amount, so none is known in advance.
@@ -64,6 +67,7 @@ class Rating:
             is the month's.
     """
 
+    cycle_amount: Fraction
     contract_mrr: int
     mrr: int
     metered: bool
@@ -128,7 +132,7 @@ class Rater:
             price = self.price(item.price_id)
             if price.metered:
                 step = {"step": "metered", "price": price.price_id, "product": price.product_id}
-                return Rating(0, 0, metered=True, steps=(step,))
+                return Rating(Fraction(0), 0, 0, metered=True, steps=(step,))
             amount, steps = price.cycle_amount(item.quantity, currency)
             line = Line(price.product_id, amount, amount, steps)
             if self._policy.mrr_basis != "list_price":
@@ -158,6 +162,19 @@ class Rater:
                 "total": str(net),
             }
         )
-        return Rating(
-            round_half_even(line.gross * kept * months), round_half_even(net), False, tuple(line.steps)
-        )
+        contract_mrr = round_half_even(line.gross * kept * months)
+        return Rating(line.gross, contract_mrr, round_half_even(net), False, tuple(line.steps))
+
+
+@lru_cache(maxsize=1024)
+def inclusive_tax(tax_rates: str) -> str:
+    """Return the per cent of tax inside a price: Stripe adds up the inclusive rates.
+
+    Args:
+        tax_rates: JSON array of Stripe's tax rates; empty for none.
+
+    Raises:
+        DataError: a rate is no number.
+    """
+    rates = [rate for rate in json.loads(tax_rates or "[]") if rate.get("inclusive")]
+    return str(sum((exact(rate["percentage"], f"Tax rate {rate.get('id')}") for rate in rates), Fraction(0)))

@@ -9,6 +9,8 @@ from __future__ import annotations
 from importlib import resources
 from typing import Final
 
+from enrichment.engine import EngineProtocol
+
 STAGING: Final = (
     "stg_customers",
     "stg_subscriptions",
@@ -19,6 +21,8 @@ STAGING: Final = (
     "stg_discounts",
     "stg_invoices",
     "stg_invoice_lines",
+    "stg_charges",
+    "stg_events",
     "stg_companies",
     "stg_contacts",
     "stg_owners",
@@ -29,9 +33,7 @@ RATING: Final = ("unpaid_invoices", "item_inputs", "rejected_billing")
 """What the rating of items reads; needs ``run_clock``."""
 
 MARTS: Final = (
-    "account_customers",
     "subscription_items",
-    "line_rates",
     "account_history",
     "account_payments",
     "account_money",
@@ -40,6 +42,12 @@ MARTS: Final = (
     "account_facts",
 )
 """From items to accounts; need what the rating leaves behind and ``customer_match``."""
+
+
+def run_models(engine: EngineProtocol, names: tuple[str, ...]) -> None:
+    """Run the named models in ``engine``, in the given order."""
+    for name, sql in models(names):
+        engine.run(name, sql)
 
 
 def models(names: tuple[str, ...]) -> list[tuple[str, str]]:

@@ -16,6 +16,7 @@ WITH judged AS (
     CROSS JOIN run_clock r
     LEFT JOIN unpaid_invoices u ON u.invoice_id = i.invoice_id
     INNER JOIN account_customers a ON a.customer_id = i.customer_id
+    WHERE i.is_issued
 ),
 paid AS (
     SELECT

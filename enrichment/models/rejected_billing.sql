@@ -1,7 +1,7 @@
 -- Invoices and lines that the models cannot use, each with its reason.
 SELECT 'stripe_invoices' AS stream, invoice_id AS id, 'The invoice has no customer.' AS reason
 FROM stg_invoices
-WHERE customer_id IS NULL
+WHERE customer_id IS NULL AND is_issued
 UNION ALL
 SELECT
     'stripe_invoice_lines',

@@ -4,6 +4,7 @@ SELECT
     subscription AS subscription_id,
     price ->> 'id' AS price_id,
     CAST(quantity AS VARCHAR) AS quantity,
+    created AS created_epoch,
     current_period_start AS period_start_epoch,
     to_timestamp(current_period_end) AT TIME ZONE 'UTC' AS period_ends_at,
     NULLIF(NULLIF(CAST(discounts AS VARCHAR), '[]'), 'null') AS discounts,

@@ -29,7 +29,9 @@ def books_of(world: World, *, invoices: bool = True) -> Books:
         books.add("stripe_subscriptions", **{**_without(record, "items"), "discounts": discounts})
     for record in _all(stripe, "subscription_item"):
         books.add("stripe_subscription_items", **{**record, "price": _without(record["price"], "tiers")})
+    books.streams["stripe_events"] = list(_all(stripe, "event"))
     if invoices:
+        books.streams["stripe_charges"] = list(_all(stripe, "charge"))
         books.streams["stripe_invoices"] = [_without(record, "lines") for record in _all(stripe, "invoice")]
         books.streams["stripe_invoice_lines"] = list(_all(stripe, "line_item"))
     return books

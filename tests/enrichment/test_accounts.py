@@ -166,7 +166,7 @@ def test_what_is_set_to_end_is_shown_beside_what_stays(books: Books) -> None:
 
 
 def test_without_a_year_of_history_there_is_no_yearly_change(books: Books) -> None:
-    books.subscription([("p", 1)])
+    books.subscription([("p", 1)], start_date=epoch("2026-03-01"))
     assert pd.isna(only(books)["mrr_change_12m"])
 
 

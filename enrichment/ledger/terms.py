@@ -1,0 +1,129 @@
+"""What lines were sold for: price, quantity and coupons of that time; equal terms are rated once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+from typing import Any, Final, NamedTuple
+
+import pandas as pd
+
+from enrichment.discounts import Coupon, DiscountBook
+from enrichment.money import round_half_even
+from enrichment.policy import Policy
+from enrichment.prices import Price
+from enrichment.rating import ItemTerms, Rater, Rating, SubscriptionTerms, inclusive_tax
+from saaskpi.errors import DataError
+
+TERM_RATES: Final = {
+    "bundle": "VARCHAR",
+    "place": "BIGINT",
+    "price_id": "VARCHAR",
+    "quantity": "VARCHAR",
+    "currency": "VARCHAR",
+    "own_discounts": "VARCHAR",
+    "shared_discounts": "VARCHAR",
+    "tax_rates": "VARCHAR",
+    "is_proration": "BOOLEAN",
+    "cycle_amount": "BIGINT",
+    "contract_mrr": "BIGINT",
+    "mrr": "BIGINT",
+}
+
+
+class LineTerms(NamedTuple):
+    """A row of ``line_terms``; texts are empty where Stripe has nothing."""
+
+    bundle: str
+    place: int
+    price_id: str
+    quantity: str
+    currency: str
+    own_discounts: str
+    shared_discounts: str
+    tax_rates: str
+    is_proration: bool
+
+
+class TermRater:
+    """Rates the terms of invoice lines under the policy.
+
+    Args:
+        prices: by id, or the error of those that cannot be used.
+        book: finds the discounts.
+        policy: the MRR policy.
+    """
+
+    def __init__(self, prices: Mapping[str, Price | DataError], book: DiscountBook, policy: Policy) -> None:
+        self._rater = Rater(prices, policy)
+        self._book = book
+        self._counted = counted_durations(policy)
+        self._coupons: dict[tuple[str, bool], tuple[Coupon, ...]] = {}
+
+    def tied(self, discounts: str) -> bool:
+        """Say whether an amount off among these discounts (JSON) ties the lines of an invoice together."""
+        try:
+            return any(coupon.percent_off is None for coupon in self._of(discounts, proration=False))
+        except DataError:
+            return False
+
+    def rate(self, terms: pd.DataFrame) -> pd.DataFrame:
+        """Return ``term_rates``: the rows of ``line_terms`` that can be rated, with their amounts.
+
+        ``cycle_amount`` is what one cycle cost before discounts, the other two are per month; minor units.
+        """
+        ordered = terms.sort_values([*LineTerms._fields])
+        rows = map(LineTerms._make, zip(*(ordered[name].tolist() for name in LineTerms._fields), strict=True))
+        rated = [found for group in _bundles(rows) for found in self._bundle(group)]
+        return pd.DataFrame(rated, columns=list(TERM_RATES))
+
+    def _bundle(self, rows: Sequence[LineTerms]) -> Iterator[tuple[Any, ...]]:
+        first = rows[0]
+        try:
+            shared = self._of(first.shared_discounts, proration=first.is_proration)
+            items = tuple(self._item(row) for row in rows)
+        except DataError:
+            return
+        ratings = self._rater.rate(SubscriptionTerms(first.currency, items, shared))
+        for row, rating in zip(rows, ratings, strict=True):
+            if isinstance(rating, Rating):
+                yield *row, round_half_even(rating.cycle_amount), rating.contract_mrr, rating.mrr
+
+    def _item(self, row: LineTerms) -> ItemTerms:
+        coupons = self._of(row.own_discounts, proration=row.is_proration)
+        return ItemTerms(row.price_id, row.quantity, coupons, (), inclusive_tax(row.tax_rates))
+
+    def _of(self, discounts: str, *, proration: bool) -> tuple[Coupon, ...]:
+        """Return the coupons that the policy subtracts; one that counts once waits for a whole cycle."""
+        key = (discounts, proration)
+        if key not in self._coupons:
+            found = (discount.coupon for discount in self._book.read(discounts))
+            self._coupons[key] = tuple(
+                coupon
+                for coupon in found
+                if coupon.duration in self._counted and not (proration and coupon.duration == "once")
+            )
+        return self._coupons[key]
+
+
+def counted_durations(policy: Policy) -> frozenset[str]:
+    """Return which coupons the policy subtracts from what was billed while they lasted."""
+    choices = {
+        "forever": policy.discounts_forever == "subtract",
+        "repeating": policy.discounts_repeating == "subtract_while_active",
+        "once": policy.discounts_once == "subtract_in_period",
+    }
+    return frozenset(duration for duration, counts in choices.items() if counts)
+
+
+def _bundles(rows: Iterator[LineTerms]) -> Iterator[list[LineTerms]]:
+    """Group what is rated together: a bundle in one currency under one set of discounts, else each alone."""
+    for bundle, group in groupby(rows, key=lambda row: row.bundle):
+        if not bundle:
+            yield from ([row] for row in group)
+            continue
+        together: dict[tuple[str, str], list[LineTerms]] = {}
+        for row in group:
+            together.setdefault((row.currency, row.shared_discounts), []).append(row)
+        for members in together.values():
+            yield sorted({row.place: row for row in members}.values(), key=lambda row: row.place)

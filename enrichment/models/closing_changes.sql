@@ -1,0 +1,119 @@
+-- Where the subscription as it stands says another MRR than the lines: the subscription is right, from the event that
+-- changed it, or from the day of the numbers when no event tells. Only where its state is that of the day: not when
+-- the current period began later, the subscription ended since, or an event since changed it.
+WITH said AS (
+    SELECT
+        s.item_id,
+        s.subscription_id,
+        s.price_id,
+        s.quantity,
+        s.is_paused,
+        s.starts,
+        CASE WHEN s.ends >= r.as_of THEN s.mrr ELSE 0 END AS mrr,
+        CASE WHEN s.ends >= r.as_of THEN s.contract_mrr ELSE 0 END AS contract_mrr
+    FROM last_spans s
+    CROSS JOIN ledger_rules r
+    WHERE s.place = 1
+),
+changed AS (
+    SELECT
+        subscription_id,
+        MAX(created_epoch) AS changed_epoch,
+        MAX(CASE WHEN created_epoch >= r.as_of THEN 1 ELSE 0 END) AS changes_later
+    FROM stg_events
+    CROSS JOIN ledger_rules r
+    WHERE subscription_id IS NOT NULL AND (
+        event_type LIKE 'customer.discount.%'
+        OR changed_fields LIKE '%"items"%'
+        OR changed_fields LIKE '%"quantity"%'
+        OR changed_fields LIKE '%"discounts"%'
+        OR changed_fields LIKE '%"pause_collection"%'
+        OR changed_fields LIKE '%"status"%'
+    )
+    GROUP BY subscription_id
+),
+change_events AS (
+    SELECT c.subscription_id, c.changed_epoch, c.changes_later, MAX(e.event_id) AS event_id
+    FROM changed c
+    INNER JOIN stg_events e ON e.subscription_id = c.subscription_id AND e.created_epoch = c.changed_epoch
+    GROUP BY c.subscription_id, c.changed_epoch, c.changes_later
+),
+standing AS (
+    SELECT
+        i.item_id,
+        i.subscription_id,
+        i.price_id,
+        i.quantity,
+        i.created_epoch,
+        t.mrr,
+        t.contract_mrr,
+        t.excluded_reason
+    FROM stg_subscription_items i
+    CROSS JOIN ledger_rules r
+    INNER JOIN item_rates t ON t.item_id = i.item_id
+    WHERE NOT (t.metered AND r.counts_metered)
+        AND t.excluded_reason IS DISTINCT FROM 'bad_data'
+        AND COALESCE(i.period_start_epoch, 0) < r.as_of
+        AND COALESCE(i.created_epoch, 0) < r.as_of
+    UNION ALL
+    -- Items that are gone from a subscription that goes on, before any invoice gave their rest back.
+    SELECT d.item_id, d.subscription_id, d.price_id, d.quantity, 0, 0, 0, 'removed'
+    FROM said d
+    WHERE d.mrr <> 0 AND d.item_id NOT IN (SELECT item_id FROM stg_subscription_items)
+),
+compared AS (
+    SELECT
+        i.*,
+        s.customer_id,
+        s.currency,
+        p.product_id,
+        COALESCE(d.mrr, 0) AS said_mrr,
+        COALESCE(d.contract_mrr, 0) AS said_contract,
+        d.starts AS since,
+        d.price_id AS last_price,
+        d.quantity AS last_quantity,
+        d.is_paused AS was_paused,
+        e.event_id,
+        CASE
+            WHEN d.starts IS NULL THEN GREATEST(c.counts_from, COALESCE(i.created_epoch, 0))
+            WHEN e.changed_epoch > d.starts THEN e.changed_epoch
+            ELSE r.as_of - 1
+        END AS effective_epoch
+    FROM standing i
+    CROSS JOIN ledger_rules r
+    INNER JOIN stg_subscriptions s ON s.subscription_id = i.subscription_id
+    INNER JOIN counted_times c
+        ON c.subscription_id = s.subscription_id AND c.counts_from < r.as_of AND c.counts_until >= r.as_of
+    LEFT JOIN stg_prices p ON p.price_id = i.price_id
+    LEFT JOIN said d ON d.item_id = i.item_id
+    LEFT JOIN change_events e ON e.subscription_id = i.subscription_id
+    WHERE NOT r.is_invoice_basis AND s.end_epoch IS NULL AND COALESCE(e.changes_later, 0) = 0
+)
+SELECT
+    item_id,
+    subscription_id,
+    customer_id,
+    price_id,
+    product_id,
+    currency,
+    effective_epoch,
+    mrr - said_mrr AS mrr_change,
+    mrr AS mrr_after,
+    contract_mrr - said_contract AS contract_mrr_change,
+    CASE
+        WHEN since IS NULL THEN 'started'
+        WHEN excluded_reason = 'removed' THEN 'item_removed'
+        WHEN excluded_reason = 'collection_paused' THEN 'paused'
+        WHEN excluded_reason = 'past_due' THEN 'past_due'
+        WHEN excluded_reason = 'unpaid' THEN 'unpaid'
+        WHEN was_paused THEN 'resumed'
+        WHEN price_id <> last_price THEN 'price_changed'
+        WHEN quantity <> last_quantity THEN 'quantity_changed'
+        WHEN contract_mrr = said_contract THEN 'discount_changed'
+        ELSE 'current_state'
+    END AS reason,
+    CASE WHEN since IS NOT NULL AND effective_epoch < r.as_of - 1 THEN event_id ELSE item_id END AS source_object,
+    said_mrr
+FROM compared
+CROSS JOIN ledger_rules r
+WHERE mrr <> said_mrr OR contract_mrr <> said_contract

@@ -1,0 +1,74 @@
+-- What the lines say: a row where an item's rate starts to differ from the one before, and where the last one ends.
+WITH followed AS (
+    SELECT
+        s.*,
+        LAG(mrr) OVER w AS last_mrr,
+        LAG(contract_mrr) OVER w AS last_contract,
+        LAG(price_id) OVER w AS last_price,
+        LAG(quantity) OVER w AS last_quantity,
+        LAG(is_paused) OVER w AS was_paused
+    FROM item_spans s
+    WINDOW w AS (PARTITION BY item_id, counts_from ORDER BY starts)
+)
+SELECT
+    f.item_id,
+    f.subscription_id,
+    f.customer_id,
+    f.price_id,
+    f.product_id,
+    f.currency,
+    f.starts AS effective_epoch,
+    f.mrr - COALESCE(f.last_mrr, 0) AS mrr_change,
+    f.mrr AS mrr_after,
+    f.contract_mrr - COALESCE(f.last_contract, 0) AS contract_mrr_change,
+    CASE
+        WHEN f.is_credit THEN 'item_removed'
+        WHEN f.is_paused THEN 'paused'
+        WHEN f.was_paused THEN 'resumed'
+        WHEN f.last_mrr IS NULL AND c.left_out_before = 'paused' THEN 'resumed'
+        WHEN f.last_mrr IS NULL AND c.left_out_before IS NOT NULL THEN 'recovered'
+        WHEN f.last_mrr IS NULL AND f.starts > c.counts_from THEN 'item_added'
+        WHEN f.last_mrr IS NULL AND c.has_trial THEN 'trial_converted'
+        WHEN f.last_mrr IS NULL THEN 'started'
+        WHEN f.is_metered THEN 'usage'
+        WHEN f.mrr = f.last_mrr AND f.contract_mrr = f.last_contract THEN 'renewed'
+        WHEN f.price_id <> f.last_price THEN 'price_changed'
+        WHEN f.quantity <> f.last_quantity THEN 'quantity_changed'
+        WHEN f.contract_mrr = f.last_contract THEN 'discount_changed'
+        ELSE 'amount_changed'
+    END AS reason,
+    f.line_id AS source_object
+FROM followed f
+CROSS JOIN ledger_rules r
+INNER JOIN counted_times c ON c.subscription_id = f.subscription_id AND c.counts_from = f.counts_from
+WHERE f.mrr <> COALESCE(f.last_mrr, 0)
+    OR f.contract_mrr <> COALESCE(f.last_contract, 0)
+    OR (f.currency <> r.reporting_currency AND f.mrr > 0)
+UNION ALL
+SELECT
+    e.item_id,
+    e.subscription_id,
+    e.customer_id,
+    e.price_id,
+    e.product_id,
+    e.currency,
+    e.ends,
+    -e.mrr,
+    0,
+    -e.contract_mrr,
+    CASE
+        WHEN e.ends < e.counts_until THEN 'item_removed'
+        WHEN c.left_out_after IS NOT NULL THEN c.left_out_after
+        WHEN c.unpaid_epoch = e.ends THEN 'unpaid'
+        ELSE 'canceled'
+    END,
+    CASE
+        WHEN e.ends < e.counts_until THEN e.line_id
+        WHEN c.left_out_after IS NOT NULL THEN c.source_after
+        WHEN c.unpaid_epoch = e.ends THEN c.unpaid_invoice
+        ELSE e.subscription_id
+    END
+FROM last_spans e
+CROSS JOIN ledger_rules r
+INNER JOIN counted_times c ON c.subscription_id = e.subscription_id AND c.counts_from = e.counts_from
+WHERE e.ends < r.as_of AND (e.mrr <> 0 OR e.contract_mrr <> 0)

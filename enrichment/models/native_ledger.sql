@@ -1,0 +1,29 @@
+-- The ledger in each item's own currency: what the lines say, closed by what the subscriptions say.
+SELECT
+    COALESCE(a.account_id, c.customer_id) AS account_id,
+    c.customer_id,
+    c.subscription_id,
+    c.item_id AS subscription_item_id,
+    c.price_id,
+    c.product_id,
+    to_timestamp(c.effective_epoch) AT TIME ZONE 'UTC' AS effective_at,
+    c.currency,
+    c.mrr_change,
+    c.mrr_after,
+    c.contract_mrr_change,
+    c.reason,
+    c.source_object,
+    r.policy_hash
+FROM (
+    SELECT
+        item_id, subscription_id, customer_id, price_id, product_id, currency, effective_epoch, mrr_change, mrr_after,
+        contract_mrr_change, reason, source_object
+    FROM line_changes
+    UNION ALL
+    SELECT
+        item_id, subscription_id, customer_id, price_id, product_id, currency, effective_epoch, mrr_change, mrr_after,
+        contract_mrr_change, reason, source_object
+    FROM closing_changes
+) c
+CROSS JOIN run_clock r
+LEFT JOIN account_customers a ON a.customer_id = c.customer_id
