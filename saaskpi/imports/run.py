@@ -45,8 +45,8 @@ _KEPT_ASIDE_SCHEMA: Final = {
     },
 }
 _NEVER_TOLD: Final = (
-    "An export does not tell: what coupons take off and how long (MRR is before discounts), tiers, usage, "
-    "taxes, prorations, paused collection, refunds and credit notes, and what HubSpot knows. See docs/import.md."
+    "An export does not tell: what coupons take off and how long (MRR is before discounts), tiers, "
+    "usage, taxes, prorations, paused collection, refunds, credit notes, and HubSpot. See docs/import.md."
 )
 _MISSING: Final = {
     SUBSCRIPTIONS: "Without the export of subscriptions there is no MRR today.",

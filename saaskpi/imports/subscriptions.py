@@ -164,11 +164,7 @@ def _per_unit(items: Sequence[Item], amount_is: AmountIs, into: Converted) -> It
     is_total = amount_is == "total" or (amount_is == "auto" and total > unit)
     if any(item.quantity > 1 for item in items):
         meaning = "of the whole quantity" if is_total else "per unit"
-        why = (
-            f"{max(unit, total)} plans bought in several quantities show it"
-            if unit + total
-            else "as Stripe's API has it"
-        )
+        why = f"seen in {max(unit, total)} plans" if unit + total else "as in Stripe's API"
         why = "as you said" if amount_is != "auto" else why
         into.notes.append(
             f"Amount is read as the price {meaning}: {why} (--amount unit|total says otherwise)."
