@@ -1,0 +1,99 @@
+"""From the ledger to account months, movements, the bases of the KPIs, cohorts and the bridge."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Final
+
+import pandas as pd
+
+from enrichment import calendar, tables
+from enrichment.engine import EngineProtocol
+from enrichment.policy import Policy
+from enrichment.segments import build_segments
+from enrichment.sql import models
+from enrichment.tables import leave
+
+MARTS: Final = ("months", "account_month", "mrr_movements", "kpi_base", "cohort_retention", "mrr_bridge")
+"""The tables that :func:`build_marts` leaves for others to read, beside ``account_segments``."""
+
+MODELS: Final = (
+    "month_numbers",
+    "unit_members",
+    "member_changes",
+    "unit_changes",
+    "visits",
+    "unit_stands",
+    "idle_moments",
+    "unit_kinds",
+    "unit_movements",
+    "movement_customers",
+    "mrr_movements",
+    "account_changes",
+    "account_month",
+    "kpi_changes",
+    "retained_changes",
+    "kpi_base",
+    "cohort_retention",
+    "mrr_bridge",
+)
+"""In the order in which they build on each other; they need ``months``, ``mart_rules``, ``account_segments``."""
+
+_RULES: Final = {
+    "as_of": "TIMESTAMP",
+    "grain": "VARCHAR",
+    "reactivation": "VARCHAR",
+    "reactivation_days": "BIGINT",
+    "same_month": "VARCHAR",
+    "zero_mrr_customer": "VARCHAR",
+    "policy_hash": "VARCHAR",
+}
+
+
+def build_marts(
+    engine: EngineProtocol,
+    policy: Policy,
+    as_of: datetime,
+    segments: Mapping[str, str] = MappingProxyType({}),
+) -> None:
+    """Build every table of ``MARTS`` and ``account_segments`` in ``engine``.
+
+    All money is in minor units of the row's currency, all instants are UTC. In every month, for an account,
+    a segment's value and the whole alike (metrics: the identity)::
+
+        mrr_start + new + reactivation + expansion - contraction - churned + fx = mrr
+
+    Args:
+        engine: holds ``mrr_ledger`` and ``subscription_lives`` as in ``tables``; with ``segments`` also what
+            :func:`enrichment.segments.build_segments` reads.
+        policy: says when months end and what a movement is called.
+        as_of: the instant that the numbers describe, aware; the month that holds it is the last one.
+        segments: name to source, as for ``build_segments``.
+
+    Raises:
+        UsageError: a segment has an unknown source.
+    """
+    build_segments(engine, segments)
+    now = as_of.astimezone(UTC).replace(tzinfo=None)
+    leave(engine, "mart_rules", _rules(policy, now), _RULES)
+    first = engine.frame("SELECT MIN(effective_at) AS first_at FROM mrr_ledger")["first_at"].iloc[0]
+    begin = as_of if pd.isna(first) else min(as_of, first.to_pydatetime().replace(tzinfo=UTC))
+    leave(engine, "months", calendar.months(begin, as_of, policy.zone), tables.MONTHS)
+    for name, sql in models(MODELS):
+        engine.run(name, sql)
+
+
+def _rules(policy: Policy, now: datetime) -> pd.DataFrame:
+    """Return the one row that the models read the policy from."""
+    row = {
+        "as_of": now,
+        "grain": policy.movement_grain,
+        "reactivation": policy.reactivation_window,
+        "reactivation_days": policy.reactivation_days,
+        "same_month": policy.same_month,
+        "zero_mrr_customer": policy.zero_mrr_customer,
+        "policy_hash": policy.hash,
+    }
+    return pd.DataFrame([row])
