@@ -27,6 +27,7 @@ CHANGES: Final = (
     "last_spans",
     "line_changes",
     "closing_changes",
+    "mrr_differences",
     "native_ledger",
     "subscription_lives",
 )
