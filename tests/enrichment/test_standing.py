@@ -31,7 +31,22 @@ def books() -> Books:
         ({"status": "past_due"}, {"past_due": "exclude"}, [0] * 5, "past_due", "status.past_due"),
         ({"status": "unpaid"}, {}, [0] * 5, "unpaid", "status.unpaid"),
         ({"status": "unpaid"}, {"unpaid": "include"}, [1000, 1000, 0, 0, 1000], None, None),
+        (
+            {"status": "unpaid"},
+            {"unpaid": "include", "past_due": "exclude"},
+            [0] * 5,
+            "past_due",
+            "status.past_due",
+        ),
         ({"status": "trialing"}, {}, [0, 0, 1000, 0, 0], "trialing", "trials"),
+        ({"trial_end": epoch("2026-10-20")}, {}, [1000, 1000, 0, 0, 1000], None, None),
+        (
+            {"trial_end": epoch("2026-10-20")},
+            {"trial_conversion": "first_paid_invoice"},
+            [0, 0, 1000, 0, 0],
+            "awaits_payment",
+            "trial_conversion",
+        ),
         ({"status": "paused"}, {}, [0] * 5, "paused", "trials"),
         ({"status": "incomplete"}, {}, [0] * 5, "incomplete", "status.incomplete"),
         ({"status": "incomplete_expired"}, {}, [0] * 5, "incomplete_expired", "status.incomplete"),
@@ -94,6 +109,16 @@ def test_days_past_due_are_those_of_the_subscriptions_oldest_unpaid_invoice(book
     books.invoice("in_2", "2026-10-25", 1000, parent=parent, **open_now)
     assert books.mrr(Policy(past_due="include_days:36")) == 1000
     assert books.mrr(Policy(past_due="include_days:35")) == 0
+
+
+def test_a_paid_invoice_ends_the_wait_after_a_trial(books: Books) -> None:
+    books.subscription([("p", 1)], trial_end=epoch("2026-10-20"))
+    parent = {"type": "subscription_details", "subscription_details": {"subscription": "sub_1"}}
+    books.invoice("in_1", "2026-10-01", 0, parent=parent)
+    paid_first = Policy(trial_conversion="first_paid_invoice")
+    assert books.mrr(paid_first) == 0
+    books.invoice("in_2", "2026-10-20", 1000, parent=parent)
+    assert books.mrr(paid_first) == 1000
 
 
 def test_a_status_nobody_knows_is_not_guessed_at(books: Books) -> None:
