@@ -64,6 +64,7 @@ def value_ledger(engine: EngineProtocol, policy: Policy, reporting_currency: str
     target = _checked(reporting_currency)
     settings = pd.DataFrame({"reporting_currency": [target], "fx_mode": [policy.fx_mode]})
     leave(engine, "fx_target", settings, _TARGET)
+    _run(engine, "fx_rows", "fx_rows")
     if policy.fx_mode == LOCKED:
         _run(engine, "fx_points", "fx_points_locked")
     else:

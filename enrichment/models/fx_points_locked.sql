@@ -1,15 +1,17 @@
--- Rows of foreign items with the day whose rate holds after them: their own. Renewals are among them and lock anew.
--- Rows of one instant: increases first, then by name, so that the order of the input decides nothing.
+-- The MRR of a foreign item before and after each of its rows, and the days whose rates hold then: each row's own,
+-- as a row starts a period or changes the amount. Rows of one instant: increases first, then by what proves them.
 SELECT
-    n.*,
-    CAST(SUM(n.mrr_change) OVER rows_so_far AS BIGINT) AS item_mrr,
-    ROW_NUMBER() OVER rows_so_far AS row_no,
-    CAST(n.effective_at AS DATE) AS rate_day
-FROM native_ledger n
-CROSS JOIN fx_target t
-WHERE n.currency <> t.reporting_currency
-WINDOW rows_so_far AS (
-    PARTITION BY n.subscription_id, n.subscription_item_id, n.currency
-    ORDER BY n.effective_at, n.mrr_change DESC, n.reason, n.source_object
+    row_id,
+    effective_at,
+    0 AS is_month_end,
+    currency,
+    CAST(effective_at AS DATE) AS rate_day,
+    CAST(LAG(effective_at) OVER item_rows AS DATE) AS old_day,
+    CAST(SUM(mrr_change) OVER item_rows AS BIGINT) - mrr_change AS item_before,
+    CAST(SUM(mrr_change) OVER item_rows AS BIGINT) AS item_mrr
+FROM fx_rows
+WINDOW item_rows AS (
+    PARTITION BY subscription_item_id, currency
+    ORDER BY effective_at, mrr_change DESC, source_object, row_id
     ROWS UNBOUNDED PRECEDING
 )

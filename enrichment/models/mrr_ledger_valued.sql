@@ -3,39 +3,31 @@
 --
 -- An amount x numerator / denominator is rounded half to even, exactly: the product is an integer of up to 38
 -- digits, the quotient is guessed in floating point, and what the guess leaves over, an exact integer, mends it.
-WITH points AS (
+WITH rated AS (
     SELECT
-        p.*,
-        -- Nothing has a rate of its own where nothing is left: 0 is 0 at any.
+        p.row_id,
+        p.effective_at,
+        p.is_month_end,
+        p.item_before,
+        p.item_mrr,
+        -- The smaller of the two; of two below zero the nearer to it; none of it when the sign changes.
+        GREATEST(LEAST(p.item_before, p.item_mrr), 0) + LEAST(GREATEST(p.item_before, p.item_mrr), 0) AS item_kept,
+        -- Where an amount is 0 there need not be a rate: it is 0 at any.
         COALESCE(c.numerator, 1) AS numerator,
-        COALESCE(c.denominator, 1) AS denominator
+        COALESCE(c.denominator, 1) AS denominator,
+        COALESCE(o.numerator, 1) AS old_numerator,
+        COALESCE(o.denominator, 1) AS old_denominator
     FROM fx_points p
     LEFT JOIN fx_conversions c ON c.currency = p.currency AND c.rate_day = p.rate_day
-    LEFT JOIN fx_unvalued u ON u.account_id = p.account_id
-    WHERE u.account_id IS NULL
-),
-steps AS (
-    SELECT
-        points.*,
-        item_mrr - mrr_change AS item_before,
-        -- The smaller of the two; of two below zero the nearer to it; none of it when the sign changes.
-        GREATEST(LEAST(item_mrr - mrr_change, item_mrr), 0) + LEAST(GREATEST(item_mrr - mrr_change, item_mrr), 0)
-            AS item_kept,
-        LAG(numerator, 1, CAST(1 AS BIGINT)) OVER item_rows AS old_numerator,
-        LAG(denominator, 1, CAST(1 AS BIGINT)) OVER item_rows AS old_denominator
-    FROM points
-    WINDOW item_rows AS (
-        PARTITION BY subscription_id, subscription_item_id, currency
-        ORDER BY row_no, effective_at, reason
-    )
+    LEFT JOIN fx_conversions o ON o.currency = p.currency AND o.rate_day = p.old_day
 ),
 -- The part that stays is worth something at either rate; the row's two ends give one of them, kept_* is the other.
 kept AS (
     SELECT
-        steps.*,
+        rated.*,
         CASE WHEN item_kept = item_before THEN numerator ELSE old_numerator END AS kept_numerator,
         CASE WHEN item_kept = item_before THEN denominator ELSE old_denominator END AS kept_denominator
-    FROM steps
+    FROM rated
 ),
 products AS (
     SELECT
@@ -48,20 +40,28 @@ products AS (
 guesses AS (
     SELECT
         products.*,
-        CAST(ROUND(CAST(after_product AS DOUBLE PRECISION) / denominator) AS BIGINT) AS after_guess,
-        CAST(ROUND(CAST(before_product AS DOUBLE PRECISION) / old_denominator) AS BIGINT) AS before_guess,
-        CAST(ROUND(CAST(kept_product AS DOUBLE PRECISION) / kept_denominator) AS BIGINT) AS kept_guess
+        CAST(ROUND(CAST(after_product AS DOUBLE PRECISION) / denominator) AS DECIMAL(19, 0)) AS after_guess,
+        CAST(ROUND(CAST(before_product AS DOUBLE PRECISION) / old_denominator) AS DECIMAL(19, 0)) AS before_guess,
+        CAST(ROUND(CAST(kept_product AS DOUBLE PRECISION) / kept_denominator) AS DECIMAL(19, 0)) AS kept_guess
     FROM products
 ),
 remainders AS (
     SELECT
-        guesses.*,
-        2 * CAST(after_product - CAST(after_guess AS DECIMAL(19, 0)) * CAST(denominator AS DECIMAL(19, 0)) AS BIGINT)
-            AS after_left,
-        2 * CAST(before_product - CAST(before_guess AS DECIMAL(19, 0)) * CAST(old_denominator AS DECIMAL(19, 0)) AS BIGINT)
-            AS before_left,
-        2 * CAST(kept_product - CAST(kept_guess AS DECIMAL(19, 0)) * CAST(kept_denominator AS DECIMAL(19, 0)) AS BIGINT)
-            AS kept_left
+        row_id,
+        effective_at,
+        is_month_end,
+        item_before,
+        item_mrr,
+        item_kept,
+        denominator,
+        old_denominator,
+        kept_denominator,
+        CAST(after_guess AS BIGINT) AS after_guess,
+        CAST(before_guess AS BIGINT) AS before_guess,
+        CAST(kept_guess AS BIGINT) AS kept_guess,
+        2 * CAST(after_product - after_guess * CAST(denominator AS DECIMAL(19, 0)) AS BIGINT) AS after_left,
+        2 * CAST(before_product - before_guess * CAST(old_denominator AS DECIMAL(19, 0)) AS BIGINT) AS before_left,
+        2 * CAST(kept_product - kept_guess * CAST(kept_denominator AS DECIMAL(19, 0)) AS BIGINT) AS kept_left
     FROM guesses
 ),
 worth AS (
@@ -86,7 +86,11 @@ worth AS (
 ),
 valued AS (
     SELECT
-        worth.*,
+        row_id,
+        effective_at,
+        is_month_end,
+        reporting_before,
+        reporting_after,
         CASE
             WHEN item_kept = item_before THEN kept_worth - reporting_before
             WHEN item_kept = item_mrr THEN reporting_after - kept_worth
@@ -95,27 +99,35 @@ valued AS (
     FROM worth
 )
 SELECT
-    v.account_id,
-    v.customer_id,
-    v.subscription_id,
-    v.subscription_item_id,
-    v.price_id,
-    v.product_id,
+    f.account_id,
+    f.customer_id,
+    f.subscription_id,
+    f.subscription_item_id,
+    f.price_id,
+    f.product_id,
     v.effective_at,
-    v.currency,
-    v.mrr_change,
-    v.mrr_after,
-    v.contract_mrr_change,
-    CASE WHEN v.reason = 'renewed' THEN 'fx' ELSE v.reason END AS reason,
-    v.source_object,
+    f.currency,
+    CASE WHEN v.is_month_end = 1 THEN CAST(0 AS BIGINT) ELSE f.mrr_change END AS mrr_change,
+    f.mrr_after,
+    CASE WHEN v.is_month_end = 1 THEN CAST(0 AS BIGINT) ELSE f.contract_mrr_change END AS contract_mrr_change,
+    CASE WHEN v.is_month_end = 1 OR f.reason = 'renewed' THEN 'fx' ELSE f.reason END AS reason,
+    CASE
+        WHEN v.is_month_end = 1
+            THEN 'fx_rates ' || f.currency || ' ' || CAST(CAST(v.effective_at AS DATE) AS VARCHAR)
+        ELSE f.source_object
+    END AS source_object,
     t.reporting_currency,
     v.reporting_after - v.reporting_before - v.fx_change AS reporting_change,
     v.fx_change,
     v.reporting_after,
-    v.policy_hash
+    f.policy_hash
 FROM valued v
+INNER JOIN fx_rows f ON f.row_id = v.row_id
 CROSS JOIN fx_target t
-WHERE v.fx_change <> 0 OR v.reason NOT IN ('renewed', 'fx')
+LEFT JOIN fx_unvalued u ON u.account_id = f.account_id
+WHERE u.account_id IS NULL
+    -- A renewal or a month's end at which the rate did nothing says nothing.
+    AND (v.fx_change <> 0 OR (v.is_month_end = 0 AND f.reason <> 'renewed'))
 UNION ALL
 SELECT
     n.account_id,
