@@ -149,8 +149,8 @@ def hold_against(
         return customer_months(books.ledger_under(policy), wanted)
 
     ours = Ours(books.ledger, books.differences, known, wanted, books.policy, under, books.presets)
-    later = len(frame) - len(over)
-    notes = (f"{later} months were not over on {books.as_of:%Y-%m-%d} and are left out.",) if later else ()
+    later = frame["month"][len(over) :].tolist()
+    notes = (f"Left out, as not over on {books.as_of:%Y-%m-%d}: {', '.join(later)}.",) if later else ()
     return Reconciled(reconcile(theirs, ours), list(wanted["month"]), (*report.notes, *notes))
 
 
