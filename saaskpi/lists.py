@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Read = Callable[[str], "pd.DataFrame"]
 Row = dict[str, Any]
 
-WHOLE: Final = "all"
+WHOLE: Final = ""
 """The segment of ``kpi_month`` that everybody is in."""
 LATEST: Final = "latest"
 """The newest month that there are figures for."""
@@ -146,8 +146,10 @@ class Figures:
             by: key of a segment; None for the whole, or for the view's own segment.
 
         Raises:
-            UsageError: there is no such segment.
+            UsageError: there is no such segment, or the view has one already.
         """
+        if by and self.segment:
+            raise UsageError("--by and --segment exclude each other.", hint="Give one of them.")
         key, value = (by, None) if by else self.segment or (WHOLE, None)
         self._check_key(key)
         table = self._within(self._kpis)
