@@ -164,7 +164,8 @@ def _explain_unknown(cells: Frame, ours: Ours) -> None:
 
 def _explain_calendar(cells: Frame, ours: Ours, slack: Amounts) -> None:
     """Name the calendar where theirs is ours at month ends some hours earlier or later, the same for all."""
-    left = cells[_open(cells)]
+    moving = _changed_near(ours.ledger, ours.months)
+    left = cells[_open(cells) & cells["customer_id"].isin(moving)]
     if left.empty:
         return
     ledger = ours.ledger[ours.ledger["customer_id"].isin(set(left["customer_id"]))]
@@ -178,6 +179,16 @@ def _explain_calendar(cells: Frame, ours: Ours, slack: Amounts) -> None:
     where = best.reindex(cells.index, fill_value=False)
     when = f"{abs(best_hour)} h {'later' if best_hour > 0 else 'earlier'}"
     _mark(cells, where, CALENDAR, f"ours equals theirs when months end {when}")
+
+
+def _changed_near(ledger: Frame, months: Frame) -> set[str]:
+    """Return the customers with a change so near a month's end that a time zone decides on its month."""
+    at = pd.to_datetime(ledger["effective_at"])
+    widest = pd.Timedelta(hours=max(_HOURS))
+    near = pd.Series(data=False, index=ledger.index)
+    for end in pd.to_datetime(months["ends_at"]):
+        near |= (at - end).abs() <= widest
+    return set(ledger.loc[near, "customer_id"])
 
 
 def _explain_data(cells: Frame, differences: Frame, slack: Amounts) -> None:
