@@ -15,7 +15,9 @@ from saaskpi.pipeline import STORE_FILE
 from saaskpi.settings import Settings
 from warehouse.store import Store
 
-STRIPE_READS = ("customers", "subscriptions", "products", "prices", "coupons", "invoices")
+STRIPE_READS = (
+    "customers", "subscriptions", "products", "prices", "coupons", "invoices", "charges", "events",
+)  # fmt: skip
 HUBSPOT_READS = ("companies", "contacts", "tasks")
 """What a pull reads, beside the owners: what the keys must be allowed to."""
 

@@ -32,6 +32,7 @@ class WholeCoupons:
         self._client = client
         self._listed = False
         self._known: dict[Key, Json] = {}
+        self._named: dict[str, Json] = {}
 
     def complete(self, path: str, owner: Json, field: str) -> None:
         """Complete the coupons in ``owner[field]``, a discount or a list of them, in place.
@@ -51,9 +52,20 @@ class WholeCoupons:
         for coupon in coupons:
             coupon.update(self._known.setdefault(_key(coupon), {}))
 
+    def spell_out(self, discount: Json) -> None:
+        """Put the coupon in the place of its id, in place; a later coupon of the same id is not the one."""
+        named = discount["source"]["coupon"]
+        if isinstance(named, str):
+            if not self._listed:
+                self._read_list()
+            found = self._named.get(named)
+            if found is not None and found["created"] <= discount["start"]:
+                discount["source"]["coupon"] = found
+
     def _read_list(self) -> None:
         self._listed = True
         for page in self._client.list("/v1/coupons", {"expand[]": [f"data.{name}" for name in ON_REQUEST]}):
+            self._named.update((coupon["id"], coupon) for coupon in page)
             self._learn(page)
 
     def _learn(self, coupons: Iterable[Json]) -> None:

@@ -136,22 +136,42 @@ class SubscriptionItems(StripeChild):
 
 
 class Discounts(StripeChild):
-    """Discounts in force on customers, subscriptions and items, each with its coupon."""
+    """Discounts on customers, subscriptions, items and past invoices, each with its coupon."""
 
     name = "stripe_discounts"
     api_object = "discount"
     parent_stream_type = Subscriptions
     replicated_by = "start"
 
+    def __init__(self, tap: Tap, client: StripeClient) -> None:
+        super().__init__(tap, client)
+        self._told: set[str] = set()
+
     @override
     def children(self, parent: ApiStream[StripeClient]) -> Iterable[Json]:
-        """Take the discounts out of a page of customers or of subscriptions."""
+        """Take the discounts out of a page of customers, invoices or subscriptions, each once."""
         for row in parent.page:
-            if parent.name == Customers.name:
-                yield from [row["discount"]] if row.get("discount") else []
-            else:
-                yield from row["discounts"]
-                yield from self._of_items(row)
+            for discount in self._of(parent.name, row):
+                if discount["id"] in self._told:
+                    continue
+                if isinstance(discount["source"]["coupon"], dict):
+                    # With a coupon that was deleted it may be told again, whole, by what it is on.
+                    self._told.add(discount["id"])
+                yield discount
+
+    def _of(self, parent: str, row: Json) -> Iterator[Json]:
+        if parent == Customers.name:
+            yield from [row["discount"]] if row.get("discount") else []
+        elif parent == Invoices.name:
+            lines = row["lines"]["data"]
+            yield from _told(row["discounts"])
+            # The coupons of line discounts lie deeper than Stripe expands.
+            for discount in _told(discount for line in lines for discount in line["discounts"]):
+                self.client.coupons.spell_out(discount)
+                yield discount
+        else:
+            yield from row["discounts"]
+            yield from self._of_items(row)
 
     def _of_items(self, subscription: Json) -> Iterator[Json]:
         """Read item discounts apart: their coupons lie deeper than Stripe expands in one request."""
@@ -209,13 +229,20 @@ class Coupons(StripeStream):
     expand = tuple(f"data.{name}" for name in ON_REQUEST)
 
 
-class Invoices(StripeStream):
-    """Invoices in every status."""
+class Invoices(Discounted):
+    """Invoices in every status, with the payments made on them."""
 
     name = "stripe_invoices"
     path = "/v1/invoices"
     api_object = "invoice"
+    expand = ("data.discounts.source.coupon", "data.lines.data.discounts", "data.payments")
+    discounts_in = "discounts"
     left_out = ("lines",)
+
+    @override
+    def record(self, row: Json) -> Json:
+        """Name the discounts by their ids: each is told once, in stripe_discounts."""
+        return super().record({**row, "discounts": _ids(row["discounts"])})
 
 
 class InvoiceLines(StripeChild):
@@ -231,8 +258,7 @@ class InvoiceLines(StripeChild):
         """Take the lines out of each invoice."""
         for invoice in parent.page:
             for line in invoice["lines"]["data"]:
-                line["invoice"] = invoice["id"]
-                yield line
+                yield {**line, "invoice": invoice["id"], "discounts": _ids(line["discounts"])}
 
 
 class Charges(StripeStream):
@@ -328,6 +354,15 @@ class MeterEventSummaries(StripeChild):
                     yield {**summary, "customer": customer}
 
 
+def _told(discounts: Iterable[str | Json]) -> Iterator[Json]:
+    """Leave out the discounts that Stripe names but no longer tells about."""
+    return (discount for discount in discounts if isinstance(discount, dict))
+
+
+def _ids(discounts: Iterable[str | Json]) -> list[str]:
+    return [discount["id"] if isinstance(discount, dict) else discount for discount in discounts]
+
+
 STREAMS: tuple[type[StripeStream], ...] = (
     Charges, Coupons, CreditNotes, Customers, Discounts, Events, InvoiceLines, Invoices,
     MeterEventSummaries, Meters, PaymentMethods, Prices, Products, Refunds, SubscriptionItems, Subscriptions,
@@ -337,6 +372,7 @@ STREAMS: tuple[type[StripeStream], ...] = (
 def stripe_streams(tap: Tap, client: StripeClient) -> list[Stream]:
     """Make every Stripe stream for a tap."""
     streams = {stream: stream(tap, client) for stream in STREAMS}
-    # A discount can sit on a customer too, and the SDK knows one parent per child: this is the second.
-    streams[Customers].child_streams.append(streams[Discounts])
+    # The SDK knows one parent per child; discounts have two more.
+    for parent in (Customers, Invoices):
+        streams[parent].child_streams.append(streams[Discounts])
     return list(streams.values())

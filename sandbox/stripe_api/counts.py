@@ -26,15 +26,17 @@ LISTED = {
 def stream_counts(objects: Objects, now: datetime) -> dict[str, int]:
     """Count what is there to be read, by the name of the tap's stream.
 
-    Discounts are the different ones on subscriptions, on their items and on customers; events are those of
-    the last 30 days; payment methods are those of customers that were not deleted; summaries are one per
-    meter, customer and day.
+    Discounts are the different ones on subscriptions, their items, customers, invoices and their lines;
+    events are those of the last 30 days; payment methods are those of customers that were not deleted;
+    summaries are one per meter, customer and day.
     """
     oldest = int((now - timedelta(days=EVENT_DAYS)).timestamp())
     counts = {stream: len(objects.ids(kind)) for stream, kind in LISTED.items()}
     subscriptions = _whole(objects, "subscription")
     items = [item for subscription in subscriptions for item in subscription["items"]["data"]]
-    owners = [*subscriptions, *items]
+    invoices = _whole(objects, "invoice")
+    lines = [line for invoice in invoices for line in invoice["lines"]["data"]]
+    owners = [*subscriptions, *items, *invoices, *lines]
     discounts = {discount for owner in owners for discount in owner["discounts"]}
     on_customers = (customer.get("discount") for customer in _whole(objects, "customer"))
     discounts.update(_id(discount) for discount in on_customers if discount)
