@@ -24,6 +24,14 @@ _POLICY_KEYS: Final = {
     "fx": "fx.mode",
 }
 """The key of the policy that makes a reason count as it does, where one does."""
+_DISAGREEMENTS: Final = (
+    "billed_differently",
+    "first_invoices_missing",
+    "invoice_missing",
+    "overlapping_periods",
+    "terms_unknown",
+)
+"""Why evidence disagrees, beside the reasons of changes that only the subscription itself shows."""
 _COLUMNS: Final = {
     "item": "subscription_item_id",
     "price": "price_id",
@@ -100,18 +108,22 @@ def difference_lines(differences: Sequence[Row], language: str = "en") -> list[s
         differences: rows of ``mrr_differences``.
         language: ``en`` or ``fr``.
     """
-    return [
-        say(
-            "cause.difference",
-            at=_instant(row["at"]),
-            ids=_ids(row, "item", "subscription"),
-            kept=Money(row["ledger_mrr"], row["currency"]),
-            other=Money(row["evidence_mrr"], row["currency"]),
-            reason=_worded("cause.disagreement", row["reason"]),
-            proof=row["source_object"] or "-",
-        ).text(language)
-        for row in differences
-    ]
+    return [_difference(row).text(language) for row in differences]
+
+
+def _difference(row: Row) -> Message:
+    """Say which MRR counts; other evidence may say nothing at all."""
+    reason = row["reason"]
+    parts = {
+        "at": _instant(row["at"]),
+        "ids": _ids(row, "item", "subscription"),
+        "kept": Money(row["ledger_mrr"], row["currency"]),
+        "reason": _worded("cause.disagreement" if reason in _DISAGREEMENTS else "cause.reason", reason),
+        "proof": row["source_object"] or "-",
+    }
+    if row["evidence_mrr"] is None:
+        return say("cause.assumed", **parts)
+    return say("cause.difference", other=Money(row["evidence_mrr"], row["currency"]), **parts)
 
 
 def _month_lines(
