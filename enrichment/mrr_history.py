@@ -13,7 +13,7 @@ Row = Mapping[str, Any]
 
 _RISES: Final = {"new_mrr": "new", "reactivation_mrr": "reactivation", "expansion_mrr": "expansion"}
 _FALLS: Final = {"contraction_mrr": "contraction", "churned_mrr": "churn"}
-_POLICY_KEYS: Final = {
+POLICY_KEYS: Final = {
     "trial_converted": "trial_conversion",
     "paused": "pause_collection",
     "resumed": "pause_collection",
@@ -219,7 +219,7 @@ def _signed(minor: int, currency: str) -> Sayable:
 
 def _reason(name: str) -> Sayable:
     said = _worded("cause.reason", name)
-    key = _POLICY_KEYS.get(name)
+    key = POLICY_KEYS.get(name)
     return say("cause.by_policy", reason=said, policy=key) if key else said
 
 

@@ -22,10 +22,12 @@ from enrichment.flags import raise_flags
 from enrichment.frames import records
 from enrichment.health import score
 from enrichment.messages import LANGUAGES, catalogue, say
+from enrichment.mrr_history import difference_lines, history_lines, month_end_lines
 from enrichment.policy import Policy
 from enrichment.signals import COMPONENTS, SIGNALS
 from tests.enrichment.books import Books
 from tests.enrichment.facts import ENDING, MONTHLY, facts, owing
+from tests.enrichment.moved import IDS, change, difference, month, movement
 
 FOLDER: Final = Path(__file__).parent / "snapshots"
 CONNECTED_LATER: Final = {"source.used": "component", "state.missing": "signal", "state.assumed": "signal"}
@@ -114,6 +116,35 @@ def item_texts(language: str) -> list[str]:
     return lines
 
 
+def history_texts(language: str) -> list[str]:
+    """Return what is told of months, changes and differences, with every kind and reason."""
+    moved = {"new_mrr": 900, "reactivation_mrr": 800, "expansion_mrr": 700}
+    lost = {"contraction_mrr": 600, "churned_mrr": 500, "fx_mrr": 400}
+    reported = {"currency": "usd", "reporting_currency": "eur", "reporting_change": 90, "fx_change": -5}
+    reasons = _names("cause.reason")
+    history = {
+        "months": [month("2026-10", 1000, 2700, **moved, **lost), month("2026-09", 1000, 1000)],
+        "movements": [movement("2026-10", "new", 900, subscription_id="sub_1")],
+        "ledger": [
+            *(change("2026-10-20T12:00:00", 100, 300, reason) for reason in reasons),
+            change("2026-08-20T12:00:00", -100, 0, "canceled", **reported),
+        ],
+    }
+    differences = [
+        difference("2026-10-20T12:00:00", reason, 900, evidence)
+        for reason in _names("cause.disagreement")
+        for evidence in (1000, None)
+    ]
+    ends = month_end_lines([{**IDS, "mrr": 900, "contract_mrr": 1800}], language)
+    told = history_lines(history, language, closely=True)
+    return ["", *told, *ends, *difference_lines(differences, language)]
+
+
+def _names(section: str) -> list[str]:
+    """Return the last names of a section of the catalogue."""
+    return [key.removeprefix(f"{section}.") for key in catalogue("en") if key.startswith(f"{section}.")]
+
+
 @cache
 def _rates(policy: Policy) -> list[dict[str, Any]]:
     return records(_subscriptions().rates(policy))
@@ -170,7 +201,12 @@ def language(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="module")
 def texts(language: str) -> str:
-    lines = [*account_texts(language), *other_texts(language), *item_texts(language)]
+    lines = [
+        *account_texts(language),
+        *other_texts(language),
+        *item_texts(language),
+        *history_texts(language),
+    ]
     return "\n".join(lines).strip() + "\n"
 
 
