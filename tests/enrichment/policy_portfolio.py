@@ -1,0 +1,562 @@
+"""A portfolio made to show each key of the policy: a customer or a few per key, and what each choice does.
+
+The expected outcomes are written out by hand from what the choices mean (``docs/policy.md``). An outcome is
+the list of a case's movements, ``"08 contraction 5000"`` (month of 2026, kind, minor units), or one KPI of
+the case's customers. Everything is as of the end of October 2026; the reporting currency is EUR.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cache
+from typing import Final
+
+import pandas as pd
+
+from enrichment.calendar import months
+from enrichment.computing import _match, _rate, _read_books, rate_items
+from enrichment.config import HealthConfig
+from enrichment.exchange import FX_RATES
+from enrichment.fx import value_ledger
+from enrichment.items import ItemRater
+from enrichment.kpis.building import build_kpis
+from enrichment.kpis.catalogue import MARKETING_SPEND
+from enrichment.ledger.building import build_ledger
+from enrichment.marts import build_marts
+from enrichment.policy import Policy
+from enrichment.sql import MARTS, run_models
+from enrichment.tables import MONTHS, leave
+from tests.enrichment.billed_books import SET_ASIDE, BilledBooks, monthly, paid_late, unpaid
+from tests.enrichment.books import AS_OF, Record, epoch, matcher
+from tests.enrichment.tiny_engine import TinyEngine
+
+Outcome = tuple[str, ...]
+Choice = tuple[str, str]
+"""(key, value)"""
+
+
+@dataclass(frozen=True)
+class Case:
+    """What one key does to its customers.
+
+    Attributes:
+        key: of the policy.
+        customers: who show it.
+        usual: the outcome under every policy but those of ``otherwise``.
+        otherwise: the outcomes of single choices, by key and value; where a choice of another key bears on
+            the same customers by its very meaning, it is listed too.
+        figure: (KPI, month) that is looked at instead of the movements.
+    """
+
+    key: str
+    customers: tuple[str, ...]
+    usual: Outcome
+    otherwise: Mapping[Choice, Outcome] = field(default_factory=dict)
+    figure: tuple[str, str] | None = None
+
+    def expected(self, policy: Policy) -> Outcome:
+        """Return the outcome under a policy; several choices that bear on the case must agree."""
+        found = {self.otherwise[choice] for choice in policy.choices().items() if choice in self.otherwise}
+        assert len(found) <= 1, f"{self.key}: its outcome under these choices together is not written down"
+        return found.pop() if found else self.usual
+
+
+_KEPT: Final = ("06 new 10000",)
+_SEPT_NEW: Final = ("06 new 10000", "07 churn 10000", "09 new 10000")
+
+CASES: Final = (
+    Case("mrr.basis", ("basis",), ("06 new 10000", "10 expansion 10000"), {("mrr.basis", "invoice"): _KEPT}),
+    Case(
+        "discounts.forever",
+        ("forever",),
+        ("06 new 8000",),
+        {("discounts.forever", "ignore"): _KEPT, ("mrr.basis", "list_price"): _KEPT},
+    ),
+    Case(
+        "discounts.repeating",
+        ("repeating",),
+        _KEPT,
+        {
+            ("discounts.repeating", "subtract_while_active"): (
+                "06 new 10000",
+                "08 contraction 5000",
+                "10 expansion 5000",
+            )
+        },
+    ),
+    Case(
+        "discounts.once",
+        ("once",),
+        _KEPT,
+        {
+            ("discounts.once", "subtract_in_period"): (
+                "06 new 10000",
+                "08 contraction 3000",
+                "09 expansion 3000",
+            )
+        },
+    ),
+    Case(
+        "discounts.percent_stack",
+        ("stack",),
+        ("06 new 7200",),
+        {
+            ("discounts.percent_stack", "max"): ("06 new 8000",),
+            ("discounts.percent_stack", "sum"): ("06 new 7000",),
+            ("discounts.forever", "ignore"): _KEPT,
+            ("mrr.basis", "list_price"): _KEPT,
+        },
+    ),
+    Case(
+        "status.past_due",
+        ("late",),
+        _KEPT,
+        {
+            ("status.past_due", "exclude"): (
+                "06 new 10000",
+                "08 churn 10000",
+                "09 reactivation 10000",
+                "10 churn 10000",
+            ),
+            # The invoice of 15 August was paid after 21 days, that of 15 October is 16 days late.
+            ("status.past_due", "include_days:14"): (
+                "06 new 10000",
+                "08 churn 10000",
+                "09 reactivation 10000",
+                "10 churn 10000",
+            ),
+            ("status.past_due", "include_days:30"): _KEPT,
+        },
+    ),
+    Case(
+        "status.unpaid",
+        ("unpaid",),
+        ("06 new 10000", "09 churn 10000"),
+        {("status.unpaid", "include"): _KEPT},
+    ),
+    Case("status.incomplete", ("incomplete",), ()),
+    Case("trials", ("trial",), ()),
+    Case(
+        "trial_conversion",
+        ("converted",),
+        ("08 new 10000",),
+        {("trial_conversion", "first_paid_invoice"): ("09 new 10000",)},
+    ),
+    Case(
+        "pause_collection",
+        ("paused",),
+        ("06 new 10000", "08 contraction 10000", "10 expansion 10000"),
+        {
+            ("pause_collection", "zero_as_churn"): (
+                "06 new 10000",
+                "08 churn 10000",
+                "10 reactivation 10000",
+            ),
+            ("pause_collection", "keep"): _KEPT,
+        },
+    ),
+    Case(
+        "cancel_at_period_end",
+        ("leaving",),
+        ("06 new 10000", "10 churn 10000"),
+        {("cancel_at_period_end", "churn_at_cancel_request"): ("06 new 10000", "09 churn 10000")},
+    ),
+    Case(
+        "metered",
+        ("metered",),
+        (),
+        {
+            ("metered", "last_invoice"): (
+                "07 new 3000",
+                "08 expansion 3000",
+                "09 expansion 3000",
+                "10 expansion 3000",
+            ),
+            # Averages: 30, (30 + 60) / 2, (30 + 60 + 90) / 3, (60 + 90 + 120) / 3.
+            ("metered", "trailing_avg_months:3"): (
+                "07 new 3000",
+                "08 expansion 1500",
+                "09 expansion 1500",
+                "10 expansion 3000",
+            ),
+        },
+    ),
+    Case(
+        "refunds",
+        ("refunded",),
+        ("06 new 15000",),
+        {
+            ("refunds", "full_refund_removes"): (
+                "06 new 15000",
+                "08 contraction 5000",
+                "09 expansion 5000",
+            ),
+            # 50.00 of 50.00 given back in August, 20.00 of 50.00 in September.
+            ("refunds", "deduct"): (
+                "06 new 15000",
+                "08 contraction 5000",
+                "09 expansion 3000",
+                "10 expansion 2000",
+            ),
+        },
+    ),
+    Case(
+        "zero_mrr_customer",
+        ("free",),
+        ("06 new 10000", "08 contraction 10000", "10 expansion 10000"),
+        {
+            ("zero_mrr_customer", "churn"): (
+                "06 new 10000",
+                "08 churn 10000",
+                "10 reactivation 10000",
+            )
+        },
+    ),
+    Case(
+        "fx.mode",
+        ("dollar",),
+        # 100.00 USD at the rates of 15 July, 15 August, 15 September and 15 October.
+        ("07 new 8000", "08 fx 2000", "09 fx -5000", "10 fx 3000"),
+        {
+            # At the rate of its day, then of each month's last: 80.00, 62.50, 80.00, 62.50, 100.00.
+            ("fx.mode", "daily_revalue"): (
+                "07 new 8000",
+                "07 fx -1750",
+                "08 fx 1750",
+                "09 fx -1750",
+                "10 fx 3750",
+            ),
+            ("fx.mode", "period_end"): ("07 new 6250", "08 fx 1750", "09 fx -1750", "10 fx 3750"),
+            ("fx.mode", "native_only"): ("07 new 10000",),
+        },
+    ),
+    Case(
+        "interval.week",
+        ("weekly",),
+        ("10 new 4333",),
+        {("interval.week", "4.33"): ("10 new 4330",), ("interval.week", "4"): ("10 new 4000",)},
+    ),
+    Case(
+        "interval.day",
+        ("daily",),
+        ("10 new 30417",),
+        {("interval.day", "30"): ("10 new 30000",), ("interval.day", "30.437"): ("10 new 30437",)},
+    ),
+    Case(
+        "movement.grain",
+        ("grain",),
+        ("06 new 10000", "08 expansion 3000", "09 expansion 5000", "10 contraction 5000"),
+        {
+            ("movement.grain", "subscription"): (
+                "06 new 10000",
+                "08 expansion 3000",
+                "09 new 5000",
+                "10 churn 5000",
+            ),
+            ("movement.grain", "item"): ("06 new 10000", "08 new 3000", "09 new 5000", "10 churn 5000"),
+        },
+    ),
+    Case(
+        "reactivation.window",
+        ("returning",),
+        ("06 new 10000", "07 churn 10000", "09 reactivation 10000"),
+        {
+            ("reactivation.window", "none"): _SEPT_NEW,
+            # 62 days without MRR.
+            ("reactivation.window", "days:30"): _SEPT_NEW,
+            ("reactivation.window", "days:90"): ("06 new 10000", "07 churn 10000", "09 reactivation 10000"),
+            # It comes back with another subscription.
+            ("movement.grain", "subscription"): _SEPT_NEW,
+            ("movement.grain", "item"): _SEPT_NEW,
+        },
+    ),
+    Case(
+        "same_month_new_and_churn",
+        ("visitor",),
+        (),
+        {("same_month_new_and_churn", "count_both"): ("08 churn 10000", "08 new 10000")},
+    ),
+    Case(
+        "churn.denominator",
+        ("lost", "stayed", "won"),
+        ("0.5",),
+        {("churn.denominator", "start_plus_new"): ("0.333333",)},
+        figure=("customer_churn_rate", "2026-09"),
+    ),
+    Case(
+        "net_churn.reactivation",
+        ("steady", "comeback", "small"),
+        # (20.00 churned - 50.00 reactivated) / 120.00.
+        ("-0.25",),
+        {
+            ("net_churn.reactivation", "exclude"): ("0.166667",),
+            # Then who comes back is new.
+            ("reactivation.window", "none"): ("0.166667",),
+            ("movement.grain", "subscription"): ("0.166667",),
+            ("movement.grain", "item"): ("0.166667",),
+        },
+        figure=("net_mrr_churn_rate", "2026-09"),
+    ),
+    Case(
+        "ltv.method",
+        ("life_1", "life_2", "life_3", "life_4"),
+        # 100.00 x 80 % / (2 lost / 23 at the starts of May to October).
+        ("92000",),
+        {
+            # 100.00 / (1 lost / 3).
+            ("ltv.method", "arpa_churn"): ("30000",),
+            # 100.00 x 80 % x (5 + 3/4 + 1/2): one of four leaves after five months, one of three after six.
+            ("ltv.method", "kaplan_meier"): ("50000",),
+        },
+        figure=("cltv", "2026-10"),
+    ),
+    Case(
+        "calendar",
+        ("midnight",),
+        ("07 new 10000",),
+        {
+            ("calendar", "Europe/Paris"): ("08 new 10000",),
+            ("calendar", "America/Los_Angeles"): ("07 new 10000",),
+        },
+    ),
+)
+
+_GROSS_MARGIN: Final = 80
+_RATES: Final = {  # USD for one EUR
+    "2026-07-15": "1.25",
+    "2026-07-31": "1.6",
+    "2026-08-15": "1",
+    "2026-08-31": "1.25",
+    "2026-09-15": "2",
+    "2026-09-30": "1.6",
+    "2026-10-15": "1.25",
+    "2026-10-31": "1",
+}
+
+
+@contextmanager
+def staged() -> Iterator[TinyEngine]:
+    """Open an engine with the portfolio in it, ready for :func:`outcomes` of any number of policies."""
+    with portfolio().engine() as engine:
+        rate_items(engine, AS_OF, Policy(), HealthConfig())
+        _match(engine, matcher({}))
+        build_ledger(engine, *_read_books(engine), Policy(), AS_OF)
+        engine.run("mrr_ledger", "SELECT * FROM native_ledger")
+        run_models(engine, MARTS)
+        leave(engine, "fx_rates", _rates(), FX_RATES)
+        yield engine
+
+
+def outcomes(engine: TinyEngine, policy: Policy) -> dict[str, Outcome]:
+    """Compute the ledger, the marts and the KPIs under a policy and return each case's outcome by key.
+
+    Args:
+        engine: from :func:`staged`.
+        policy: the MRR policy.
+    """
+    reporting = None if policy.fx_mode == "native_only" else "eur"
+    prices, book = _read_books(engine)
+    _rate(engine, ItemRater(prices, book, policy, AS_OF))
+    build_ledger(engine, prices, book, policy, AS_OF, reporting)
+    leave(engine, "months", months(datetime(2026, 4, 1, tzinfo=UTC), AS_OF, policy.zone), MONTHS)
+    value_ledger(engine, policy, reporting)
+    build_marts(engine, policy, AS_OF, {"case": "stripe.metadata.case"})
+    nothing = pd.DataFrame(columns=list(MARKETING_SPEND))
+    build_kpis(engine, policy, spend=nothing, gross_margin=_GROSS_MARGIN)
+    valuation = "reporting" if reporting else "native"
+    moved = engine.frame(f"SELECT * FROM mrr_movements WHERE valuation = '{valuation}'")
+    figures = engine.frame(f"SELECT * FROM kpi_month WHERE valuation = '{valuation}' AND segment = 'case'")
+    return {case.key: _outcome(case, moved, figures) for case in CASES}
+
+
+def _outcome(case: Case, moved: pd.DataFrame, figures: pd.DataFrame) -> Outcome:
+    if case.figure:
+        kpi, month = case.figure
+        of_case = (figures["segment_value"] == case.key) & (figures["month"] == month)
+        return tuple(f"{value:g}" for value in figures.loc[of_case, kpi])
+    own = moved[moved["customer_id"].isin([f"cus_{name}" for name in case.customers])]
+    sums = own.groupby(["month", "kind"], as_index=False)["amount"].sum()
+    rows = [(month[5:], kind, int(amount)) for month, kind, amount in sums.itertuples(index=False, name=None)]
+    return tuple(f"{month} {kind} {amount}" for month, kind, amount in sorted(rows, key=_in_order))
+
+
+def _in_order(row: tuple[str, str, int]) -> tuple[str, bool, str]:
+    return row[0], row[1] == "fx", row[1]
+
+
+def _rates() -> pd.DataFrame:
+    rows = [("usd", day, rate, "2026-12-31", "test") for day, rate in _RATES.items()]
+    return pd.DataFrame([*rows, ("eur", "2026-01-01", "1", "2026-12-31", "")], columns=list(FX_RATES))
+
+
+@cache
+def portfolio() -> BilledBooks:
+    """Return the Stripe account with every case in it."""
+    made = _Portfolio()
+    for case in CASES:
+        for name in case.customers:
+            made.customer(f"cus_{name}", metadata={"case": case.key})
+    made.write()
+    return made
+
+
+class _Portfolio(BilledBooks):
+    """Every case's customers."""
+
+    def write(self) -> None:
+        for price, amount in (("100", "10000"), ("50", "5000"), ("30", "3000"), ("20", "2000"), ("0", "0")):
+            self.price(f"p{price}", amount)
+        self.price("p_usd", "10000", currency="usd")
+        self.price("p_week", "1000", interval="week")
+        self.price("p_days", "10000", interval="day", interval_count=10)
+        self.price("p_use", "100", usage_type="metered")
+        self._discounted()
+        self._by_status()
+        self._changed()
+        self._plain()
+
+    def _discounted(self) -> None:
+        self.contract("basis", item={"quantity": 2})
+        self.event("sub_basis", "2026-10-20", {"items": {}, "quantity": 1})
+        days = monthly("2026-06-15", 5)
+        self._reduced("forever", "forever", {day: {"a": 20} for day in days}, now=("a",))
+        self._reduced("stack", "forever", {day: {"a": 20, "b": 10} for day in days}, now=("a", "b"))
+        self._reduced("repeating", "repeating", {day: {"a": 50} for day in days[2:4]})
+        self._reduced("once", "once", {days[2]: {"a": 30}})
+
+    def _reduced(
+        self, name: str, duration: str, off: Mapping[str, Mapping[str, int]], now: Sequence[str] = ()
+    ) -> None:
+        """Bill 100.00 a month less the per cents of ``off``, by day and coupon."""
+        given: dict[str, Record] = {}
+        for day in off:
+            for code, percent in off[day].items():
+                coupon = f"{name}_{code}"
+                if coupon not in given:
+                    made = self.coupon(coupon, duration, percent_off=percent)
+                    given[coupon] = self.discount(f"di_{coupon}", made, start=day)
+        lines, invoices = {}, {}
+        for day, per_cents in off.items():
+            left, amounts = 10000, []
+            for code, percent in per_cents.items():
+                taken = left * percent // 100
+                left -= taken
+                amounts.append({"amount": taken, "discount": f"di_{name}_{code}"})
+            lines[day] = {"discount_amounts": amounts}
+            invoices[day] = {"discounts": [f"di_{name}_{code}" for code in per_cents], "total": left}
+        current = [given[f"{name}_{code}"] for code in now]
+        self.contract(name, lines=lines, invoices=invoices, discounts=current)
+
+    def _by_status(self) -> None:
+        late = paid_late("2026-08-15", "2026-09-05", attempts=3)
+        self.contract(
+            "late",
+            status="past_due",
+            invoices={"2026-08-15": late, "2026-10-15": unpaid("2026-10-15", 2, True)},
+        )
+        self.contract(
+            "unpaid",
+            status="unpaid",
+            invoices={
+                "2026-09-15": unpaid("2026-09-15", 4, False),
+                "2026-10-15": SET_ASIDE | {"status": "draft"},
+            },
+        )
+        self.charge("unpaid", "2026-09-29", 10000, status="failed")
+        self.contract(
+            "incomplete",
+            days=["2026-08-15"],
+            status="incomplete_expired",
+            ended_at=epoch("2026-08-16"),
+            invoices={"2026-08-15": {**unpaid("2026-08-15", 1, False), "status": "void"}},
+        )
+        self.contract(
+            "trial",
+            days=["2026-10-20"],
+            amounts=[0],
+            status="trialing",
+            trial_start=epoch("2026-10-20"),
+            trial_end=epoch("2026-11-20"),
+        )
+        self.contract(
+            "converted",
+            days=["2026-08-01", *monthly("2026-08-15", 3)],
+            amounts=[0, 10000, 10000, 10000],
+            invoices={"2026-08-15": paid_late("2026-08-15", "2026-09-03", attempts=1)},
+            trial_start=epoch("2026-08-01"),
+            trial_end=epoch("2026-08-15"),
+        )
+        paused = {day: SET_ASIDE | {"status": "void"} for day in ("2026-08-15", "2026-09-15")}
+        self.contract("paused", invoices=paused)
+        self.event("sub_paused", "2026-10-10", {"pause_collection": {"behavior": "void"}})
+        self.contract(
+            "leaving",
+            days=monthly("2026-06-15", 4),
+            status="canceled",
+            cancel_at_period_end=True,
+            canceled_at=epoch("2026-09-20"),
+            ended_at=epoch("2026-10-15"),
+        )
+
+    def _changed(self) -> None:
+        used = [3000, 6000, 9000, 12000]
+        self.contract("metered", price="p_use", days=monthly("2026-07-15", 4), amounts=used, arrears=True)
+        self.contract("refunded", name="sub_refunded_a")
+        refunds = {"2026-08-15": 5000, "2026-09-15": 2000}
+        self.contract(
+            "refunded",
+            name="sub_refunded_b",
+            price="p50",
+            amounts=[5000] * 5,
+            invoices={day: {"post_payment_credit_notes_amount": amount} for day, amount in refunds.items()},
+        )
+        for day, amount in refunds.items():
+            self.charge(
+                "refunded", day, 5000, amount_refunded=amount, payment_intent=f"pi_sub_refunded_b_{day}"
+            )
+        free: dict[str, Record] = {day: {"price": "p0"} for day in ("2026-08-15", "2026-09-15")}
+        self.contract("free", amounts=[10000, 10000, 0, 0, 10000], lines=free)
+        self.contract("grain", name="sub_grain_a")
+        added = self.added_item("sub_grain_a", "p30", "2026-08-15")
+        for day in monthly("2026-08-15", 3):
+            line = self.line("sub_grain_a", day, 3000, price="p30", item=added)
+            self.add("stripe_invoice_lines", **line, id=f"il_{day}_grain", invoice=f"in_sub_grain_a_{day}")
+        self.contract(
+            "grain", name="sub_grain_b", price="p50", days=["2026-09-15"], amounts=[5000], ends="2026-10-15"
+        )
+        self.contract("returning", name="sub_returning_a", days=["2026-06-15"], ends="2026-07-15")
+        self.contract("returning", name="sub_returning_b", days=monthly("2026-09-15", 2))
+        self.contract("visitor", days=["2026-08-05"], ends="2026-08-20")
+
+    def _plain(self) -> None:
+        self.contract("dollar", price="p_usd", days=monthly("2026-07-15", 4), currency="usd")
+        weeks = ["2026-10-05", "2026-10-12", "2026-10-19", "2026-10-26"]
+        self.contract("weekly", price="p_week", days=weeks, amounts=[1000] * 4, last="2026-11-02")
+        self.contract("daily", price="p_days", days=["2026-10-12", "2026-10-22"], last="2026-11-01")
+        self.contract("lost", days=monthly("2026-06-15", 4), ends="2026-09-20")
+        self.contract("stayed", days=monthly("2026-07-15", 4))
+        self.contract("won", days=monthly("2026-09-05", 2))
+        self.contract("steady", days=monthly("2026-05-15", 6))
+        more: Record = {"price": "p50"}
+        self.contract(
+            "comeback",
+            name="sub_comeback_a",
+            days=monthly("2026-05-15", 4),
+            amounts=[5000] * 4,
+            ends="2026-08-20",
+            **more,
+        )
+        self.contract(
+            "comeback", name="sub_comeback_b", days=monthly("2026-09-05", 2), amounts=[5000] * 2, **more
+        )
+        self.contract(
+            "small", price="p20", days=monthly("2026-05-15", 5), amounts=[2000] * 5, ends="2026-09-20"
+        )
+        for number, ends in (("1", None), ("2", None), ("3", "2026-10-20"), ("4", "2026-09-20")):
+            days = [day for day in monthly("2026-04-15", 7) if ends is None or day < ends]
+            self.contract(f"life_{number}", days=days, ends=ends)
+        nights = [f"{day}T23:30" for day in ("2026-07-31", "2026-08-31", "2026-09-30", "2026-10-31")]
+        self.contract("midnight", days=nights, last="2026-11-30T23:30")
