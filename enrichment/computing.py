@@ -15,22 +15,40 @@ from enrichment.config import HealthConfig
 from enrichment.discounts import DiscountBook
 from enrichment.engine import EngineProtocol
 from enrichment.episodes import advance
+from enrichment.exchange import FX_RATES
 from enrichment.flags import raise_flags
 from enrichment.frames import records
+from enrichment.fx import value_ledger
 from enrichment.health import score
 from enrichment.items import ItemRater, item_rows, rated_frame
+from enrichment.kpis.building import build_kpis
 from enrichment.ledger.building import build_ledger
+from enrichment.marts import build_marts, build_months
 from enrichment.policy import Policy
 from enrichment.prices import Price, price_or_error
+from enrichment.reporting import Reporting
 from enrichment.sources import SOURCES, latest_sql
 from enrichment.sql import MARTS, RATING, STAGING, run_models
 from enrichment.tables import leave
 from saaskpi.errors import DataError
 
+NOTHING_DECLARED: Final = Reporting()
 Match = Callable[..., pd.DataFrame]
 TABLES: Final = (
     "accounts",
     "subscription_items",
+    "mrr_ledger",
+    "mrr_differences",
+    "months",
+    "account_month",
+    "mrr_movements",
+    "account_segments",
+    "kpi_month",
+    "cohort_retention",
+    "mrr_bridge",
+    "funnel",
+    "marketing_spend",
+    "fx_conversions",
     "account_match",
     "health_signals",
     "health_sources",
@@ -48,6 +66,7 @@ def compute(
     policy: Policy,
     config: HealthConfig,
     episodes: pd.DataFrame,
+    reporting: Reporting = NOTHING_DECLARED,
 ) -> None:
     """Compute every table of ``TABLES`` in ``engine`` from the landing tables registered there.
 
@@ -61,17 +80,23 @@ def compute(
         policy: the MRR policy.
         config: of the health score and flags.
         episodes: ``flag_episodes`` of the run before; may be empty.
+        reporting: currency, margin, segments, rates and spend.
 
     Raises:
-        UsageError: the configuration names a signal that does not exist.
+        UsageError: the configuration names a signal, a segment's source or a currency that does not exist.
     """
     _stage(engine, as_of, policy, config)
     prices, book = _read_books(engine)
     _rate(engine, ItemRater(prices, book, policy, as_of))
     _match(engine, match)
-    build_ledger(engine, prices, book, policy, as_of)
-    engine.run("mrr_ledger", "SELECT * FROM native_ledger")
+    build_ledger(engine, prices, book, policy, as_of, reporting.currency)
+    leave(engine, "fx_rates", reporting.rates, FX_RATES)
+    build_months(engine, policy, as_of)
+    value_ledger(engine, policy, reporting.currency)
     run_models(engine, MARTS)
+    build_marts(engine, policy, as_of, reporting.segments)
+    build_kpis(engine, policy, spend=reporting.spend, gross_margin=reporting.gross_margin)
+    _keep_aside(engine, reporting)
     facts = engine.frame("SELECT * FROM account_facts ORDER BY account_id")
     health = score(facts, config)
     flags = raise_flags(facts, health.accounts, config)
@@ -83,6 +108,13 @@ def compute(
     leave(engine, "account_flags", flags, tables.ACCOUNT_FLAGS)
     moved = advance(episodes, flags, as_of, config.cooldown_days)
     leave(engine, "flag_episodes", moved, tables.FLAG_EPISODES)
+
+
+def _keep_aside(engine: EngineProtocol, reporting: Reporting) -> None:
+    """Add what the valuation and the declarations could not use to ``rejected_rows``."""
+    declared = pd.DataFrame(list(reporting.rejected), columns=list(tables.REJECTED_ROWS))
+    rows = pd.concat([engine.frame("rejected_rows"), engine.frame("fx_rejected"), declared])
+    leave(engine, "rejected_rows", rows, tables.REJECTED_ROWS)
 
 
 def rate_items(engine: EngineProtocol, as_of: datetime, policy: Policy, config: HealthConfig) -> None:

@@ -22,7 +22,7 @@ MARTS: Final = ("months", "account_month", "mrr_movements", "kpi_base", "cohort_
 MODELS: Final = (
     "month_numbers",
     "unit_members",
-    "member_changes",
+    "unit_ledger",
     "unit_changes",
     "visits",
     "unit_stands",
@@ -78,11 +78,25 @@ def build_marts(
     build_segments(engine, segments)
     now = as_of.astimezone(UTC).replace(tzinfo=None)
     leave(engine, "mart_rules", _rules(policy, now), _RULES)
-    first = engine.frame("SELECT MIN(effective_at) AS first_at FROM mrr_ledger")["first_at"].iloc[0]
-    begin = as_of if pd.isna(first) else min(as_of, first.to_pydatetime().replace(tzinfo=UTC))
-    leave(engine, "months", calendar.months(begin, as_of, policy.zone), tables.MONTHS)
+    build_months(engine, policy, as_of, "mrr_ledger")
     for name, sql in models(MODELS):
         engine.run(name, sql)
+
+
+def build_months(
+    engine: EngineProtocol, policy: Policy, as_of: datetime, ledger: str = "native_ledger"
+) -> None:
+    """Leave ``months``: every calendar month from the first row of ``ledger`` to the one that holds ``as_of``.
+
+    Args:
+        engine: holds the ledger.
+        policy: says in which time zone months end.
+        as_of: aware.
+        ledger: name of the table.
+    """
+    first = engine.frame(f"SELECT MIN(effective_at) AS first_at FROM {ledger}")["first_at"].iloc[0]
+    begin = as_of if pd.isna(first) else min(as_of, first.to_pydatetime().replace(tzinfo=UTC))
+    leave(engine, "months", calendar.months(begin, as_of, policy.zone), tables.MONTHS)
 
 
 def _rules(policy: Policy, now: datetime) -> pd.DataFrame:

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -32,9 +33,11 @@ from crm_sync.plan import PlanSettings, build_plan
 from enrichment import money
 from enrichment.computing import TABLES, compute
 from enrichment.config import HealthConfig
-from enrichment.policy import Policy
+from enrichment.policy import Policy, check_reporting
 from enrichment.sources import SOURCES
+from saaskpi.declared import declared
 from saaskpi.errors import StoreError
+from saaskpi.imports.home import refuse_imported
 from saaskpi.progress import Stages
 from saaskpi.settings import Settings
 from tap_saaskpi.tap import TapSaaskpi
@@ -118,7 +121,8 @@ class Pipeline:
         self.settings = settings
         self._now = now
         self._stages = stages
-        self._policy = Policy.from_settings(settings.policy)
+        self.policy = Policy.from_settings(settings.policy)
+        check_reporting(self.policy, settings.reporting.currency)
         self._health = HealthConfig.from_settings(settings.health)
         self.landing = Landing(settings.home / "raw")
 
@@ -138,6 +142,11 @@ class Pipeline:
         """The tables of the current run."""
         # Asked through self.store each time: close() drops the store, and the next use opens another.
         return Marts(self.settings.home / "marts", lambda: self.store.current_run())  # noqa: PLW0108
+
+    @property
+    def _rates_folder(self) -> Path:
+        """Where the ECB's exchange rates are kept."""
+        return self.settings.home / "rates"
 
     @cached_property
     def hubspot(self) -> HubSpotClient:
@@ -176,6 +185,7 @@ class Pipeline:
         """
         with self._stages.stage("pull") as report:
             config = self._tap_config()
+            refuse_imported(self.store, self.settings.home, "pull")
             self._claim_home()
             with _quiet_tap(), self.landing.begin(self._now()) as writer:
                 writer.watch = lambda stream, rows: report(f"{stream}: {rows:,} records")
@@ -214,6 +224,7 @@ class Pipeline:
         Raises:
             StoreError: there is no run yet.
         """
+        refuse_imported(self.store, self.settings.home, "plan")
         with self._stages.stage("plan") as report:
             inputs = gather(self.landing, self.marts, self.store, self._portal_id())
             settings = PlanSettings(self.settings.language, self.settings.tasks.fallback_owner_id)
@@ -294,9 +305,11 @@ class Pipeline:
         with Engine(limits.memory_limit, limits.threads, self.settings.home / "tmp") as engine:
             for stream in set(self.landing.streams()) & set(SOURCES):
                 engine.register_files(stream, self.landing.files(stream))
-            compute(engine, self._match, as_of, self._policy, self._health, self.store.flag_episodes())
+            reporting, notes = declared(self.settings, self._rates_folder, as_of.date())
+            episodes = self.store.flag_episodes()
+            compute(engine, self._match, as_of, self.policy, self._health, episodes, reporting)
             engine.export(TABLES, directory)
-            return _enriched(engine, run_id, as_of, self.settings.language)
+            return _enriched(engine, run_id, as_of, self.settings.language, notes)
 
     def _of_account(self, table: str, account_id: str) -> list[dict[str, Any]]:
         return [row for row in records(self.marts.read(table)) if row["account_id"] == account_id]
@@ -359,7 +372,7 @@ def _plain(value: Any) -> Any:
     return value.item() if hasattr(value, "item") else value
 
 
-def _enriched(engine: Engine, run_id: str, as_of: datetime, language: str) -> EnrichResult:
+def _enriched(engine: Engine, run_id: str, as_of: datetime, language: str, notes: list[str]) -> EnrichResult:
     accounts, sources = engine.frame("accounts"), engine.frame("health_sources")
     return EnrichResult(
         run_id=run_id,
@@ -368,7 +381,7 @@ def _enriched(engine: Engine, run_id: str, as_of: datetime, language: str) -> En
         bands=dict(Counter(accounts["health_band"]).most_common()),
         flags=dict(Counter(engine.frame("account_flags")["kind"])),
         rejected=dict(Counter(engine.frame("rejected_rows")["stream"])),
-        notes=list(sources.loc[sources["state"] == "dropped", f"note_{language}"]),
+        notes=[*sources.loc[sources["state"] == "dropped", f"note_{language}"], *notes],
     )
 
 

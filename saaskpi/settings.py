@@ -69,6 +69,19 @@ class TaskSettings(_Section):
     fallback_owner_id: str | None = None
 
 
+class ReportingSettings(_Section):
+    """In which currency everything is summed up (none: each by itself), and the gross margin in per cent."""
+
+    currency: str | None = Field(default=None, pattern=r"^[A-Za-z]{3}$")
+    gross_margin: float = Field(default=100, gt=0, le=100)
+
+
+class FileSettings(_Section):
+    """Where a table of exchange rates or of spend is."""
+
+    file: Path | None = None
+
+
 class EngineSettings(_Section):
     """How much memory and how many threads the SQL engine may use."""
 
@@ -84,6 +97,9 @@ class Settings(BaseSettings):
         as_of: the day whose end the numbers describe (UTC); None means now.
         language: of sentences and tasks written into the CRM.
         policy: overrides of single MRR policy keys, for instance ``{"status.unpaid": "include"}``.
+        fx: a CSV of exchange rates; without it the ECB's.
+        spend: a CSV of spend on sales and marketing.
+        segments: by what accounts are told apart, for instance ``{"country": "stripe.metadata.country"}``.
         health: overrides of the health score's thresholds, for instance ``{"green_from": 75}``.
     """
 
@@ -98,6 +114,10 @@ class Settings(BaseSettings):
     hubspot: HubSpotSettings = Field(default_factory=HubSpotSettings)
     tasks: TaskSettings = Field(default_factory=TaskSettings)
     engine: EngineSettings = Field(default_factory=EngineSettings)
+    reporting: ReportingSettings = Field(default_factory=ReportingSettings)
+    fx: FileSettings = Field(default_factory=FileSettings)
+    spend: FileSettings = Field(default_factory=FileSettings)
+    segments: dict[str, str] = Field(default_factory=dict)
     policy: dict[str, Any] = Field(default_factory=dict)
     health: dict[str, Any] = Field(default_factory=dict)
 

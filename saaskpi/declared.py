@@ -1,0 +1,52 @@
+"""What the settings declare beside the data, read from its files: exchange rates and spend."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import pandas as pd
+
+from enrichment.exchange import FX_RATES
+from enrichment.kpis.catalogue import MARKETING_SPEND
+from enrichment.reporting import Reporting
+from saaskpi.rates import exchange_rates
+from saaskpi.settings import Settings
+from saaskpi.spend import read_spend
+
+SPEND_STREAM = "marketing_spend"
+
+
+def declared(settings: Settings, rates_folder: Path, as_of: date) -> tuple[Reporting, list[str]]:
+    """Return what the settings declare, and a sentence on each thing that a reader should know of it.
+
+    Args:
+        settings: checked settings.
+        rates_folder: where the ECB's file is kept.
+        as_of: the day that the numbers describe.
+
+    Raises:
+        UsageError: a file cannot be read.
+    """
+    currency = settings.reporting.currency
+    table = pd.DataFrame(columns=list(FX_RATES))
+    notes: list[str] = []
+    rejected: list[tuple[str, str, str]] = []
+    if currency:
+        rates = exchange_rates(settings.fx.file, folder=rates_folder)
+        table, notes = rates.table, rates.notes(as_of)
+        rejected += rates.rejected
+    spend = pd.DataFrame(columns=list(MARKETING_SPEND))
+    if settings.spend.file:
+        read = read_spend(settings.spend.file)
+        spend = read.table
+        rejected += [(SPEND_STREAM, f"row {row.row}", row.reason) for row in read.rejected]
+    reporting = Reporting(
+        currency=currency.lower() if currency else None,
+        gross_margin=settings.reporting.gross_margin,
+        segments=settings.segments,
+        rates=table,
+        spend=spend,
+        rejected=tuple(rejected),
+    )
+    return reporting, notes
