@@ -10,8 +10,8 @@ import pandas as pd
 
 from enrichment.frames import records
 
-WHOLE: Final = "all"
-"""The segment that everybody is in; rows without a segment (null or '') are in it too."""
+WHOLE: Final = ""
+"""The segment that everybody is in; a row whose segment is null speaks of it too."""
 NATIVE: Final = "native"
 _MONEY: Final = ("spend", "charge_total", "scheduled_churn_mrr")
 _Sums = dict[str, int]
@@ -28,8 +28,8 @@ class Place(NamedTuple):
 
 def place_of(row: Mapping[str, Any]) -> Place:
     """Return the place of a row; without valuation it is native, without segment the whole company."""
-    segment = _text(row.get("segment")) or WHOLE
-    value = "" if segment == WHOLE else _text(row.get("segment_value"))
+    segment = _text(row.get("segment"))
+    value = WHOLE if segment == WHOLE else _text(row.get("segment_value"))
     return Place(_text(row["currency"]).lower(), _text(row.get("valuation")) or NATIVE, segment, value)
 
 

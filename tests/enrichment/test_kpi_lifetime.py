@@ -25,7 +25,7 @@ REMISSIONS += [(13, True), (16, True), (17, False), (19, False), (20, False), (2
 REMISSIONS += [(25, False), (32, False), (32, False), (34, False), (35, False)]
 # Bewick, Cheek and Ball, Critical Care 2004, 8:389, table 2.
 TREATED = [(1, True), (1, True), (4, True), (5, True), (6, False), (9, True), (9, False), (22, True)]
-WHOLE = Place("eur", "native", "all", "")
+WHOLE = Place("eur", "native", "", "")
 PRO = Place("eur", "native", "plan", "pro")
 lives = st.lists(st.tuples(st.integers(0, 40), st.booleans()), min_size=1, max_size=60)
 
