@@ -6,13 +6,13 @@ WITH summed AS (
         v.currency,
         v.valuation,
         v.month_no,
-        SUM(CASE WHEN v.kind = 'new' THEN v.amount ELSE 0 END) AS new_mrr,
-        SUM(CASE WHEN v.kind = 'expansion' THEN v.amount ELSE 0 END) AS expansion_mrr,
-        SUM(CASE WHEN v.kind = 'contraction' THEN v.amount ELSE 0 END) AS contraction_mrr,
-        SUM(CASE WHEN v.kind = 'churn' THEN v.amount ELSE 0 END) AS churned_mrr,
-        SUM(CASE WHEN v.kind = 'reactivation' THEN v.amount ELSE 0 END) AS reactivation_mrr,
-        SUM(CASE WHEN v.kind = 'fx' THEN v.amount ELSE 0 END) AS fx_mrr,
-        SUM(CASE WHEN v.kind IN ('contraction', 'churn') THEN -v.amount ELSE v.amount END) AS mrr_change
+        CAST(SUM(CASE WHEN v.kind = 'new' THEN v.amount ELSE 0 END) AS BIGINT) AS new_mrr,
+        CAST(SUM(CASE WHEN v.kind = 'expansion' THEN v.amount ELSE 0 END) AS BIGINT) AS expansion_mrr,
+        CAST(SUM(CASE WHEN v.kind = 'contraction' THEN v.amount ELSE 0 END) AS BIGINT) AS contraction_mrr,
+        CAST(SUM(CASE WHEN v.kind = 'churn' THEN v.amount ELSE 0 END) AS BIGINT) AS churned_mrr,
+        CAST(SUM(CASE WHEN v.kind = 'reactivation' THEN v.amount ELSE 0 END) AS BIGINT) AS reactivation_mrr,
+        CAST(SUM(CASE WHEN v.kind = 'fx' THEN v.amount ELSE 0 END) AS BIGINT) AS fx_mrr,
+        CAST(SUM(CASE WHEN v.kind IN ('contraction', 'churn') THEN -v.amount ELSE v.amount END) AS BIGINT) AS mrr_change
     FROM unit_movements v
     INNER JOIN unit_members m ON m.member_no = v.unit_no
     GROUP BY m.account_no, v.currency, v.valuation, v.month_no
@@ -25,12 +25,12 @@ SELECT
     COALESCE(LEAD(month_no) OVER so_far, (SELECT MAX(month_no) + 1 FROM month_numbers)) AS next_no,
     MIN(CASE WHEN mrr_change <> 0 THEN month_no END) OVER so_far AS first_no,
     CAST(SUM(mrr_change) OVER so_far - mrr_change AS BIGINT) AS mrr_start,
-    CAST(new_mrr AS BIGINT) AS new_mrr,
-    CAST(expansion_mrr AS BIGINT) AS expansion_mrr,
-    CAST(contraction_mrr AS BIGINT) AS contraction_mrr,
-    CAST(churned_mrr AS BIGINT) AS churned_mrr,
-    CAST(reactivation_mrr AS BIGINT) AS reactivation_mrr,
-    CAST(fx_mrr AS BIGINT) AS fx_mrr,
+    new_mrr,
+    expansion_mrr,
+    contraction_mrr,
+    churned_mrr,
+    reactivation_mrr,
+    fx_mrr,
     CAST(SUM(mrr_change) OVER so_far AS BIGINT) AS mrr
 FROM summed
 WINDOW so_far AS (PARTITION BY account_no, currency, valuation ORDER BY month_no)

@@ -16,7 +16,7 @@ WITH parts AS (
             END
         ) * CASE WHEN v.kind IN ('contraction', 'churn') OR v.amount < 0 THEN -1 ELSE 1 END AS part
     FROM unit_movements v
-    INNER JOIN member_changes c
+    INNER JOIN unit_ledger c
         ON c.unit_no = v.unit_no
         AND c.month_no = v.month_no
         AND (v.valuation = 'reporting' OR c.currency = v.currency)

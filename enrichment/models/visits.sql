@@ -9,42 +9,17 @@ WITH candidates AS (
     GROUP BY u.unit_no, u.month_no
     HAVING MAX(ABS(u.mrr_change)) = 0 AND MIN(u.first_at) < MAX(u.last_at)
 ),
-members AS (
-    SELECT c.unit_no, c.month_no, m.member_no, m.member_id, m.account_id, m.customer_id, m.lacks_rate
-    FROM candidates c
-    INNER JOIN unit_members m ON m.unit_no = c.unit_no
-),
-named AS (
-    SELECT
-        l.*,
-        CASE r.grain
-            WHEN 'account' THEN l.customer_id WHEN 'subscription' THEN l.subscription_id ELSE l.subscription_item_id
-        END AS member_id
-    FROM mrr_ledger l
-    CROSS JOIN mart_rules r
-),
 ledger_rows AS (
-    SELECT
-        m.unit_no,
-        m.month_no,
-        m.member_no,
-        m.customer_id,
-        l.effective_at,
-        l.currency,
-        l.mrr_change,
-        l.reporting_currency,
-        CASE WHEN m.lacks_rate = 0 THEN l.reporting_change + l.fx_change END AS reporting_change
-    FROM members m
-    INNER JOIN named l ON l.member_id = m.member_id AND l.account_id = m.account_id
-    INNER JOIN month_numbers n
-        ON n.month_no = m.month_no AND l.effective_at >= n.starts_at AND l.effective_at < n.seen_until
+    SELECT l.*
+    FROM candidates c
+    INNER JOIN unit_ledger l ON l.unit_no = c.unit_no AND l.month_no = c.month_no
 ),
 valued AS (
     SELECT unit_no, month_no, effective_at, currency, 'native' AS valuation, SUM(mrr_change) AS change
     FROM ledger_rows
     GROUP BY unit_no, month_no, effective_at, currency
     UNION ALL
-    SELECT unit_no, month_no, effective_at, reporting_currency, 'reporting', SUM(reporting_change)
+    SELECT unit_no, month_no, effective_at, reporting_currency, 'reporting', SUM(reporting_change + fx_change)
     FROM ledger_rows
     WHERE reporting_change IS NOT NULL
     GROUP BY unit_no, month_no, effective_at, reporting_currency
@@ -60,15 +35,16 @@ running AS (
 ),
 brought AS (
     SELECT
-        unit_no,
-        month_no,
-        member_no,
+        l.unit_no,
+        l.month_no,
+        l.member_no,
         ROW_NUMBER() OVER (
-            PARTITION BY unit_no, month_no
-            ORDER BY SUM(CASE WHEN mrr_change > 0 THEN mrr_change ELSE 0 END) DESC, customer_id
+            PARTITION BY l.unit_no, l.month_no
+            ORDER BY SUM(CASE WHEN l.mrr_change > 0 THEN l.mrr_change ELSE 0 END) DESC, m.customer_id
         ) AS place
-    FROM ledger_rows
-    GROUP BY unit_no, month_no, member_no, customer_id
+    FROM ledger_rows l
+    INNER JOIN unit_members m ON m.member_no = l.member_no
+    GROUP BY l.unit_no, l.month_no, l.member_no, m.customer_id
 )
 SELECT
     v.unit_no,
