@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -38,7 +38,11 @@ class Row:
 
     def first(self, *names: str) -> str:
         """Return the first value that is not empty among these columns, empty when there is none."""
-        return next((value for name in names if (value := self.cells.get(name, ""))), "")
+        for name in names:
+            value = self.cells.get(name)
+            if value:
+                return value
+        return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,7 @@ class CsvFile:
 
     Attributes:
         name: of the file, for messages.
-        header: normalised names of the columns, in order: lower case, single spaces.
+        header: normalised names of the columns, in order: lower case, single spaces; empty for a second one.
         titles: the names as they stand in the file.
         notes: what a reader should know of how it was read, a sentence each.
     """
@@ -77,14 +81,19 @@ class CsvFile:
             ) from None
 
     def column(self, name: str) -> Iterator[str]:
-        """Yield one column's values that are not empty."""
-        return (row.cells[name] for row in self.rows() if row.cells.get(name))
+        """Yield one column's values that are not empty.
+
+        Raises:
+            UsageError: the quotes of the file do not match.
+        """
+        return (
+            (row.cells[name] for row in self.rows() if row.cells.get(name))
+            if name in self.header
+            else iter(())
+        )
 
     def _row(self, line: int, cells: Sequence[str]) -> Row:
-        found: dict[str, str] = {}
-        for name, value in zip(self.header, cells, strict=False):
-            if name:
-                found.setdefault(name, value.strip())
+        found = dict(zip(self.header, map(str.strip, cells), strict=False))
         problem = ""
         if len(cells) != len(self.header):
             problem = f"The line has {len(cells)} fields, the header {len(self.header)}."
@@ -112,7 +121,15 @@ def read_csv(path: Path) -> CsvFile:
         titles = [title.strip() for title in next(_reader(lines, delimiter))]
     except csv.Error as error:
         raise UsageError(f"{path.name} is no CSV file: {error}.", hint="Download it again.") from None
-    return CsvFile(path.name, [normalised(title) for title in titles], titles, notes, lines, delimiter)
+    return CsvFile(path.name, _once(map(normalised, titles)), titles, notes, lines, delimiter)
+
+
+def _once(names: Iterable[str]) -> list[str]:
+    """Return the names; one that comes again is empty: the first column of a name stands."""
+    kept: list[str] = []
+    for name in names:
+        kept.append("" if name in kept else name)
+    return kept
 
 
 def normalised(title: str) -> str:

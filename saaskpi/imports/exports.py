@@ -54,11 +54,19 @@ def kind_of(file: CsvFile) -> str:
         for kind, groups in _NEEDED.items()
     }
     for kind, names in missing.items():
-        if not names and not (kind == CUSTOMERS and columns & {"amount", "amount due", "subscription"}):
+        if not names and not (kind == CUSTOMERS and _is_of_others(columns)):
             return kind
-    nearest = min(missing, key=lambda kind: len(missing[kind]) / len(_NEEDED[kind]))
+    nearest = min(
+        (kind for kind in KINDS if missing[kind]), key=lambda kind: len(missing[kind]) / len(_NEEDED[kind])
+    )
     raise UsageError(
         f"{file.name} is no export of Stripe's subscriptions, customers or invoices: for {nearest} it lacks "
-        f"the columns {', '.join(missing[nearest]) or 'that tell it from payments'}.",
+        f"the columns {', '.join(missing[nearest])}.",
         hint="In Stripe: Billing > Subscriptions (or Invoices, or Customers) > Export, with all columns.",
     )
+
+
+def _is_of_others(columns: set[str]) -> bool:
+    """Say whether each row belongs to a customer instead of being one."""
+    owner = {"customer id", "customer"} if "id" in columns else {"customer"}
+    return bool(columns & {*owner, "amount", "amount due", "subscription"})

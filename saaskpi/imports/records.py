@@ -92,6 +92,8 @@ def time_of(row: Row, *names: str) -> int | None:
 
 def metadata_of(file: CsvFile, row: Row) -> dict[str, str]:
     """Return Stripe's metadata: the columns whose title ends in ``(metadata)``, keys as they were written."""
+    if not any(title.endswith(_METADATA) for title in file.titles):
+        return {}
     named = zip(file.titles, file.header, strict=True)
     keys = ((title[: -len(_METADATA)], name) for title, name in named if title.endswith(_METADATA))
     return {key: row.cells[name] for key, name in keys if row.cells.get(name)}

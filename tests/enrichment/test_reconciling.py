@@ -109,19 +109,19 @@ def test_what_is_equal_matches_and_computes_nothing_again() -> None:
     def never(_: Policy) -> pd.DataFrame:
         raise AssertionError
 
-    found = held(cells(("a", "2026-08", "eur", 500)), [("a", "2026-08-01", "eur", 500)], never)
+    found = held(cells(("a", "2026-08", "eur", 500)), [("a", "2026-07-15", "eur", 500)], never)
     assert found.cells["status"].tolist() == ["matched"]
     assert found.unexplained() == {"eur": 0}
     assert found.differences.empty
 
 
 def test_only_the_months_of_the_file_are_compared() -> None:
-    found = held(cells(("a", "2026-09", "eur", 500)), [("a", "2026-07-01", "eur", 500)])
+    found = held(cells(("a", "2026-09", "eur", 500)), [("a", "2026-07-15", "eur", 500)])
     assert found.cells["month"].tolist() == ["2026-09"]
 
 
 def test_the_unexplained_rest_does_not_cancel_out() -> None:
-    changes = [("a", "2026-08-01", "eur", 500), ("b", "2026-08-01", "eur", 500)]
+    changes = [("a", "2026-07-15", "eur", 500), ("b", "2026-07-15", "eur", 500)]
     found = held(cells(("a", "2026-09", "eur", 900), ("b", "2026-09", "eur", 100)), changes)
     assert found.unexplained() == {"eur": 800}
     assert found.totals()[0]["difference"] == 0
@@ -129,16 +129,16 @@ def test_the_unexplained_rest_does_not_cancel_out() -> None:
 
 def test_a_difference_is_named_after_the_key_that_makes_ours_theirs() -> None:
     changes = [
-        ("a", "2026-07-01", "eur", 500),
-        ("b", "2026-07-01", "eur", 900),
-        ("c", "2026-07-01", "eur", 70),
+        ("a", "2026-07-15", "eur", 500),
+        ("b", "2026-07-15", "eur", 900),
+        ("c", "2026-07-15", "eur", 70),
     ]
 
     def under(policy: Policy) -> pd.DataFrame:
         left = [c for c in changes if c[0] != "a" or policy.past_due == "include"]
         cheaper = policy.discounts_once == "subtract_in_period"
         return customer_months(
-            ledger(*left, *([("b", "2026-07-01", "eur", -200)] if cheaper else [])), MONTHS
+            ledger(*left, *([("b", "2026-07-15", "eur", -200)] if cheaper else [])), MONTHS
         )
 
     theirs = cells(("b", "2026-09", "eur", 700), ("c", "2026-09", "eur", 75))
@@ -157,9 +157,9 @@ def test_a_difference_is_named_after_the_key_that_makes_ours_theirs() -> None:
 def test_two_keys_may_explain_a_difference_together() -> None:
     def under(policy: Policy) -> pd.DataFrame:
         less = (policy.past_due == "exclude") * 200 + (policy.discounts_once == "subtract_in_period") * 50
-        return customer_months(ledger(("a", "2026-07-01", "eur", 500 - less)), MONTHS)
+        return customer_months(ledger(("a", "2026-07-15", "eur", 500 - less)), MONTHS)
 
-    found = held(cells(("a", "2026-09", "eur", 250)), [("a", "2026-07-01", "eur", 500)], under)
+    found = held(cells(("a", "2026-09", "eur", 250)), [("a", "2026-07-15", "eur", 500)], under)
     assert rules(found) == {("a", "2026-09"): "status.past_due + discounts.once"}
 
 
@@ -169,11 +169,11 @@ def test_a_whole_preset_is_tried_last() -> None:
     )
 
     def under(policy: Policy) -> pd.DataFrame:
-        return customer_months(ledger(("a", "2026-07-01", "eur", 123 if policy == other else 500)), MONTHS)
+        return customer_months(ledger(("a", "2026-07-15", "eur", 123 if policy == other else 500)), MONTHS)
 
     found = held(
         cells(("a", "2026-09", "eur", 123)),
-        [("a", "2026-07-01", "eur", 500)],
+        [("a", "2026-07-15", "eur", 500)],
         under,
         presets={"other": other},
     )
@@ -189,14 +189,14 @@ def test_each_candidate_is_computed_once_however_many_differences_there_are() ->
         return cells()
 
     theirs = cells(*((f"c{n}", "2026-09", "eur", 300 + n) for n in range(200)))
-    changes = [(f"c{n}", "2026-07-01", "eur", 100) for n in range(200)]
+    changes = [(f"c{n}", "2026-07-15", "eur", 100) for n in range(200)]
     found = held(theirs, changes, under)
     assert len(calls) == len(set(calls)) == len(found.tried) == len(candidates(POLICY))
     assert POLICY not in calls
 
 
 def test_a_minor_unit_an_item_is_rounding() -> None:
-    changes = [("a", "2026-07-01", "eur", 500), ("b", "2026-07-01", "eur", 500)]
+    changes = [("a", "2026-07-15", "eur", 500), ("b", "2026-07-15", "eur", 500)]
     found = held(cells(("a", "2026-09", "eur", 501), ("b", "2026-09", "eur", 502)), changes)
     assert rules(found) == {("a", "2026-09"): "rounding", ("b", "2026-09"): None}
 
@@ -224,7 +224,7 @@ def test_a_known_disagreement_of_the_evidence_is_a_cause() -> None:
         ("c", "eur", 100, 150, "current_state"),
         ("c", "eur", 100, 130, "current_state"),
     )
-    changes = [(name, "2026-07-01", "eur", 500) for name in "abc"]
+    changes = [(name, "2026-07-15", "eur", 500) for name in "abc"]
     theirs = cells(("a", "2026-09", "eur", 800), ("b", "2026-09", "eur", 650), ("c", "2026-09", "eur", 580))
     found = held(theirs, changes, differences=known)
     assert rules(found) == {
@@ -236,9 +236,9 @@ def test_a_known_disagreement_of_the_evidence_is_a_cause() -> None:
 
 def test_one_rate_for_several_customers_is_another_currency() -> None:
     changes = [
-        ("a", "2026-07-01", "eur", 10000),
-        ("b", "2026-07-01", "eur", 25000),
-        ("c", "2026-07-01", "jpy", 5000),
+        ("a", "2026-07-15", "eur", 10000),
+        ("b", "2026-07-15", "eur", 25000),
+        ("c", "2026-07-15", "jpy", 5000),
     ]
     theirs = cells(
         ("a", "2026-09", "usd", 10830), ("b", "2026-09", "usd", 27075), ("c", "2026-09", "usd", 3300)
@@ -275,7 +275,7 @@ def test_candidates_change_one_key_each_of_the_policy_in_force(changed: dict[str
 
 
 def test_a_month_without_anything_is_no_difference() -> None:
-    found = held(cells(("a", "2026-07", "eur", 0)), [("a", "2026-08-01", "eur", 500)])
+    found = held(cells(("a", "2026-07", "eur", 0)), [("a", "2026-08-15", "eur", 500)])
     assert found.cells.empty
     assert found.unexplained() == {}
 
