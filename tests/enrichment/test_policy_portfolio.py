@@ -8,7 +8,8 @@ import pytest
 
 from enrichment.policy import KEYS, Policy
 from enrichment.presets import PRESETS, preset
-from tests.enrichment.policy_portfolio import CASES, Outcome, outcomes, staged
+from tests.enrichment.policy_cases import CASES, Outcome
+from tests.enrichment.policy_portfolio import disagreeing, outcomes, staged
 from tests.enrichment.tiny_engine import TinyEngine
 
 SHOWN = {choice: case for case in CASES for choice in case.otherwise if choice[0] == case.key}
@@ -77,6 +78,7 @@ def test_a_preset_differs_from_the_default_only_where_its_keys_say_so(
     policy = preset(name)
     found = outcomes(engine, policy)
     check(found, policy, OPEN.get(name, {}))
+    check_today(engine, OPEN.get(name, {}))
     chosen = {(key, choice.value) for key, choice in PRESETS[name].items()}
     bearing = {case.key for case in CASES if chosen & set(case.otherwise)}
     assert {key for key in found if found[key] != usual[key]} == bearing
@@ -91,3 +93,9 @@ def check(found: dict[str, Outcome], policy: Policy, known: dict[str, str]) -> N
         key: outcome for key, outcome in wrong.items() if key not in known
     }
     assert set(known) <= set(wrong), "What was known to differ no longer does: strike it from OPEN."
+
+
+def check_today(engine: TinyEngine, known: dict[str, str]) -> None:
+    """The items as they stand say what the ledger says, but for what only invoices can tell."""
+    told_by_invoices = [case for case in CASES if case.key in {"mrr.basis", "metered", *known}]
+    assert disagreeing(engine) <= {name for case in told_by_invoices for name in case.customers}
