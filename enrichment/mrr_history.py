@@ -175,8 +175,10 @@ def _movement(row: Row) -> Message:
 
 
 def _changes(ledger: Sequence[Row], *, closely: bool) -> Iterator[_Line]:
-    """Tell the ledger's rows, oldest first."""
+    """Tell the ledger's rows, oldest first; those that leave the MRR as it is only on a closer look."""
     for row in reversed(ledger):
+        if not (closely or row["mrr_change"] or row["reporting_change"] or row["fx_change"]):
+            continue
         yield _Line(
             1,
             say(

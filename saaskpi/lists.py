@@ -81,7 +81,7 @@ class View:
     """Which part of the figures is asked for; None asks for all of it.
 
     Attributes:
-        months: ``2026-10``, from and to (``2026-01..2026-10``), or ``latest``.
+        months: ``2026-10``, from and to (``2026-01..2026-10``, either may be left out), or ``latest``.
         segment: ``key=value``.
         currency: ISO 4217 code, any case.
         native: each currency by itself, even where everything is valued in a reporting currency as well.
@@ -295,8 +295,8 @@ def _chosen_months(known: Sequence[str], asked: str | None) -> list[str]:
         return list(known)
     if asked == LATEST:
         return [known[-1]]
-    first, _, last = asked.partition("..")
-    last = last or first
+    first, dots, last = asked.partition("..")
+    first, last = first or known[0], last or (known[-1] if dots else first)
     for month in (first, last):
         if not _MONTH.fullmatch(month):
             raise UsageError(f"'{month}' is not a month.", hint="Write 2026-10, 2026-01..2026-10 or latest.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
@@ -38,6 +39,7 @@ _TABLE: Final = (
     "nrr",
 )
 """What a table of several months shows unless ``--metric`` asks for other figures."""
+_TITLE_WIDTH: Final = 12
 _RARE: Final = ("reactivation_mrr", "fx_mrr")
 """Left out of tables in which they are zero throughout."""
 _SIGNS: Final = {
@@ -115,7 +117,7 @@ def kpis(
         _print_sheet(rows, chosen or MONTHLY, language)
         return
     shown = chosen or [kpi for kpi in map(KPIS.__getitem__, _TABLE) if _is_shown(kpi.id, rows)]
-    titles = [Column(kpi.id, kpi.label(language), _KIND_OF[kpi.unit]) for kpi in shown]
+    titles = [Column(kpi.id, _title(kpi, language), _KIND_OF[kpi.unit]) for kpi in shown]
     keys = [Column("month", "Month"), *([Column("segment_value", by)] if by else [])]
     print_rows(rows, [*keys, *titles], "table")
     if not chosen:
@@ -211,6 +213,11 @@ def _kpi_columns(shown: Iterable[Kpi], *, parts: bool) -> list[Column]:
     ]
 
 
+def _title(kpi: Kpi, language: str) -> str:
+    """Return the label on several lines: columns are as wide as their amounts."""
+    return textwrap.fill(kpi.label(language), _TITLE_WIDTH)
+
+
 def _is_shown(name: str, rows: Sequence[Row]) -> bool:
     return name not in _RARE or any(row[name] for row in rows)
 
@@ -261,7 +268,7 @@ def _movement_totals(rows: Sequence[Row]) -> list[str]:
     sums: dict[tuple[str, str], list[int]] = {}
     for row in rows:
         sums.setdefault((row["currency"], row["kind"]), []).append(row["amount"])
-    lines = [f"{len(rows):,} movements"]
+    lines = [_counted(len(rows), "movement")]
     for (currency, kind), amounts in sorted(
         sums.items(), key=lambda item: (item[0][0], KINDS.index(item[0][1]))
     ):
@@ -288,7 +295,7 @@ def _opened_columns(metric: Metric) -> list[Column]:
 
 def _opened_totals(figures: Figures, month: str, metric: Metric, rows: Sequence[Row]) -> list[str]:
     """Say what the rows add up to, and the whole figure where a condition left accounts out."""
-    lines = [f"{len({row['account_id'] for row in rows}):,} accounts"]
+    lines = [_counted(len({row["account_id"] for row in rows}), "account")]
     for currency, whole in figures.figure(metric).items():
         total = sum(row[metric.name] for row in rows if row["currency"] == currency)
         said = [f"{n:,}" if metric.counted else format_money(n, currency) for n in (total, whole)]
@@ -296,6 +303,10 @@ def _opened_totals(figures: Figures, month: str, metric: Metric, rows: Sequence[
         label = KPIS[metric.figure].label_en
         lines.append(f"  {currency.upper()}  {label} {month}: {said[0]}{rest}")
     return lines
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 COMMANDS = (kpis, movements)

@@ -17,6 +17,7 @@ from typing import Any, Literal, TextIO
 
 import click
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -29,6 +30,7 @@ BAND_STYLES = {"green": "green", "yellow": "yellow", "red": "bold red"}
 # A spreadsheet runs a cell that begins with one of these as a formula.
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 _PLAIN_WIDTH = 200
+_ANY_WIDTH = 10_000
 # Names come from strangers: no line breaks, terminal commands or changes of direction.
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
 
@@ -105,18 +107,30 @@ def _csv(rows: Sequence[Mapping[str, Any]], columns: Sequence[Column], out: Text
 def _table(rows: Sequence[Mapping[str, Any]], columns: Sequence[Column], out: TextIO) -> None:
     shown = [column for column in columns if column.title]
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in shown:
+    cells = [[cell(row, column) for column in shown] for row in rows]
+    for number, column in enumerate(shown):
         right = column.kind in _RIGHT
+        whole = right or column.kind == "date"
         table.add_column(
             column.title,
             justify="right" if right else "left",
+            min_width=max((len(line[number]) for line in cells), default=0) if whole else None,
             max_width=column.width,
-            no_wrap=right or column.kind == "date",
+            no_wrap=whole,
             overflow="fold",
         )
-    for row in rows:
-        table.add_row(*[_escape(cell(row, column), column, row) for column in shown])
-    console(out).print(table)
+    for row, line in zip(rows, cells, strict=True):
+        table.add_row(*[_escape(text, column, row) for text, column in zip(line, shown, strict=True)])
+    screen = console(out)
+    # Rather lines that the terminal breaks than amounts that are cut off.
+    screen.width = max(screen.width, _narrowest(table))
+    screen.print(table)
+
+
+def _narrowest(table: Table) -> int:
+    """Return the width at which every word and every amount still fits."""
+    roomy = Console(width=_ANY_WIDTH)
+    return Measurement.get(roomy, roomy.options, table).minimum
 
 
 def _escape(text: str, column: Column, row: Mapping[str, Any]) -> Any:

@@ -107,6 +107,15 @@ def test_the_latest_month_and_other_names_of_a_figure(run: Tables) -> None:
     assert metric_named("churned_mrr") is METRICS["lost_mrr"]
 
 
+@pytest.mark.parametrize(
+    "asked, first, last",
+    [("2025-11..", "2025-11", "2026-03"), ("..2025-02", "2025-01", "2025-02"), (None, "2025-01", "2026-03")],
+)
+def test_an_end_that_is_left_out_is_open(run: Tables, asked: str | None, first: str, last: str) -> None:
+    months = figures(run, months=asked).months
+    assert (months[0], months[-1]) == (first, last)
+
+
 def test_search_finds_names_accounts_and_stripe_customers(run: Tables) -> None:
     seen = figures(run)
     by_name = seen.movements(search="globex 1")
@@ -216,7 +225,11 @@ class TestCommands:
         printed = saaskpi("kpis", "--currency", "eur", "--month", "2025-02..2025-04").out
         first, *months = printed.strip().splitlines()
         assert first == "2025-02 to 2025-04"
-        assert [line.split()[0] for line in months[2:5]] == ["2025-04", "2025-03", "2025-02"]
+        assert [line.split()[0] for line in months if line.startswith("20")] == [
+            "2025-04",
+            "2025-03",
+            "2025-02",
+        ]
         assert " EUR at start + " in months[-1]
         assert months[-1].endswith(" EUR MRR")
 
@@ -248,6 +261,31 @@ class TestCommands:
         assert (ended.code, ended.out) == (2, "")
         assert ended.err.startswith("Error: ")
         assert words in ended.err
+
+    def test_explain_tells_the_months_and_their_causes(self, saaskpi: CommandLine, run: Tables) -> None:
+        account = run["mrr_movements"]["account_id"].iloc[0]
+        told = json.loads(saaskpi("explain", account, "--json").out)
+        assert {"months", "movements", "ledger", "differences"} <= set(told)
+        sums: Counter[tuple[str, str]] = Counter()
+        for row in told["ledger"]:
+            sums[row["month"], row["currency"]] += row["mrr_change"]
+        moved = {(r["month"], r["currency"]): r["mrr"] - r["mrr_start"] for r in told["months"]}
+        assert {key: n for key, n in sums.items() if n} == {key: n for key, n in moved.items() if n}
+        assert len({row["month"] for row in told["months"]}) <= 12
+        printed = saaskpi("explain", account).out
+        assert "What moved the MRR" in printed
+        assert all(row["source_object"] in printed for row in told["ledger"] if row["mrr_change"])
+
+    def test_explain_of_one_month_ends_with_what_counted(self, saaskpi: CommandLine, run: Tables) -> None:
+        months = run["account_month"][run["account_month"]["mrr"] > 0]
+        account, month = months.iloc[0]["account_id"], months.iloc[0]["month"]
+        told = json.loads(saaskpi("explain", account, "--month", month, "--json").out)
+        ends = {(row["month"], row["currency"]): row["mrr"] for row in told["months"]}
+        counted: Counter[tuple[str, str]] = Counter()
+        for item in told["month_end"]:
+            counted[month, item["currency"]] += item["mrr"]
+        assert dict(counted) == ends
+        assert "What counted at the end of the month" in saaskpi("explain", account, "--month", month).out
 
     def test_without_a_month_accounts_are_those_of_today(self, saaskpi: CommandLine) -> None:
         assert "health_score" in json.loads(saaskpi("accounts", "--json").out)[0]

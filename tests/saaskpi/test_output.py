@@ -59,3 +59,23 @@ def test_names_cannot_steer_the_terminal() -> None:
     out = io.StringIO()
     print_rows([{**ROWS[0], "name": "a\x1b[2Jb"}], COLUMNS, "table", out)
     assert "\x1b" not in out.getvalue()
+
+
+def test_amounts_are_never_cut_off_however_many_columns_there_are() -> None:
+    columns = [Column("name", "Account", width=40), *(Column(f"m{n}", "MRR", "money") for n in range(20))]
+    row = {"name": "Globex North", "currency": "eur"} | {f"m{n}": 123456700 + n for n in range(20)}
+    out = io.StringIO()
+    print_rows([row], columns, "table", out)
+    assert all(f"1,234,567.{n:02d} EUR" in out.getvalue() for n in range(20))
+    assert "Globex" in out.getvalue()
+
+
+def test_parts_ratios_and_counts() -> None:
+    columns = [Column("a", "A", "share"), Column("b", "B", "ratio"), Column("c", "C", "number")]
+    out = io.StringIO()
+    print_rows(
+        [{"a": 0.0512, "b": 2.0, "c": 12345}, {"a": None, "b": None, "c": None}], columns, "table", out
+    )
+    first, second = out.getvalue().splitlines()[1:]
+    assert first.split() == ["5.1%", "2.00", "12,345"]
+    assert second.split() == ["-", "-", "-"]
