@@ -63,8 +63,8 @@ def add_invoices(files: Sequence[CsvFile], items: Mapping[str, Sequence[Item]], 
     )
     if untold:
         into.notes.append(
-            f"{untold} invoices do not tell one whole period (prorations, several plans, no subscription in "
-            "the files): what they changed shows with the next invoice that does."
+            f"Invoices that tell no whole period (prorations, several plans, no subscription in the files): "
+            f"{untold}; what they changed shows with the next invoice that does."
         )
 
 

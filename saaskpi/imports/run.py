@@ -141,7 +141,9 @@ def convert(files: Iterable[tuple[CsvFile, str]], amount_is: AmountIs = "auto") 
 def _coupons(files: Sequence[CsvFile]) -> list[str]:
     count = sum(1 for file in files for _ in file.column("coupon"))
     return (
-        [f"{count} subscriptions have a coupon; the export does not tell what it takes off."] if count else []
+        [f"Subscriptions with a coupon: {count}; the export does not tell what it takes off."]
+        if count
+        else []
     )
 
 
