@@ -27,7 +27,9 @@ def months(first: datetime, last: datetime, zone: ZoneInfo) -> pd.DataFrame:
     numbers = range(12 * start.year + start.month - 1, 12 * stop.year + stop.month)
     return pd.DataFrame(
         {
-            "month": pd.Series([f"{number // 12:04d}-{number % 12 + 1:02d}" for number in numbers], dtype="str"),
+            "month": pd.Series(
+                [f"{number // 12:04d}-{number % 12 + 1:02d}" for number in numbers], dtype="str"
+            ),
             "starts_at": _instants([_midnight(number, zone) for number in numbers]),
             "ends_at": _instants([_midnight(number + 1, zone) for number in numbers]),
         }

@@ -39,7 +39,7 @@ MODELS: Final = (
     "cohort_retention",
     "mrr_bridge",
 )
-"""In the order in which they build on each other; they need ``months``, ``mart_rules``, ``account_segments``."""
+"""As they build on each other; they also read ``months``, ``mart_rules`` and ``account_segments``."""
 
 _RULES: Final = {
     "as_of": "TIMESTAMP",
@@ -86,7 +86,7 @@ def build_marts(
 def build_months(
     engine: EngineProtocol, policy: Policy, as_of: datetime, ledger: str = "native_ledger"
 ) -> None:
-    """Leave ``months``: every calendar month from the first row of ``ledger`` to the one that holds ``as_of``.
+    """Leave ``months``: the calendar months from the first row of ``ledger`` to the one that holds ``as_of``.
 
     Args:
         engine: holds the ledger.

@@ -27,7 +27,7 @@ def moment(text: str) -> datetime:
 
 @dataclass
 class Ledger:
-    """Collects changes of items; ``rates`` (units of reporting currency per unit) gives the reporting side."""
+    """Collects changes of items; ``rates`` (reporting currency per unit) give the reporting side."""
 
     reporting: str | None = None
     rates: Mapping[str, float] = field(default_factory=dict)
@@ -76,7 +76,9 @@ class Ledger:
             }
         )
 
-    def life(self, account: str, start: str, until: str | None = None, subscription: str | None = None) -> None:
+    def life(
+        self, account: str, start: str, until: str | None = None, subscription: str | None = None
+    ) -> None:
         """Tell when a subscription made the account a customer."""
         self.lives.append(
             {
@@ -116,10 +118,10 @@ def moves(marts: Mapping[str, pd.DataFrame], valuation: str = "native") -> list[
 
 
 def whole(marts: Mapping[str, pd.DataFrame], month: str, currency: str = "usd", **more: str) -> Row:
-    """Return the row of ``kpi_base`` of one month; ``valuation``, ``segment`` and ``segment_value`` choose."""
+    """Return the row of ``kpi_base`` of one month; ``valuation``, ``segment``, ``segment_value`` choose."""
     wanted = {"month": month, "currency": currency, "valuation": "native", "segment": "", "segment_value": ""}
     rows = marts["kpi_base"]
     for name, value in {**wanted, **more}.items():
         rows = rows[rows[name] == value]
     assert len(rows) == 1
-    return {name: None if pd.isna(value) else value for name, value in rows.iloc[0].items()}
+    return {str(name): None if pd.isna(value) else value for name, value in rows.iloc[0].items()}

@@ -66,7 +66,11 @@ def test_start_100_churn_10_contraction_10_expansion_10() -> None:
         ledger.change(account, "2026-02-10", after)
     marts = ledger.marts(as_of=in_month("02"))
     base = whole(marts, "2026-02")
-    start, lost, gained = base["mrr_start"], base["churned_mrr"] + base["contraction_mrr"], base["expansion_mrr"]
+    start, lost, gained = (
+        base["mrr_start"],
+        base["churned_mrr"] + base["contraction_mrr"],
+        base["expansion_mrr"],
+    )
     assert (start, lost, gained) == (10000, 2000, 1000)
     assert (lost / start, (lost - gained) / start) == (0.2, 0.1)
     assert (base["customers_start"], base["active_customers"], base["lost_customers"]) == (3, 2, 1)
@@ -137,7 +141,7 @@ def paused() -> Ledger:
 
 
 @pytest.mark.parametrize(
-    ("zero", "kinds"),
+    "zero, kinds",
     [
         ("inactive", ["new", "contraction", "expansion", "churn"]),
         ("churn", ["new", "churn", "reactivation", "churn"]),
@@ -167,7 +171,7 @@ def test_free_first_is_new_when_it_pays() -> None:
 
 
 @pytest.mark.parametrize(
-    ("window", "back", "kind"),
+    "window, back, kind",
     [
         ("any", "2026-08-20", "reactivation"),
         ("none", "2026-03-01", "new"),
@@ -308,7 +312,7 @@ def test_cohorts() -> None:
 
 
 @pytest.mark.parametrize(
-    ("calendar", "month"),
+    "calendar, month",
     [("UTC", "2026-04"), ("America/New_York", "2026-03"), ("Asia/Tokyo", "2026-04")],
 )
 def test_a_month_ends_at_midnight_of_the_policys_zone(calendar: str, month: str) -> None:
