@@ -85,14 +85,7 @@ def compute(
     Raises:
         UsageError: the configuration names a signal, a segment's source or a currency that does not exist.
     """
-    _stage(engine, as_of, policy, config)
-    prices, book = _read_books(engine)
-    _rate(engine, ItemRater(prices, book, policy, as_of))
-    _match(engine, match)
-    build_ledger(engine, prices, book, policy, as_of, reporting.currency)
-    leave(engine, "fx_rates", reporting.rates, FX_RATES)
-    build_months(engine, policy, as_of)
-    value_ledger(engine, policy, reporting.currency)
+    compute_ledger(engine, match, as_of, policy, config, reporting)
     run_models(engine, MARTS)
     build_marts(engine, policy, as_of, reporting.segments)
     build_kpis(engine, policy, spend=reporting.spend, gross_margin=reporting.gross_margin)
@@ -108,6 +101,28 @@ def compute(
     leave(engine, "account_flags", flags, tables.ACCOUNT_FLAGS)
     moved = advance(episodes, flags, as_of, config.cooldown_days)
     leave(engine, "flag_episodes", moved, tables.FLAG_EPISODES)
+
+
+def compute_ledger(
+    engine: EngineProtocol,
+    match: Match,
+    as_of: datetime,
+    policy: Policy,
+    config: HealthConfig,
+    reporting: Reporting = NOTHING_DECLARED,
+) -> None:
+    """Compute only the ledger: leaves ``mrr_ledger``, ``subscription_lives`` and ``mrr_differences``.
+
+    The arguments are those of :func:`compute`.
+    """
+    _stage(engine, as_of, policy, config)
+    prices, book = _read_books(engine)
+    _rate(engine, ItemRater(prices, book, policy, as_of))
+    _match(engine, match)
+    build_ledger(engine, prices, book, policy, as_of, reporting.currency)
+    leave(engine, "fx_rates", reporting.rates, FX_RATES)
+    build_months(engine, policy, as_of)
+    value_ledger(engine, policy, reporting.currency)
 
 
 def _keep_aside(engine: EngineProtocol, reporting: Reporting) -> None:

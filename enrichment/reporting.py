@@ -1,4 +1,4 @@
-"""What a company declares beside its data: reporting currency, gross margin, segments, spend and exchange rates."""
+"""What a company declares beside its data: reporting currency, margin, segments, spend, exchange rates."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pandas as pd
 
 from crm_sync.inputs import newest_rows
-from enrichment.computing import compute
+from enrichment.computing import compute_ledger
 from enrichment.config import HealthConfig
 from enrichment.policy import Policy
 from enrichment.presets import PRESETS, preset
@@ -59,7 +59,7 @@ def recomputed_ledger(pipeline: Pipeline, policy: Policy, as_of: datetime) -> pd
     with Engine(limits.memory_limit, limits.threads, pipeline.settings.home / "tmp") as engine:
         for stream in set(landing.streams()) & set(SOURCES):
             engine.register_files(stream, landing.files(stream))
-        compute(engine, _unmatched, as_of, policy, HealthConfig(), pipeline.store.flag_episodes())
+        compute_ledger(engine, _unmatched, as_of, policy, HealthConfig())
         return engine.frame("mrr_ledger")
 
 

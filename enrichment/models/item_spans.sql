@@ -34,7 +34,6 @@ WITH rated AS (
         AND t.shared_discounts = s.shared_discounts AND t.tax_rates = s.tax_rates
         AND t.is_proration = s.is_proration
     WHERE (r.counts_metered OR NOT s.is_metered)
-        AND (NOT r.is_invoice_basis OR NOT s.is_set_aside)
         AND s.period_start < LEAST(c.counts_until, r.as_of)
 ),
 placed AS (

@@ -3,11 +3,10 @@
 SELECT
     s.*,
     CASE
-        WHEN i.item_id IS NOT NULL AND NOT s.is_credit AND NOT r.is_invoice_basis THEN s.counts_until
+        WHEN i.item_id IS NOT NULL AND NOT s.is_credit THEN s.counts_until
         ELSE LEAST(s.period_end, s.counts_until)
     END AS ends,
     ROW_NUMBER() OVER (PARTITION BY s.item_id ORDER BY s.counts_from DESC) AS place
 FROM item_spans s
-CROSS JOIN ledger_rules r
 LEFT JOIN stg_subscription_items i ON i.item_id = s.item_id
 WHERE s.next_starts IS NULL OR s.next_starts >= s.counts_until
