@@ -31,14 +31,14 @@ class Published(NamedTuple):
 
     Attributes:
         day: of publication.
+        rate: units of the currency for one of the pivot, exact text.
         holds_until: last day on which it holds.
-        rate: units of the currency for one of the pivot.
         source: who published it.
     """
 
     day: str
+    rate: str
     holds_until: str
-    rate: Fraction
     source: str
 
 
@@ -64,13 +64,13 @@ class RateHistory:
     """Every published rate of some currencies.
 
     Args:
-        rows: ``(currency, day, holds_until, rate, source)``, all text as in ``FX_RATES``; in any order.
+        rows: as in ``FX_RATES``, all text; in any order.
     """
 
     def __init__(self, rows: Iterable[tuple[str, str, str, str, str]]) -> None:
         found: dict[str, list[Published]] = {}
-        for currency, day, holds_until, rate, source in rows:
-            found.setdefault(currency, []).append(Published(day, holds_until, Fraction(rate), source))
+        for currency, day, rate, holds_until, source in rows:
+            found.setdefault(currency, []).append(Published(day, rate, holds_until, source))
         self._published = {currency: sorted(rates) for currency, rates in found.items()}
         self._days = {name: [rate.day for rate in rates] for name, rates in self._published.items()}
 
@@ -103,7 +103,7 @@ class RateHistory:
         """
         shift = exponent(target) - exponent(currency)
         one, other = self.on(target, day), self.on(currency, day)
-        rate = one.rate / other.rate
+        rate = Fraction(one.rate) / Fraction(other.rate)
         factor = rate * Fraction(10) ** shift
         if max(factor.numerator, factor.denominator) >= _LARGEST:
             raise DataError(f"The exchange rate of {currency.upper()} for {day} has too many digits.")

