@@ -110,9 +110,12 @@ def explain(cells: Frame, ours: Ours) -> list[str]:
         cells, _open(cells) & (cells["difference"].abs() <= slack), ROUNDING, "at most one minor unit an item"
     )
     _explain_calendar(cells, ours, slack)
-    _explain_data(cells, ours.differences, slack)
+    # Many causes leave no MRR at all: that proves a known disagreement only when no key explains it.
+    _explain_data(cells, _open(cells) & (cells["theirs"] != 0), ours.differences, slack)
     _explain_currency(cells)
-    return _explain_policy(cells, ours, slack)
+    tried = _explain_policy(cells, ours, slack)
+    _explain_data(cells, _open(cells), ours.differences, slack)
+    return tried
 
 
 def candidates(policy: Policy) -> list[Candidate]:
@@ -191,7 +194,7 @@ def _changed_near(ledger: Frame, months: Frame) -> set[str]:
     return set(ledger.loc[near, "customer_id"])
 
 
-def _explain_data(cells: Frame, differences: Frame, slack: Amounts) -> None:
+def _explain_data(cells: Frame, where: Mask, differences: Frame, slack: Amounts) -> None:
     """Name the reason of a known disagreement of this customer whose other side gives their number."""
     delta = differences["evidence_mrr"].fillna(0) - differences["ledger_mrr"].fillna(0)
     by = ["customer_id", "currency"]
@@ -199,13 +202,13 @@ def _explain_data(cells: Frame, differences: Frame, slack: Amounts) -> None:
     summed = known.groupby([*by, "reason"], as_index=False)["delta"].sum()
     known = pd.concat([known, summed])
     known = known[known["delta"] != 0].drop_duplicates()
-    left = cells[_open(cells)].reset_index(names="place")
+    left = cells[where].reset_index(names="place")
     left["slack"] = slack[left["place"]].to_numpy()
     both = left.merge(known, on=by)
     hits = both[(both["difference"] - both["delta"]).abs() <= both["slack"]].drop_duplicates("place")
     for reason, group in hits.groupby("reason", sort=True):
-        where = pd.Series(cells.index.isin(group["place"]), index=cells.index)
-        _mark(cells, where, str(reason), "the other evidence in mrr_differences gives their number")
+        found = pd.Series(cells.index.isin(group["place"]), index=cells.index)
+        _mark(cells, found, str(reason), "the other evidence in mrr_differences gives their number")
 
 
 def _explain_currency(cells: Frame) -> None:

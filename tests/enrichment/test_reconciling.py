@@ -234,6 +234,19 @@ def test_a_known_disagreement_of_the_evidence_is_a_cause() -> None:
     }
 
 
+def test_no_mrr_at_all_is_a_keys_doing_before_it_is_the_evidences() -> None:
+    changes = [("a", "2026-07-15", "eur", 500), ("b", "2026-07-15", "eur", 500)]
+    known = differences(("a", "eur", 500, 0, "imported"), ("b", "eur", 500, 0, "imported"))
+    under = customer_months(ledger(changes[1]), MONTHS)
+    theirs = cells(("a", "2026-09", "eur", 0), ("b", "2026-09", "eur", 0))
+    found = held(
+        theirs, changes, lambda policy: under if policy.past_due == "exclude" else cells(), differences=known
+    )
+    assert rules(found)["a", "2026-09"] == "status.past_due"
+    kept = held(theirs, changes, differences=known)
+    assert rules(kept) == {("a", "2026-09"): "imported", ("b", "2026-09"): "imported"}
+
+
 def test_one_rate_for_several_customers_is_another_currency() -> None:
     changes = [
         ("a", "2026-07-15", "eur", 10000),
