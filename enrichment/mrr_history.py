@@ -210,8 +210,10 @@ def _amount(row: Row) -> Sayable:
     own = _signed(row["mrr_change"], currency)
     if reporting in (None, currency):
         return own
-    valued = (row["reporting_change"] or 0) + (row["fx_change"] or 0)
-    return say("cause.valued", own=own, valued=_signed(valued, reporting))
+    valued = say("cause.valued", own=own, valued=_signed(row["reporting_change"] or 0, reporting))
+    # Kept apart, as the movements of the month keep it apart.
+    fx = row["fx_change"]
+    return say("cause.with_fx", change=valued, fx=_signed(fx, reporting)) if fx else valued
 
 
 def _signed(minor: int, currency: str) -> Sayable:

@@ -256,14 +256,20 @@ class Figures:
         self._check_key(key)
         values = self._kpis.loc[self._kpis["segment"] == key, "segment_value"].dropna()
         if value not in set(values):
-            raise UsageError(f"No account has {key}={value}.", hint=f"There are: {_listed(values.unique())}.")
+            raise UsageError(
+                f"There are no figures for {key}={value}.", hint=f"There are: {_listed(values.unique())}."
+            )
         return key, value
 
     def _check_key(self, key: str) -> None:
         known = self.segments
         if key in (WHOLE, *known):
             return
-        hint = f"There are: {_listed(known)}." if known else "Name some under [segments] in saaskpi.toml."
+        hint = (
+            f"There are: {_listed(known)}."
+            if known
+            else "Name some under [segments] in saaskpi.toml, then run: saaskpi enrich"
+        )
         raise UsageError(f"There is no segment '{key}'.", hint=hint)
 
     @cached_property

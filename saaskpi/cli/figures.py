@@ -296,7 +296,10 @@ def _opened_columns(metric: Metric) -> list[Column]:
 def _opened_totals(figures: Figures, month: str, metric: Metric, rows: Sequence[Row]) -> list[str]:
     """Say what the rows add up to, and the whole figure where a condition left accounts out."""
     lines = [_counted(len({row["account_id"] for row in rows}), "account")]
-    for currency, whole in figures.figure(metric).items():
+    wholes = figures.figure(metric)
+    for currency, whole in wholes.items():
+        if not whole and any(wholes.values()):
+            continue
         total = sum(row[metric.name] for row in rows if row["currency"] == currency)
         said = [f"{n:,}" if metric.counted else format_money(n, currency) for n in (total, whole)]
         rest = "" if total == whole else f" of {said[1]}"

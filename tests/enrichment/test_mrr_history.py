@@ -80,20 +80,26 @@ def test_a_reporting_currency_shows_both_amounts_and_the_rates_apart() -> None:
     reported = {"reporting_currency": "eur", "currency": "usd"}
     valued = {
         "months": [
-            month("2026-10", 900, 1750, expansion_mrr=900, fx_mrr=-50, valuation="reporting"),
+            month("2026-10", 900, 1749, expansion_mrr=900, fx_mrr=-51, valuation="reporting"),
             month("2026-10", 1000, 2000, expansion_mrr=1000, currency="usd"),
         ],
         "movements": [],
         "ledger": [
             change("2026-10-31T00:00:00", 0, 2000, "fx", reporting_change=0, fx_change=-50, **reported),
             change(
-                "2026-10-10T00:00:00", 1000, 2000, "item_added", reporting_change=900, fx_change=0, **reported
+                "2026-10-10T00:00:00",
+                1000,
+                2000,
+                "item_added",
+                reporting_change=900,
+                fx_change=-1,
+                **reported,
             ),
         ],
     }
     told = history_lines(valued)
-    assert told[0] == "2026-10: 9.00 EUR + 9.00 EUR expansion - 0.50 EUR exchange rates = 17.50 EUR"
-    assert "+10.00 USD = +9.00 EUR, the item was added" in told[1]
+    assert told[0] == "2026-10: 9.00 EUR + 9.00 EUR expansion - 0.51 EUR exchange rates = 17.49 EUR"
+    assert "+10.00 USD = +9.00 EUR and -0.01 EUR by exchange rates, the item was added" in told[1]
     assert "-0.50 EUR, the exchange rate changed (policy: fx.mode)" in told[2]
     assert len(told) == 3
 

@@ -135,7 +135,7 @@ def test_search_finds_names_accounts_and_stripe_customers(run: Tables) -> None:
         ({"currency": "gbp"}, "no figures in GBP.*EUR, JPY, USD"),
         ({"segment": "size=big"}, "no segment 'size'.*country, industry"),
         ({"segment": "country"}, "names no value.*--segment country=VALUE"),
-        ({"segment": "country=UK"}, r"No account has country=UK.*\(none\), DE, FR"),
+        ({"segment": "country=UK"}, r"no figures for country=UK.*\(none\), DE, FR"),
     ],
 )
 def test_what_is_not_there_is_said_with_what_is(run: Tables, view: dict[str, str], words: str) -> None:
