@@ -34,10 +34,11 @@ def write_list(path: Path, changed: Mapping[str, str]) -> None:
     frame.rename(columns={"customer_id": "customer"}).to_csv(path, index=False)
 
 
-def test_a_list_of_another_policy_is_explained_by_its_keys(
+@pytest.mark.slow
+def test_a_list_of_another_policy_is_explained_by_its_key(
     saaskpi: CommandLine, make_sandbox: MakeSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told = make_sandbox(customers=40, months=10).describe()
+    told = make_sandbox(customers=25, months=8).describe()
     monkeypatch.setenv("SAASKPI_STRIPE__API_BASE", told["stripe"]["api_base"])
     monkeypatch.setenv("STRIPE_API_KEY", told["stripe"]["api_key"])
     monkeypatch.setenv("SAASKPI_HUBSPOT__API_BASE", told["hubspot"]["api_base"])
@@ -52,16 +53,9 @@ def test_a_list_of_another_policy_is_explained_by_its_keys(
     assert json.loads(same.out)["differences"] == []
     assert json.loads(same.out)["tried"] == []
 
-    write_list(
-        Path("other.csv"), {"discounts.forever": "ignore", "discounts.repeating": "subtract_while_active"}
-    )
+    write_list(Path("other.csv"), {"discounts.repeating": "subtract_while_active"})
     other = saaskpi("reconcile", "other.csv", "--json")
     assert other.code == 0, other.err
     rules = {row["rule"] for row in json.loads(other.out)["differences"]}
-    assert rules
-    assert rules <= {
-        "rounding",
-        "discounts.forever",
-        "discounts.repeating",
-        "discounts.repeating + discounts.forever",
-    }
+    assert "discounts.repeating" in rules
+    assert rules <= {"discounts.repeating", "rounding"}
