@@ -25,7 +25,7 @@ from enrichment.messages import LANGUAGES, catalogue, say
 from enrichment.mrr_history import difference_lines, history_lines, month_end_lines
 from enrichment.policy import Policy
 from enrichment.signals import COMPONENTS, SIGNALS
-from tests.enrichment.books import Books
+from tests.enrichment.books import Books, epoch
 from tests.enrichment.facts import ENDING, MONTHLY, facts, owing
 from tests.enrichment.moved import IDS, change, difference, month, movement
 
@@ -109,11 +109,32 @@ def other_texts(language: str) -> list[str]:
 def item_texts(language: str) -> list[str]:
     """Return the explanations of items with every kind of price, discount, interval and standing."""
     lines: list[str] = []
-    for policy in (Policy(), Policy(past_due="exclude", cancel_at_period_end="churn_at_cancel_request")):
+    other = Policy(
+        past_due="exclude",
+        cancel_at_period_end="churn_at_cancel_request",
+        trial_conversion="first_paid_invoice",
+    )
+    for policy in (Policy(), other):
         for row in _rates(policy):
             name = row["item_id"].removeprefix("si_").rpartition("_")[0]
             lines += ["", *explain_item({**row, "subscription_id": name}, language)]
     return lines
+
+
+def policy_texts(language: str) -> list[str]:
+    """Return what is said of the keys and presets of the policy, for one day or month and for several."""
+    lines: list[str] = []
+    for key, entry in catalogue(language).items():
+        if key.startswith(("policy.", "preset.")):
+            names = {name for text in _forms(entry) for name in re.findall(r"\{(\w+)\}", text)}
+            values = {name: f"({name})" for name in names}
+            counts = (1,) if isinstance(entry, str) else (1, 6)
+            lines += [f"{key}: {say(key, **{**values, 'n': n}).text(language)}" for n in counts]
+    return ["", *lines]
+
+
+def _forms(entry: Any) -> list[str]:
+    return [entry] if isinstance(entry, str) else list(entry.values())
 
 
 def history_texts(language: str) -> list[str]:
@@ -189,6 +210,7 @@ def _subscriptions() -> Books:
     for status in gone:
         books.subscription([("p_month_1", 1)], name=f"sub_{status}", status=status)
     books.subscription([("p_month_1", 1)], name="sub_ending", cancel_at_period_end=True)
+    books.subscription([("p_month_1", 1)], name="sub_tried", trial_end=epoch("2026-08-15"))
     paused = {"behavior": "void", "resumes_at": None}
     books.subscription([("p_month_1", 1)], name="sub_no_collection", pause_collection=paused)
     return books
@@ -201,13 +223,8 @@ def language(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="module")
 def texts(language: str) -> str:
-    lines = [
-        *account_texts(language),
-        *other_texts(language),
-        *item_texts(language),
-        *history_texts(language),
-    ]
-    return "\n".join(lines).strip() + "\n"
+    sections = (account_texts, other_texts, item_texts, history_texts, policy_texts)
+    return "\n".join(line for section in sections for line in section(language)).strip() + "\n"
 
 
 def test_the_sentences_are_those_that_were_read(language: str, texts: str) -> None:
@@ -222,7 +239,7 @@ def test_the_sentences_are_those_that_were_read(language: str, texts: str) -> No
 
 def test_every_entry_of_the_catalogue_is_among_them(language: str, texts: str) -> None:
     for key, entry in catalogue(language).items():
-        for text in [entry] if isinstance(entry, str) else entry.values():
+        for text in _forms(entry):
             parts = re.split(r"\{\w+\}", text)
             if key != "health.nothing" and any(part.strip(" .:;,()-") for part in parts):
                 assert re.search(".+?".join(map(re.escape, parts)), texts), f"{key}: {text}"
