@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
@@ -14,7 +15,7 @@ from enrichment.config import HealthConfig
 from enrichment.marts import build_marts
 from enrichment.policy import Policy
 from sandbox.world import World, WorldConfig, build
-from tests.enrichment.books import AS_OF, Books, matcher
+from tests.enrichment.books import AS_OF, Books, Record, matcher
 from tests.enrichment.simulated import books_of
 
 Row = tuple[str, str, str, int]
@@ -45,9 +46,26 @@ def movements_of(truth: Mapping[str, Any]) -> set[tuple[str, str, str, str, int]
     }
 
 
-def check(world: World) -> int:
-    """Hold every account month and every movement against the truth; return how many months there were."""
-    found, truth = marts(books_of(world)), world.truth()["customers"]
+def own_coupons(world: World, records: list[Record]) -> list[Record]:
+    """Return the records with coupon ids of their own: people choose those, and chose the same ones."""
+    text = json.dumps(records)
+    for name in world.stripe.ids("coupon"):
+        text = text.replace(f'"{name}"', f'"{name}-{world.config.seed}"')
+    renamed: list[Record] = json.loads(text)
+    return renamed
+
+
+def check(*worlds: World) -> int:
+    """Hold every account month and every movement against the truth; return how many months there were.
+
+    Several companies are computed as one Stripe account, which takes a fraction of the time.
+    """
+    together = Books()
+    for world in worlds:
+        for stream, records in books_of(world).streams.items():
+            together.streams[stream].extend(own_coupons(world, records))
+    found = marts(together)
+    truth = {name: known for world in worlds for name, known in world.truth()["customers"].items()}
     ours = found["account_month"].query("mrr != 0")[["account_id", "month", "currency", "mrr"]]
     expected = months_of(truth)
     assert set(ours.itertuples(index=False, name=None)) ^ expected == set()
@@ -62,9 +80,10 @@ def test_every_month_and_movement_is_the_truth(seed: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(200, 250))
-def test_every_month_and_movement_is_the_truth_for_fifty_seeds(seed: int) -> None:
-    assert check(build(WorldConfig(customers=25, months=36, seed=seed))) > 100
+@pytest.mark.parametrize("first", range(200, 250, 10))
+def test_every_month_and_movement_is_the_truth_for_fifty_seeds(first: int) -> None:
+    seeds = range(first, first + 10)
+    assert check(*(build(WorldConfig(customers=25, months=36, seed=seed)) for seed in seeds)) > 2_000
 
 
 def test_each_row_of_the_ledger_leads_from_one_rate_to_the_next_and_names_its_proof() -> None:
