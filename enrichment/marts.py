@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -79,8 +80,10 @@ def build_marts(
     now = as_of.astimezone(UTC).replace(tzinfo=None)
     leave(engine, "mart_rules", _rules(policy, now), _RULES)
     build_months(engine, policy, as_of, "mrr_ledger")
-    for name, sql in models(MODELS):
+    steps = models(MODELS)
+    for place, (name, sql) in enumerate(steps):
         engine.run(name, sql)
+        _empty_unread(engine, [later for _, later in steps[place:]])
 
 
 def build_months(
@@ -97,6 +100,18 @@ def build_months(
     first = engine.frame(f"SELECT MIN(effective_at) AS first_at FROM {ledger}")["first_at"].iloc[0]
     begin = as_of if pd.isna(first) else min(as_of, first.to_pydatetime().replace(tzinfo=UTC))
     leave(engine, "months", calendar.months(begin, as_of, policy.zone), tables.MONTHS)
+
+
+def _empty_unread(engine: EngineProtocol, ahead: list[str]) -> None:
+    """Free the memory of the tables that the model just run, the first of ``ahead``, was the last to read."""
+    read_now, read_later = ahead[0], " ".join(ahead[1:])
+    for name in MODELS:
+        if name not in MARTS and _reads(read_now, name) and not _reads(read_later, name):
+            engine.run(name, f"SELECT * FROM {name} WHERE 1 = 0")
+
+
+def _reads(sql: str, name: str) -> bool:
+    return re.search(rf"\b(FROM|JOIN) {name}\b", sql) is not None
 
 
 def _rules(policy: Policy, now: datetime) -> pd.DataFrame:

@@ -3,6 +3,7 @@
 WITH laid AS (
     SELECT account_no, currency, valuation, month_no, mrr - mrr_start AS now_change, 0 AS then_change
     FROM account_changes
+    WHERE first_no + 12 <= (SELECT MAX(month_no) FROM month_numbers)
     UNION ALL
     SELECT account_no, currency, valuation, month_no + 12, 0, mrr - mrr_start
     FROM account_changes
@@ -10,7 +11,12 @@ WITH laid AS (
 ),
 summed AS (
     SELECT
-        account_no, currency, valuation, month_no, SUM(now_change) AS now_change, SUM(then_change) AS then_change
+        account_no,
+        currency,
+        valuation,
+        month_no,
+        CAST(SUM(now_change) AS BIGINT) AS now_change,
+        CAST(SUM(then_change) AS BIGINT) AS then_change
     FROM laid
     GROUP BY account_no, currency, valuation, month_no
 ),
