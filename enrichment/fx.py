@@ -72,6 +72,7 @@ def value_ledger(engine: EngineProtocol, policy: Policy, reporting_currency: str
         _run(engine, "fx_points", "fx_points_month_end")
     _convert(engine, target)
     _run(engine, "fx_unvalued", "fx_unvalued")
+    _run(engine, "fx_values", "fx_values")
     _run(engine, "mrr_ledger", "mrr_ledger_valued")
     engine.run(
         "fx_rejected", f"SELECT '{REJECTED_STREAM}' AS stream, account_id AS id, reason FROM fx_unvalued"

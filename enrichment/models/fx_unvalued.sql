@@ -1,5 +1,5 @@
 -- Accounts that cannot be valued, with their first reason. Where nothing is left of an item, no rate is needed.
--- Above 10^14 minor units the rounding in mrr_ledger_valued would no longer be exact.
+-- Above 10^14 minor units the rounding in fx_values would no longer be exact.
 WITH reasons AS (
     SELECT p.row_id, p.rate_day, m.reason
     FROM fx_points p
