@@ -226,6 +226,12 @@ FIELDS: tuple[Field, ...] = (
         "MRR of subscriptions whose cancellation is scheduled",
         "scheduled cancellations of {customers}",
     ),
+    _amount(
+        "cltv",
+        "Customer lifetime value",
+        "MRR x gross margin x the average lifetime of customers",
+        "MRR of {customers} and the churn of all customers",
+    ),
     _field(
         "mrr_change_12m",
         "MRR change, 12 months",

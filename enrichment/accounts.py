@@ -25,18 +25,24 @@ _HEALTH_COLUMNS = (
 
 
 def account_rows(
-    facts: pd.DataFrame, money: pd.DataFrame, health: pd.DataFrame, flags: pd.DataFrame, policy_hash: str
+    facts: pd.DataFrame,
+    money: pd.DataFrame,
+    cltv: pd.Series[int],
+    health: pd.DataFrame,
+    flags: pd.DataFrame,
+    policy_hash: str,
 ) -> pd.DataFrame:
     """Return the rows of ``accounts``, by account id, as in ``tables.ACCOUNTS``.
 
     Args:
         facts: ``account_facts``, one row per account.
         money: account_id, currency, mrr: every currency in which an account has MRR.
+        cltv: what each row of ``facts`` is worth, minor units.
         health: account_id and the score's columns.
         flags: account_id, flag, kind.
         policy_hash: of the policy under which MRR was computed.
     """
-    rows = facts.merge(health[list(_HEALTH_COLUMNS)], on="account_id", how="left", validate="one_to_one")
+    rows = facts.assign(cltv=cltv).merge(health[list(_HEALTH_COLUMNS)], on="account_id", how="left", validate="one_to_one")
     rows["arr"] = 12 * rows["mrr"]
     rows["mrr_change_12m"] = _change(rows)
     rows["mrr_by_currency"] = _by_currency(rows["account_id"], money)

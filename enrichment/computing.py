@@ -22,6 +22,7 @@ from enrichment.fx import value_ledger
 from enrichment.health import score
 from enrichment.items import ItemRater, item_rows, rated_frame
 from enrichment.kpis.building import build_kpis
+from enrichment.kpis.month import account_cltv
 from enrichment.ledger.building import build_ledger
 from enrichment.marts import build_marts, build_months
 from enrichment.policy import Policy
@@ -94,13 +95,24 @@ def compute(
     health = score(facts, config)
     flags = raise_flags(facts, health.accounts, config)
     money = engine.frame("SELECT account_id, currency, mrr FROM account_money WHERE mrr > 0")
-    accounts = account_rows(facts, money, health.accounts, flags, policy.hash)
+    accounts = account_rows(
+        facts, money, _cltv(engine, facts, policy, reporting), health.accounts, flags, policy.hash
+    )
     leave(engine, "accounts", accounts, tables.ACCOUNTS)
     leave(engine, "health_signals", health.signals, tables.HEALTH_SIGNALS)
     leave(engine, "health_sources", health.sources, tables.HEALTH_SOURCES)
     leave(engine, "account_flags", flags, tables.ACCOUNT_FLAGS)
     moved = advance(episodes, flags, as_of, config.cooldown_days)
     leave(engine, "flag_episodes", moved, tables.FLAG_EPISODES)
+
+
+def _cltv(
+    engine: EngineProtocol, facts: pd.DataFrame, policy: Policy, reporting: Reporting
+) -> pd.Series[int]:
+    """Return what each account is worth, from the churn of its currency."""
+    base = engine.frame("SELECT * FROM kpi_base WHERE valuation = 'native' AND segment = ''")
+    lifetimes = engine.frame("SELECT * FROM lifetime_counts WHERE valuation = 'native' AND segment = ''")
+    return account_cltv(facts, base, policy, gross_margin=reporting.gross_margin, lifetimes=lifetimes)
 
 
 def compute_ledger(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Final
 
@@ -32,6 +32,7 @@ MODELS: Final = (
     "unit_movements",
     "movement_customers",
     "mrr_movements",
+    "valuations",
     "account_changes",
     "account_month",
     "kpi_changes",
@@ -99,7 +100,9 @@ def build_months(
     """
     first = engine.frame(f"SELECT MIN(effective_at) AS first_at FROM {ledger}")["first_at"].iloc[0]
     begin = as_of if pd.isna(first) else min(as_of, first.to_pydatetime().replace(tzinfo=UTC))
-    leave(engine, "months", calendar.months(begin, as_of, policy.zone), tables.MONTHS)
+    # Everything before as_of has happened: at midnight between two months, the first of them is the last.
+    last = max(begin, as_of - timedelta(microseconds=1))
+    leave(engine, "months", calendar.months(begin, last, policy.zone), tables.MONTHS)
 
 
 def _empty_unread(engine: EngineProtocol, ahead: list[str]) -> None:

@@ -30,6 +30,7 @@ ACCOUNTS: Final = {
     "scheduled_churn_mrr": _INT,
     "committed_mrr": _INT,
     "potential_trial_mrr": _INT,
+    "cltv": _INT,
     "mrr_change_12m": _FLOAT,
     "plan": _TEXT,
     "customer_since": "DATE",
@@ -136,7 +137,7 @@ SUBSCRIPTION_LIVES: Final = {
     "alive_from": "TIMESTAMP",
     "alive_until": "TIMESTAMP",
 }
-"""When a subscription made its customer a customer, whatever it paid; ``alive_until`` is null while it does."""
+"""When a subscription made its customer a customer even at an MRR of 0; ``alive_until`` is null while it does."""
 MONTHS: Final = {"month": _TEXT, "starts_at": "TIMESTAMP", "ends_at": "TIMESTAMP"}
 """Calendar months (``2026-10``) as instants [starts_at, ends_at) in UTC."""
 ACCOUNT_MONTH: Final = {

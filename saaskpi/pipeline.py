@@ -37,7 +37,7 @@ from enrichment.policy import Policy, check_reporting
 from enrichment.sources import SOURCES
 from saaskpi.declared import declared
 from saaskpi.errors import StoreError
-from saaskpi.imports.home import refuse_imported
+from saaskpi.imports.home import ORIGIN, refuse_imported
 from saaskpi.progress import Stages
 from saaskpi.settings import Settings
 from tap_saaskpi.tap import TapSaaskpi
@@ -49,7 +49,6 @@ from warehouse.store import Store
 
 CRM_STREAMS = ("hubspot_properties", "hubspot_tasks")
 """What the plan reads beside the models' own sources."""
-ORIGIN = "origin"
 STORE_FILE = "saaskpi.db"
 
 
@@ -239,6 +238,7 @@ class Pipeline:
             NeedsPersonError: the plan is blocked or stale.
             AccessError: the token is refused; nothing more is tried.
         """
+        refuse_imported(self.store, self.settings.home, "apply")
         plan = plan or self.plan()
         with self._stages.stage("apply") as report:
             if plan.writes_nothing and not plan.blockers:

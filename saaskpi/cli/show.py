@@ -34,6 +34,7 @@ COLUMNS = (
     Column("committed_mrr", kind="money"),
     Column("scheduled_churn_mrr", kind="money"),
     Column("potential_trial_mrr", kind="money"),
+    Column("cltv", kind="money"),
     Column("mrr_by_currency", kind="json"),
     Column("mrr_change_12m", "12 months", "percent"),
     Column("plan"),

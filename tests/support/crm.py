@@ -162,6 +162,7 @@ def account(company_id: str | None, number: int = 1, **changes: Any) -> dict[str
         "contract_mrr": 12_900 + number,
         "mrr_by_currency": json.dumps({"eur": 12_900 + number}),
         "scheduled_churn_mrr": 0,
+        "cltv": 310_000,
         "mrr_change_12m": 0.25,
         "plan": "Team",
         "customer_since": pd.Timestamp("2024-03-01"),
