@@ -3,8 +3,8 @@
 SELECT
     m.account_id,
     n.month,
-    c.currency,
-    c.valuation,
+    x.currency,
+    x.valuation,
     CASE WHEN n.month_no = c.month_no THEN c.mrr_start ELSE c.mrr END AS mrr_start,
     CASE WHEN n.month_no = c.month_no THEN c.new_mrr ELSE 0 END AS new_mrr,
     CASE WHEN n.month_no = c.month_no THEN c.expansion_mrr ELSE 0 END AS expansion_mrr,
@@ -16,4 +16,5 @@ SELECT
 FROM account_changes c
 INNER JOIN month_numbers n
     ON n.month_no >= c.month_no AND n.month_no < CASE WHEN c.mrr = 0 THEN c.month_no + 1 ELSE c.next_no END
+INNER JOIN valuations x ON x.value_no = c.value_no
 INNER JOIN unit_members m ON m.member_no = c.account_no

@@ -3,17 +3,16 @@ WITH changes AS (
     SELECT
         first_no,
         month_no,
-        currency,
-        valuation,
+        value_no,
         SUM(CASE WHEN mrr > 0 THEN 1 ELSE 0 END - CASE WHEN mrr_start > 0 THEN 1 ELSE 0 END) AS customers_change,
         SUM(mrr - mrr_start) AS mrr_change
     FROM account_changes
     WHERE first_no IS NOT NULL
-    GROUP BY first_no, month_no, currency, valuation
+    GROUP BY first_no, month_no, value_no
 ),
 grid AS (
-    SELECT o.first_no, n.month_no, o.currency, o.valuation
-    FROM (SELECT DISTINCT first_no, currency, valuation FROM changes) o
+    SELECT o.first_no, n.month_no, o.value_no
+    FROM (SELECT DISTINCT first_no, value_no FROM changes) o
     INNER JOIN month_numbers n ON n.month_no >= o.first_no
 ),
 running AS (
@@ -25,19 +24,19 @@ running AS (
     LEFT JOIN changes c
         ON c.first_no = g.first_no
         AND c.month_no = g.month_no
-        AND c.currency = g.currency
-        AND c.valuation = g.valuation
-    WINDOW so_far AS (PARTITION BY g.first_no, g.currency, g.valuation ORDER BY g.month_no)
+        AND c.value_no = g.value_no
+    WINDOW so_far AS (PARTITION BY g.first_no, g.value_no ORDER BY g.month_no)
 )
 SELECT
     n.month AS cohort,
     CAST(u.month_no - u.first_no AS BIGINT) AS k,
-    u.currency,
-    u.valuation,
+    x.currency,
+    x.valuation,
     u.customers,
     u.mrr,
     FIRST_VALUE(u.customers) OVER so_far AS customers_0,
     FIRST_VALUE(u.mrr) OVER so_far AS mrr_0
 FROM running u
 INNER JOIN month_numbers n ON n.month_no = u.first_no
-WINDOW so_far AS (PARTITION BY u.first_no, u.currency, u.valuation ORDER BY u.month_no)
+INNER JOIN valuations x ON x.value_no = u.value_no
+WINDOW so_far AS (PARTITION BY u.first_no, u.value_no ORDER BY u.month_no)

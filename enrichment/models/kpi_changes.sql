@@ -13,11 +13,11 @@ grouped AS (
     INNER JOIN groups g ON g.account_no = c.account_no
 )
 SELECT
-    month_no,
-    currency,
-    valuation,
-    segment,
-    segment_value,
+    g.month_no,
+    x.currency,
+    x.valuation,
+    g.segment,
+    g.segment_value,
     SUM(new_mrr) AS new_mrr,
     SUM(expansion_mrr) AS expansion_mrr,
     SUM(contraction_mrr) AS contraction_mrr,
@@ -29,5 +29,6 @@ SELECT
     SUM(CASE WHEN new_mrr > 0 THEN 1 ELSE 0 END) AS new_customers,
     SUM(CASE WHEN churned_mrr > 0 THEN 1 ELSE 0 END) AS lost_customers,
     SUM(CASE WHEN reactivation_mrr > 0 THEN 1 ELSE 0 END) AS reactivated_customers
-FROM grouped
-GROUP BY month_no, currency, valuation, segment, segment_value
+FROM grouped g
+INNER JOIN valuations x ON x.value_no = g.value_no
+GROUP BY g.month_no, x.currency, x.valuation, g.segment, g.segment_value

@@ -1,24 +1,23 @@
 -- How the MRR kept from 12 months before changes: an account counts with what it pays now in the months in which
 -- it paid anything 12 months before. Found by laying each account's changes over the same ones 12 months later.
 WITH laid AS (
-    SELECT account_no, currency, valuation, month_no, mrr - mrr_start AS now_change, 0 AS then_change
+    SELECT account_no, value_no, month_no, mrr - mrr_start AS now_change, 0 AS then_change
     FROM account_changes
     WHERE first_no + 12 <= (SELECT MAX(month_no) FROM month_numbers)
     UNION ALL
-    SELECT account_no, currency, valuation, month_no + 12, 0, mrr - mrr_start
+    SELECT account_no, value_no, month_no + 12, 0, mrr - mrr_start
     FROM account_changes
     WHERE month_no + 12 <= (SELECT MAX(month_no) FROM month_numbers)
 ),
 summed AS (
     SELECT
         account_no,
-        currency,
-        valuation,
+        value_no,
         month_no,
         CAST(SUM(now_change) AS BIGINT) AS now_change,
         CAST(SUM(then_change) AS BIGINT) AS then_change
     FROM laid
-    GROUP BY account_no, currency, valuation, month_no
+    GROUP BY account_no, value_no, month_no
 ),
 running AS (
     SELECT
@@ -26,13 +25,12 @@ running AS (
         SUM(now_change) OVER so_far AS mrr_now,
         SUM(then_change) OVER so_far AS mrr_then
     FROM summed
-    WINDOW so_far AS (PARTITION BY account_no, currency, valuation ORDER BY month_no)
+    WINDOW so_far AS (PARTITION BY account_no, value_no ORDER BY month_no)
 ),
 kept AS (
     SELECT
         account_no,
-        currency,
-        valuation,
+        value_no,
         month_no,
         CASE WHEN mrr_then > 0 THEN mrr_now ELSE 0 END
         - CASE WHEN mrr_then - then_change > 0 THEN mrr_now - now_change ELSE 0 END AS retained_change
@@ -52,6 +50,13 @@ grouped AS (
     INNER JOIN groups g ON g.account_no = k.account_no
     WHERE k.retained_change <> 0
 )
-SELECT month_no, currency, valuation, segment, segment_value, SUM(retained_change) AS retained_change
-FROM grouped
-GROUP BY month_no, currency, valuation, segment, segment_value
+SELECT
+    g.month_no,
+    x.currency,
+    x.valuation,
+    g.segment,
+    g.segment_value,
+    SUM(g.retained_change) AS retained_change
+FROM grouped g
+INNER JOIN valuations x ON x.value_no = g.value_no
+GROUP BY g.month_no, x.currency, x.valuation, g.segment, g.segment_value
