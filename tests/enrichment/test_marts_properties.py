@@ -173,7 +173,7 @@ def oracle(ledger: Ledger, policy: Policy, calendar: pd.DataFrame) -> list[tuple
     return sorted(found)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(ledgers(), policies)
 def test_native_movements_are_the_oracles(ledger: Ledger, policy: Policy) -> None:
     marts = ledger.marts(policy, AS_OF)
@@ -184,7 +184,7 @@ def test_native_movements_are_the_oracles(ledger: Ledger, policy: Policy) -> Non
     assert sorted(ours) == oracle(ledger, policy, marts["months"])
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(ledgers(), policies)
 def test_one_computation_under_every_table(ledger: Ledger, policy: Policy) -> None:
     marts = ledger.marts(policy, AS_OF)
