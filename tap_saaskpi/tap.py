@@ -74,6 +74,12 @@ SETTINGS = th.PropertiesList(
         description="Most requests in any ten seconds: 100, or 190 from the Professional tier on.",
     ),
     th.Property(
+        "kpi_home",
+        th.StringType,
+        title="Home folder of saaskpi",
+        description="Folder that `saaskpi run --home` has filled. Without it no kpi_ stream is offered.",
+    ),
+    th.Property(
         "start_date",
         th.DateTimeType,
         title="Start date",
@@ -81,10 +87,12 @@ SETTINGS = th.PropertiesList(
     ),
 )
 SECRETS = ("stripe_api_key", "hubspot_access_token")
+SOURCES = (*SECRETS, "kpi_home")
+"""Settings of which at least one must be there."""
 
 
 class TapSaaskpi(Tap):
-    """Reads Stripe and HubSpot: billing, CRM records and the links between them."""
+    """Reads Stripe, HubSpot and what saaskpi computed from them: MRR, key figures, health and flags."""
 
     name = "tap-saaskpi"
     package_name = "saaskpi"
@@ -105,12 +113,20 @@ class TapSaaskpi(Tap):
 
     @override
     def discover_streams(self) -> Sequence[Stream]:
-        """Make the streams of every vendor that has a key."""
+        """Make the streams of every vendor that has a key, and of the home folder when there is one.
+
+        Raises:
+            StoreError: the home folder has no finished run.
+        """
         streams: list[Stream] = []
         if self.config.get("stripe_api_key"):
             streams += stripe_streams(self, self.stripe)
         if self.config.get("hubspot_access_token"):
             streams += hubspot_streams(self, self.hubspot, self._only)
+        if self.config.get("kpi_home"):
+            from tap_saaskpi.kpi_streams import kpi_streams  # slow to import, and few configs need it
+
+            streams += kpi_streams(self, self.config["kpi_home"])
         if self._only is not None:
             for stream in streams:
                 stream.selected = stream.name in self._only
@@ -134,15 +150,17 @@ class TapSaaskpi(Tap):
 
     @override
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
-        """Validate; no error shows the value of a secret, and one of the two keys must be there."""
+        """Validate; no error shows the value of a secret, and there must be something to read."""
         try:
             errors = super()._validate_config(raise_errors=raise_errors)
         except ConfigValidationError as error:
             raise ConfigValidationError(
                 error.args[0], errors=[self._masked(line) for line in error.errors], schema=error.schema
             ) from None
-        if raise_errors and not any(self._config.get(secret) for secret in SECRETS):
-            message = "Neither stripe_api_key nor hubspot_access_token is set: there is nothing to read."
+        if raise_errors and not any(self._config.get(source) for source in SOURCES):
+            message = (
+                "Neither stripe_api_key, hubspot_access_token nor kpi_home is set: there is nothing to read."
+            )
             raise ConfigValidationError(message, errors=[message], schema=self.config_jsonschema)
         return errors
 

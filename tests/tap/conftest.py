@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import io
 from collections import defaultdict
 from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from singer_sdk import singerlib as singer
 from singer_sdk.singerlib.encoding.base import GenericSingerWriter
 
+from saaskpi.pipeline import Pipeline
+from saaskpi.progress import StageReporter
 from tap_saaskpi.tap import TapSaaskpi
+from tests.support import spine
 from tests.support.hubspot_models import HubSpotModels
 
 if TYPE_CHECKING:
@@ -77,3 +83,15 @@ def read() -> Callable[..., Reading]:
         return tap, writer
 
     return run
+
+
+@pytest.fixture(scope="session")
+def home(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home folder with one finished run over the sandbox."""
+    folder = tmp_path_factory.mktemp("kpi") / "home"
+    settings = spine.settings_for(sandbox, folder).model_copy(update={"segments": {"plan": "plan"}})
+    pipeline = Pipeline(settings, lambda: datetime.now(UTC), StageReporter(io.StringIO()))
+    pipeline.pull()
+    pipeline.enrich()
+    pipeline.close()
+    return folder

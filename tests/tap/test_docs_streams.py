@@ -11,10 +11,11 @@ import pytest
 from connectors.hubspot import streams as hubspot
 from connectors.streams import ApiStream
 from connectors.stripe import streams as stripe
-from tap_saaskpi.tap import SECRETS, SETTINGS
+from tap_saaskpi import kpi_streams as kpi
+from tap_saaskpi.tap import SECRETS, SETTINGS, SOURCES
 
 ROOT = Path(__file__).parents[2]
-STREAMS: tuple[type[ApiStream[Any]], ...] = (*stripe.STREAMS, *hubspot.STREAMS)
+STREAMS: tuple[type[ApiStream[Any]], ...] = (*stripe.STREAMS, *hubspot.STREAMS, *kpi.STREAMS)
 
 
 def row(stream: type[ApiStream[Any]]) -> str:
@@ -25,9 +26,11 @@ def row(stream: type[ApiStream[Any]]) -> str:
     return f"| `{stream.name}` | {keys} | {replicated_by} | {holds} |"
 
 
-@pytest.mark.parametrize("api", [stripe.STREAMS, hubspot.STREAMS], ids=["stripe", "hubspot"])
-def test_the_tables_are_those_of_the_declarations(api: tuple[type[ApiStream[Any]], ...]) -> None:
-    table = "\n".join(sorted(row(stream) for stream in api))
+@pytest.mark.parametrize(
+    "source", [stripe.STREAMS, hubspot.STREAMS, kpi.STREAMS], ids=["stripe", "hubspot", "kpi"]
+)
+def test_the_tables_are_those_of_the_declarations(source: tuple[type[ApiStream[Any]], ...]) -> None:
+    table = "\n".join(sorted(row(stream) for stream in source))
     assert table in (ROOT / "docs" / "streams.md").read_text(), f"docs/streams.md should hold:\n{table}"
 
 
@@ -45,5 +48,6 @@ def test_meltano_knows_every_setting_and_which_are_sensitive() -> None:
     settings = {setting["name"]: setting for setting in extractor["settings"]}
     assert set(settings) == set(SETTINGS.to_dict()["properties"])
     assert {name for name, setting in settings.items() if setting.get("sensitive")} == set(SECRETS)
+    assert extractor["settings_group_validation"] == [[source] for source in SOURCES]
     assert extractor["name"] == "tap-saaskpi"
     assert set(extractor["capabilities"]) >= {"catalog", "discover", "state", "about", "stream-maps"}

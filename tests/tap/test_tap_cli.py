@@ -37,7 +37,8 @@ def run(tmp_path: Path) -> Run:
 def test_about_describes_the_tap_in_one_sentence() -> None:
     about = json.loads(CliRunner().invoke(TapSaaskpi.cli, ["--about", "--format", "json"]).stdout)
     assert (
-        about["description"] == "Reads Stripe and HubSpot: billing, CRM records and the links between them."
+        about["description"]
+        == "Reads Stripe, HubSpot and what saaskpi computed from them: MRR, key figures, health and flags."
     )
 
 
@@ -84,7 +85,7 @@ def _last_lines(told: Result) -> list[str]:
 @pytest.mark.parametrize(
     "config, words",
     [
-        ({}, "Neither stripe_api_key nor hubspot_access_token is set"),
+        ({}, "Neither stripe_api_key, hubspot_access_token nor kpi_home is set"),
         ('{"stripe_api_key"', "no JSON object"),
         ([1], "no JSON object"),
         ({"stripe_api_key": KEY, "stripe_api_base": "nowhere"}, "'nowhere' is not an address"),
