@@ -25,10 +25,11 @@ from enrichment.kpis.building import build_kpis
 from enrichment.kpis.month import account_cltv
 from enrichment.ledger.building import build_ledger
 from enrichment.marts import build_marts, build_months
+from enrichment.money import CURRENCIES
 from enrichment.policy import Policy
 from enrichment.prices import Price, price_or_error
 from enrichment.reporting import Reporting
-from enrichment.sources import SOURCES, latest_sql
+from enrichment.sources import SOURCES, latest_sql, odd_dates_sql
 from enrichment.sql import MARTS, RATING, STAGING, run_models
 from enrichment.tables import leave
 from saaskpi.errors import DataError
@@ -161,6 +162,8 @@ def _stage(engine: EngineProtocol, as_of: datetime, policy: Policy, config: Heal
     """Take the newest row of each record and rename its columns; set the clock that the models read."""
     for stream in SOURCES:
         engine.run(f"latest_{stream}", latest_sql(stream, engine.columns(stream)))
+    engine.run("odd_dates", odd_dates_sql())
+    leave(engine, "known_currencies", pd.DataFrame({"currency": CURRENCIES}), {"currency": "VARCHAR"})
     now = as_of.astimezone(UTC).replace(tzinfo=None)
     clock = {
         "as_of": [now],

@@ -26,6 +26,8 @@ _CODES: Final = {
     3: "bhd iqd jod kwd lyd omr tnd",
 }
 _EXPONENTS: Final = {code: decimals for decimals, codes in _CODES.items() for code in codes.split()}
+CURRENCIES: Final = tuple(_EXPONENTS)
+"""The codes of all currencies that we know, in small letters."""
 # French groups with a narrow no-break space.
 _MARKS: Final[dict[str, dict[int, str]]] = {"en": {}, "fr": {ord(","): "\u202f", ord("."): ","}}
 # French keeps an amount and its currency on one line.

@@ -10,14 +10,11 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-_TEXT, _INT, _FLOAT, _BOOL, _JSON, _TIME = (
-    "VARCHAR",
-    "BIGINT",
-    "DOUBLE PRECISION",
-    "BOOLEAN",
-    "JSON",
-    "TIMESTAMP",
-)
+_TEXT, _INT, _FLOAT, _BOOL, _JSON = "VARCHAR", "BIGINT", "DOUBLE PRECISION", "BOOLEAN", "JSON"
+_EPOCH: Final = "EPOCH"
+"""Seconds since 1970, a BIGINT; what lies before 1970 or after 2100 is no date and reads as null."""
+LAST_EPOCH: Final = 4_102_444_800
+"""Midnight of 1 January 2100."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +23,7 @@ class Source:
 
     Attributes:
         stream: the stream's and the landing table's name.
-        columns: column name to portable SQL type.
+        columns: column name to portable SQL type, or ``EPOCH``.
         key: the primary key.
     """
 
@@ -45,7 +42,7 @@ _DECLARED: Final = (
         name=_TEXT,
         email=_TEXT,
         currency=_TEXT,
-        created=_INT,
+        created=_EPOCH,
         discount=_JSON,
         metadata=_JSON,
     ),
@@ -54,15 +51,15 @@ _DECLARED: Final = (
         customer=_TEXT,
         status=_TEXT,
         currency=_TEXT,
-        created=_INT,
-        start_date=_INT,
+        created=_EPOCH,
+        start_date=_EPOCH,
         collection_method=_TEXT,
-        trial_start=_INT,
-        trial_end=_INT,
-        cancel_at=_INT,
+        trial_start=_EPOCH,
+        trial_end=_EPOCH,
+        cancel_at=_EPOCH,
         cancel_at_period_end=_BOOL,
-        canceled_at=_INT,
-        ended_at=_INT,
+        canceled_at=_EPOCH,
+        ended_at=_EPOCH,
         pause_collection=_JSON,
         discounts=_JSON,
         default_tax_rates=_JSON,
@@ -70,13 +67,13 @@ _DECLARED: Final = (
     _source(
         "stripe_subscription_items",
         subscription=_TEXT,
-        created=_INT,
+        created=_EPOCH,
         quantity=_INT,
         price=_JSON,
         discounts=_JSON,
         tax_rates=_JSON,
-        current_period_start=_INT,
-        current_period_end=_INT,
+        current_period_start=_EPOCH,
+        current_period_end=_EPOCH,
     ),
     _source("stripe_products", name=_TEXT),
     _source(
@@ -99,21 +96,21 @@ _DECLARED: Final = (
         amount_off=_INT,
         currency=_TEXT,
         duration=_TEXT,
-        created=_INT,
+        created=_EPOCH,
         applies_to=_JSON,
         currency_options=_JSON,
     ),
-    _source("stripe_discounts", source=_JSON, start=_INT, end=_INT),
+    _source("stripe_discounts", source=_JSON, start=_EPOCH, end=_EPOCH),
     _source(
         "stripe_invoices",
         customer=_TEXT,
         status=_TEXT,
         currency=_TEXT,
-        created=_INT,
-        due_date=_INT,
+        created=_EPOCH,
+        due_date=_EPOCH,
         collection_method=_TEXT,
         attempt_count=_INT,
-        next_payment_attempt=_INT,
+        next_payment_attempt=_EPOCH,
         attempted=_BOOL,
         amount_due=_INT,
         amount_paid=_INT,
@@ -145,11 +142,11 @@ _DECLARED: Final = (
         amount=_INT,
         amount_refunded=_INT,
         currency=_TEXT,
-        created=_INT,
+        created=_EPOCH,
         status=_TEXT,
         payment_intent=_TEXT,
     ),
-    _source("stripe_events", type=_TEXT, created=_INT, data=_JSON),
+    _source("stripe_events", type=_TEXT, created=_EPOCH, data=_JSON),
     _source("hubspot_companies", archived=_BOOL, properties=_JSON),
     _source("hubspot_contacts", archived=_BOOL, properties=_JSON),
     _source("hubspot_owners", firstName=_TEXT, lastName=_TEXT, email=_TEXT, archived=_BOOL),
@@ -170,6 +167,7 @@ def latest_sql(stream: str, present: Collection[str]) -> str:
     """
     source = _BY_STREAM[stream]
     chosen = ", ".join(_column(name, sql_type, present) for name, sql_type in source.columns.items())
+    chosen += f", {_odd_dates(source, present)}"
     if not present:
         return f"SELECT {chosen} FROM (SELECT 1 AS nothing) none_landed WHERE 1 = 0"
     key = ", ".join(_quoted(name) for name in source.key)
@@ -179,9 +177,33 @@ def latest_sql(stream: str, present: Collection[str]) -> str:
     )
 
 
+def odd_dates_sql() -> str:
+    """Return the SELECT of (stream, id, reason) of every newest record with a date that is none."""
+    reason = "'No date between 1970 and 2100:' || odd_dates || '.'"
+    return " UNION ALL ".join(
+        f"SELECT '{source.stream}' AS stream, id, {reason} AS reason "
+        f"FROM latest_{source.stream} WHERE odd_dates <> ''"
+        for source in _DECLARED
+        if _EPOCH in source.columns.values()
+    )
+
+
 def _column(name: str, sql_type: str, present: Collection[str]) -> str:
     value = _quoted(name) if name in present else "NULL"
-    return f"CAST({value} AS {sql_type}) AS {_quoted(name)}"
+    if sql_type != _EPOCH:
+        return f"CAST({value} AS {sql_type}) AS {_quoted(name)}"
+    number = f"CAST({value} AS BIGINT)"
+    return f"CASE WHEN {number} BETWEEN 0 AND {LAST_EPOCH} THEN {number} END AS {_quoted(name)}"
+
+
+def _odd_dates(source: Source, present: Collection[str]) -> str:
+    """Return the column that names the dates that are none."""
+    found = [
+        f"CASE WHEN CAST({_quoted(name)} AS BIGINT) NOT BETWEEN 0 AND {LAST_EPOCH} THEN ' {name}' ELSE '' END"
+        for name, sql_type in source.columns.items()
+        if sql_type == _EPOCH and name in present
+    ]
+    return f"{' || '.join(found) or repr('')} AS odd_dates"
 
 
 def _quoted(name: str) -> str:

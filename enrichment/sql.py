@@ -29,7 +29,7 @@ STAGING: Final = (
 )
 """Rename and cast once; read the newest rows of the landing."""
 
-RATING: Final = ("unpaid_invoices", "item_inputs", "rejected_billing")
+RATING: Final = ("unpaid_invoices", "item_inputs", "rejected_lines", "rejected_billing")
 """What the rating of items reads; needs ``run_clock``."""
 
 MARTS: Final = (

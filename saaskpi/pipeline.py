@@ -35,6 +35,7 @@ from enrichment.computing import TABLES, compute
 from enrichment.config import HealthConfig
 from enrichment.policy import Policy, check_reporting
 from enrichment.sources import SOURCES
+from saaskpi import ecb
 from saaskpi.declared import declared
 from saaskpi.errors import StoreError
 from saaskpi.imports.home import ORIGIN, refuse_imported
@@ -189,6 +190,8 @@ class Pipeline:
             with _quiet_tap(), self.landing.begin(self._now()) as writer:
                 writer.watch = lambda stream, rows: report(f"{stream}: {rows:,} records")
                 TapSaaskpi(config=config, message_writer=writer, only={*SOURCES, *CRM_STREAMS}).sync_all()
+            if self.settings.reporting.currency and not self.settings.fx.file:
+                report(ecb.refresh(self._rates_folder, self._now().date()) or "exchange rates: read")
             rows = dict(sorted(writer.rows.items()))
             report(f"{sum(rows.values()):,} records of {len(rows)} streams")
         return PullResult(rows, dict(writer.rejected))

@@ -15,7 +15,7 @@ WITH told AS (
     FROM stg_invoice_lines l
     INNER JOIN stg_invoices i ON i.invoice_id = l.invoice_id
     INNER JOIN stg_prices p ON p.price_id = l.price_id
-    WHERE l.period_end > l.period_start
+    WHERE l.line_id NOT IN (SELECT line_id FROM rejected_lines)
         AND NOT (i.status = 'void' AND NOT i.is_set_aside)
 ),
 owners AS (

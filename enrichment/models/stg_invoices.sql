@@ -1,5 +1,19 @@
 -- Invoices of every status. is_issued: neither a draft nor voided. due_from: when the money should have been there.
 -- is_set_aside: never meant to be collected, which is how Stripe bills while collection is paused.
+WITH dated AS (
+    SELECT
+        *,
+        CAST(status_transitions ->> 'finalized_at' AS BIGINT) AS finalized_at,
+        CAST(status_transitions ->> 'paid_at' AS BIGINT) AS paid_at
+    FROM latest_stripe_invoices
+),
+plausible AS (
+    SELECT
+        *,
+        CASE WHEN finalized_at BETWEEN 0 AND 4102444800 THEN finalized_at END AS finalized_epoch,
+        CASE WHEN paid_at BETWEEN 0 AND 4102444800 THEN paid_at END AS paid_epoch
+    FROM dated
+)
 SELECT
     id AS invoice_id,
     customer AS customer_id,
@@ -14,12 +28,12 @@ SELECT
     LOWER(currency) AS currency,
     created AS created_epoch,
     to_timestamp(created) AT TIME ZONE 'UTC' AS created_at,
-    COALESCE(due_date, CAST(status_transitions ->> 'finalized_at' AS BIGINT), created) AS due_from_epoch,
+    COALESCE(due_date, finalized_epoch, created) AS due_from_epoch,
     to_timestamp(
-        COALESCE(due_date, CAST(status_transitions ->> 'finalized_at' AS BIGINT), created)
+        COALESCE(due_date, finalized_epoch, created)
     ) AT TIME ZONE 'UTC' AS due_from,
-    CAST(status_transitions ->> 'paid_at' AS BIGINT) AS paid_epoch,
-    to_timestamp(CAST(status_transitions ->> 'paid_at' AS BIGINT)) AT TIME ZONE 'UTC' AS paid_at,
+    paid_epoch,
+    to_timestamp(paid_epoch) AT TIME ZONE 'UTC' AS paid_at,
     due_date IS NOT NULL AS has_due_date,
     COALESCE(attempt_count, 0) AS attempt_count,
     next_payment_attempt IS NOT NULL AS is_retried,
@@ -30,4 +44,4 @@ SELECT
     COALESCE(post_payment_credit_notes_amount, 0) AS credited_amount,
     CAST(payments AS VARCHAR) AS payments,
     NULLIF(NULLIF(CAST(discounts AS VARCHAR), '[]'), 'null') AS discounts
-FROM latest_stripe_invoices
+FROM plausible
