@@ -152,15 +152,16 @@ def test_zero_is_churn_only_where_the_policy_or_the_end_says_so(zero: str, kinds
     assert [kind for _, _, kind, _ in moves(marts)] == kinds
 
 
-def test_a_subscription_that_ends_with_the_month_is_alive_at_its_end() -> None:
+@pytest.mark.parametrize(
+    "until, kind",
+    [("2026-02-28T23:59:59", "churn"), ("2026-03-01", "contraction"), (None, "contraction")],
+)
+def test_a_subscription_that_ends_with_the_month_is_alive_at_its_end(until: str | None, kind: str) -> None:
     ledger = Ledger()
+    ledger.life("a", "2026-01-05", until)
     ledger.change("a", "2026-01-05", 1000)
-    ledger.change("a", "2026-01-31", 0)
-    ledger.change("a", "2026-02-05", 1000)
     ledger.change("a", "2026-02-10", 0)
-    ledger.change("a", "2026-03-10", 500)
-    ledger.life("a", "2026-01-05", "2026-03-01")
-    assert moves(ledger.marts(as_of=in_month("03"))) == [("2026-03", "a", "new", 500)]
+    assert moves(ledger.marts(as_of=in_month("04")))[-1] == ("2026-02", "a", kind, 1000)
 
 
 def test_free_first_is_new_when_it_pays() -> None:
@@ -253,13 +254,17 @@ def test_fx_is_a_movement_of_its_own() -> None:
     assert (row["mrr_start"], row["expansion_mrr"], row["fx_mrr"], row["mrr"]) == (800, 850, 50, 1700)
 
 
-def test_up_and_down_at_two_rates_is_fx_alone() -> None:
+@pytest.mark.parametrize("before, after, fx", [(0.9, 0.8, -100), (0.8, 0.9, 100)])
+def test_up_and_down_at_two_rates_is_fx_alone(before: float, after: float, fx: int) -> None:
     ledger = Ledger(reporting="eur")
-    ledger.change("a", "2026-01-05", 1000, rate=0.9)
-    ledger.change("a", "2026-02-05", 2000, rate=0.9)
-    ledger.change("a", "2026-02-10", 1000, rate=0.8)
+    ledger.change("a", "2026-01-05", 1000, rate=before)
+    ledger.change("a", "2026-02-05", 2000, rate=before)
+    ledger.change("a", "2026-02-10", 1000, rate=after)
     marts = ledger.marts(as_of=in_month("02"))
-    assert moves(marts, "reporting") == [("2026-01", "a", "new", 900), ("2026-02", "a", "fx", -100)]
+    assert moves(marts, "reporting") == [
+        ("2026-01", "a", "new", round(1000 * before)),
+        ("2026-02", "a", "fx", fx),
+    ]
 
 
 def test_an_account_that_lacks_a_rate_has_native_rows_alone() -> None:
