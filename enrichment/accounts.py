@@ -42,7 +42,8 @@ def account_rows(
         flags: account_id, flag, kind.
         policy_hash: of the policy under which MRR was computed.
     """
-    rows = facts.assign(cltv=cltv).merge(health[list(_HEALTH_COLUMNS)], on="account_id", how="left", validate="one_to_one")
+    rows = facts.assign(cltv=cltv)
+    rows = rows.merge(health[list(_HEALTH_COLUMNS)], on="account_id", how="left", validate="one_to_one")
     rows["arr"] = 12 * rows["mrr"]
     rows["mrr_change_12m"] = _change(rows)
     rows["mrr_by_currency"] = _by_currency(rows["account_id"], money)

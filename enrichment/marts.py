@@ -49,7 +49,6 @@ _RULES: Final = {
     "reactivation": "VARCHAR",
     "reactivation_days": "BIGINT",
     "same_month": "VARCHAR",
-    "zero_mrr_customer": "VARCHAR",
     "policy_hash": "VARCHAR",
 }
 
@@ -125,7 +124,6 @@ def _rules(policy: Policy, now: datetime) -> pd.DataFrame:
         "reactivation": policy.reactivation_window,
         "reactivation_days": policy.reactivation_days,
         "same_month": policy.same_month,
-        "zero_mrr_customer": policy.zero_mrr_customer,
         "policy_hash": policy.hash,
     }
     return pd.DataFrame([row])

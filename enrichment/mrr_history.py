@@ -115,7 +115,7 @@ def _difference(row: Row) -> Message:
     """Say which MRR counts; other evidence may say nothing at all."""
     reason = row["reason"]
     parts = {
-        "at": _instant(row["at"]),
+        "at": _instant(row["effective_at"]),
         "ids": _ids(row, "item", "subscription"),
         "kept": Money(row["ledger_mrr"], row["currency"]),
         "reason": _worded("cause.disagreement" if reason in _DISAGREEMENTS else "cause.reason", reason),

@@ -137,7 +137,7 @@ SUBSCRIPTION_LIVES: Final = {
     "alive_from": "TIMESTAMP",
     "alive_until": "TIMESTAMP",
 }
-"""When a subscription made its customer a customer even at an MRR of 0; ``alive_until`` is null while it does."""
+"""When a subscription made its customer a customer even at 0; ``alive_until`` is null while it does."""
 MONTHS: Final = {"month": _TEXT, "starts_at": "TIMESTAMP", "ends_at": "TIMESTAMP"}
 """Calendar months (``2026-10``) as instants [starts_at, ends_at) in UTC."""
 ACCOUNT_MONTH: Final = {
@@ -176,7 +176,7 @@ MRR_DIFFERENCES: Final = {
     "subscription_item_id": _TEXT,
     "customer_id": _TEXT,
     "currency": _TEXT,
-    "at": "TIMESTAMP",
+    "effective_at": "TIMESTAMP",
     "ledger_mrr": _INT,
     "evidence_mrr": _INT,
     "reason": _TEXT,

@@ -37,7 +37,7 @@ def history(
     months = _rows(read("account_month"), "account_id", {account_id})
     movements = _rows(read("mrr_movements"), "account_id", {account_id})
     ledger = _dated(_rows(read("mrr_ledger"), "account_id", {account_id}), "effective_at", zone)
-    differences = _dated(_rows(read("mrr_differences"), "customer_id", customers), "at", zone)
+    differences = _dated(_rows(read("mrr_differences"), "customer_id", customers), "effective_at", zone)
     shown = {month} if month else _moved(movements, ledger)
     return {
         "months": _of_months(months, shown),

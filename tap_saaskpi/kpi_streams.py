@@ -121,7 +121,7 @@ class MrrDifferences(KpiStream):
     name = "kpi_mrr_differences"
     table = "mrr_differences"
     columns = tables.MRR_DIFFERENCES
-    keys = ("subscription_item_id", "at", "reason", "source_object")
+    keys = ("subscription_item_id", "effective_at", "reason", "source_object")
 
 
 class CohortRetention(KpiStream):

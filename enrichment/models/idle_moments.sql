@@ -1,5 +1,5 @@
--- The moments at which a unit stood at 0 and yet was a customer (paused, free, 100 % off): some subscription of
--- it was alive. moment: 'start' or 'end' of the month. Under zero_mrr_customer = churn nobody is.
+-- The moments at which a unit stood at 0 and yet was a customer (paused, free, 100 % off, as the policy has it): some
+-- subscription of it was alive. moment: 'start' or 'end' of the month.
 WITH moments AS (
     SELECT s.unit_no, s.month_no, 'start' AS moment, n.starts_at AS seen_until
     FROM unit_stands s
@@ -23,7 +23,6 @@ lives AS (
         v.alive_until
     FROM subscription_lives v
     CROSS JOIN mart_rules r
-    WHERE r.zero_mrr_customer = 'inactive'
 )
 SELECT DISTINCT d.unit_no, d.month_no, d.moment
 FROM named d

@@ -61,7 +61,7 @@ SELECT
     item_id AS subscription_item_id,
     customer_id,
     currency,
-    to_timestamp(at_epoch) AT TIME ZONE 'UTC' AS at,
+    to_timestamp(at_epoch) AT TIME ZONE 'UTC' AS effective_at,
     ledger_mrr,
     evidence_mrr,
     reason,

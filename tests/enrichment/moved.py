@@ -42,5 +42,6 @@ def change(at: str, minor: int, after: int, reason: str, **more: Any) -> Row:
 def difference(at: str, reason: str, kept: int, evidence: int | None, **more: Any) -> Row:
     """Return a row of ``mrr_differences`` with its month."""
     row = dict.fromkeys(MRR_DIFFERENCES) | {name: IDS[name] for name in IDS if name in MRR_DIFFERENCES}
-    row |= {"month": at[:7], "at": datetime.fromisoformat(at), "reason": reason, "source_object": "il_1"}
+    row |= {"month": at[:7], "effective_at": datetime.fromisoformat(at)}
+    row |= {"reason": reason, "source_object": "il_1"}
     return row | {"ledger_mrr": kept, "evidence_mrr": evidence} | more

@@ -141,15 +141,17 @@ def paused() -> Ledger:
 
 
 @pytest.mark.parametrize(
-    "zero, kinds",
+    "alive, kinds",
     [
-        ("inactive", ["new", "contraction", "expansion", "churn"]),
-        ("churn", ["new", "churn", "reactivation", "churn"]),
+        (True, ["new", "contraction", "expansion", "churn"]),
+        (False, ["new", "churn", "reactivation", "churn"]),
     ],
 )
-def test_zero_is_churn_only_where_the_policy_or_the_end_says_so(zero: str, kinds: list[str]) -> None:
-    marts = paused().marts(Policy(zero_mrr_customer=zero))
-    assert [kind for _, _, kind, _ in moves(marts)] == kinds
+def test_zero_is_churn_only_where_no_subscription_is_alive(alive: bool, kinds: list[str]) -> None:
+    ledger = paused()
+    if not alive:
+        ledger.lives.clear()
+    assert [kind for _, _, kind, _ in moves(ledger.marts(Policy()))] == kinds
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,6 @@ policies = st.builds(
     movement_grain=st.sampled_from(["account", "subscription", "item"]),
     reactivation_window=st.sampled_from(["any", "none", "days:45"]),
     same_month=st.sampled_from(["drop", "count_both"]),
-    zero_mrr_customer=st.sampled_from(["inactive", "churn"]),
     calendar=st.sampled_from(["UTC", "America/New_York"]),
 )
 
@@ -86,8 +85,6 @@ class Oracle:
         self.left_at = START
 
     def idle(self, month: str, month_rows: pd.DataFrame, *, at_start: bool) -> bool:
-        if self.policy.zero_mrr_customer == "churn":
-            return False
         row = month_rows.loc[month]
         cut = row["starts_at"] if at_start else row["ends_at"]
         last = AS_OF.replace(tzinfo=None) + timedelta(microseconds=1)

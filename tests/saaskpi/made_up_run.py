@@ -202,7 +202,7 @@ def _differences(ledger: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
         {
             **{name: part[name] for name in MRR_DIFFERENCES if name in part},
-            "at": part["effective_at"],
+            "effective_at": part["effective_at"],
             "ledger_mrr": part["mrr_after"],
             "evidence_mrr": part["mrr_after"] + 100,
             "reason": "made_up_reason",
