@@ -20,7 +20,7 @@ KPI_TABLES: Final = ("kpi_month", "funnel", "marketing_spend")
 MODELS: Final = (
     "charge_month",
     "trial_month",
-    "scheduled_month",
+    "present_month",
     "lifetime_spells",
     "lifetime_counts",
     "funnel_counts",
@@ -54,7 +54,7 @@ def build_kpis(
         spend=spend,
         charges=engine.frame("charge_month"),
         trials=engine.frame("trial_month"),
-        scheduled=engine.frame("scheduled_month"),
+        present=engine.frame("present_month"),
         lifetimes=engine.frame("lifetime_counts"),
     )
     base = engine.frame("SELECT * FROM kpi_base ORDER BY month, valuation, currency, segment, segment_value")

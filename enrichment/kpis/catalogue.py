@@ -132,18 +132,24 @@ _REVENUE: Final = (
     _kpi(
         "contract_mrr",
         ("Contract MRR", "MRR contractuel"),
-        ("MRR before discounts, whatever counts today", "MRR avant remises, que cela compte ou non"),
-        None,
-        grain=("account",),
+        (
+            "MRR before discounts, known for the present only",
+            "MRR avant remises, connu pour le présent seulement",
+        ),
+        _column("contract_mrr"),
+        grain=_NOW,
         additive="last",
         crm="saaskpi_contract_mrr",
     ),
     _kpi(
         "potential_trial_mrr",
         ("Potential trial MRR", "MRR potentiel des essais"),
-        ("MRR of running trials if all convert", "MRR des essais en cours si tous aboutissent"),
-        None,
-        grain=("account",),
+        (
+            "MRR of running trials if all convert, known for the present only",
+            "MRR des essais en cours si tous aboutissent, connu pour le présent seulement",
+        ),
+        _column("potential_trial_mrr"),
+        grain=_NOW,
         additive="last",
     ),
     _kpi(

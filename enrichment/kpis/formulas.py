@@ -61,6 +61,8 @@ class Facts:
     reactivated_customers: int = 0
     opening_mrr_12m: int | None = None
     retained_mrr_12m: int | None = None
+    contract_mrr: int | None = None
+    potential_trial_mrr: int | None = None
     scheduled_churn_mrr: int | None = None
     spend: int | None = None
     charge_total: int | None = None

@@ -13,7 +13,7 @@ from enrichment.frames import records
 from enrichment.kpis.catalogue import KPI_KEYS, KPI_MONTH, KPI_PARTS, KPIS, MONTHLY
 from enrichment.kpis.formulas import Facts
 from enrichment.kpis.lifetime import lifetimes_by_month, month_number
-from enrichment.kpis.places import Place, Sides, place_of
+from enrichment.kpis.places import PRESENT, Place, Sides, place_of
 from enrichment.policy import Policy
 from saaskpi.errors import UsageError
 
@@ -49,14 +49,14 @@ class Beside:
         spend: month, currency, amount: spend on sales and marketing (``MARKETING_SPEND``).
         charges: month, currency, charge_total, charge_count (``charge_month``).
         trials: month, currency, trials_ended, trials_active, trials_paid (``trial_month``).
-        scheduled: month, currency, scheduled_churn_mrr: for the months of which it is known.
+        present: month, currency and the columns of ``PRESENT``: what is known of the running month only.
         lifetimes: rows of ``lifetime_counts``.
     """
 
     spend: pd.DataFrame | None = None
     charges: pd.DataFrame | None = None
     trials: pd.DataFrame | None = None
-    scheduled: pd.DataFrame | None = None
+    present: pd.DataFrame | None = None
     lifetimes: pd.DataFrame | None = None
 
 
@@ -169,7 +169,7 @@ def _sides(beside: Beside, policy: Policy) -> Sides:
     sides.add(beside.spend, {"amount": "spend"})
     sides.add(beside.charges, {"charge_total": "charge_total", "charge_count": "charge_count"})
     sides.add(beside.trials, {"trials_ended": "trials_ended", converted: "trials_converted"})
-    sides.add(beside.scheduled, {"scheduled_churn_mrr": "scheduled_churn_mrr"})
+    sides.add(beside.present, {name: name for name in PRESENT})
     return sides
 
 

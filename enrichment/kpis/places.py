@@ -13,7 +13,9 @@ from enrichment.frames import records
 WHOLE: Final = ""
 """The segment that everybody is in; a row whose segment is null speaks of it too."""
 NATIVE: Final = "native"
-_MONEY: Final = ("spend", "charge_total", "scheduled_churn_mrr")
+PRESENT: Final = ("contract_mrr", "potential_trial_mrr", "scheduled_churn_mrr")
+"""What the items say of today, and nothing of the past."""
+_MONEY: Final = ("spend", "charge_total", *PRESENT)
 _Sums = dict[str, int]
 
 

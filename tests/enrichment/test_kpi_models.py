@@ -12,6 +12,7 @@ from enrichment.frames import records
 from enrichment.kpis.building import KPI_TABLES, MODELS, build_kpis
 from enrichment.kpis.catalogue import KPI_MONTH, MARKETING_SPEND
 from enrichment.kpis.funnel import FUNNEL, funnel
+from enrichment.kpis.places import PRESENT
 from enrichment.kpis.spend import no_spend
 from enrichment.policy import Policy
 from enrichment.sql import models
@@ -42,7 +43,7 @@ SCHEMAS: dict[str, Mapping[str, str]] = {
     },
     "stg_contacts": {"contact_id": _T, "company_id": _T, "properties": _T},
     "account_customers": {"account_id": _T, "customer_id": _T, "company_id": _T},
-    "account_money": {"account_id": _T, "currency": _T, "scheduled_churn_mrr": _I},
+    "account_money": {"account_id": _T, "currency": _T} | dict.fromkeys(PRESENT, _I),
     "account_segments": {"account_id": _T, "segment": _T, "segment_value": _T},
     "account_month": ACCOUNT_MONTH,
 }
@@ -70,6 +71,11 @@ def run(engine: TinyEngine, name: str) -> Rows:
     for model, sql in models((name,)):
         engine.run(model, sql)
     return records(engine.frame(name))
+
+
+def today(scheduled: int) -> dict[str, int]:
+    """What an account's items say of today; the parts tell each other apart."""
+    return dict(zip(PRESENT, (10 * scheduled, 3 * scheduled, scheduled), strict=True))
 
 
 def charge(amount: int | None, created_at: str, **more: Any) -> dict[str, Any]:
@@ -200,18 +206,21 @@ def test_the_rate_of_a_step_is_null_after_an_empty_one() -> None:
     assert [row["rate_from_previous"] for row in rows] == [None, 0.666667, 0.0, None, 1.25, 0.0]
 
 
-def test_what_is_scheduled_is_known_for_the_newest_month(engine: TinyEngine) -> None:
+def test_what_items_say_of_today_is_known_for_the_newest_month(engine: TinyEngine) -> None:
     fill(
         engine,
         account_money=[
-            {"account_id": "a", "currency": "eur", "scheduled_churn_mrr": 30},
-            {"account_id": "b", "currency": "eur", "scheduled_churn_mrr": 12},
+            {"account_id": "a", "currency": "eur", **today(30)},
+            {"account_id": "b", "currency": "eur", **today(12)},
         ],
         account_segments=[{"account_id": "b", "segment": "plan", "segment_value": "pro"}],
     )
-    rows = run(engine, "scheduled_month")
-    told = {(row["month"], row["segment"], row["segment_value"]): row["scheduled_churn_mrr"] for row in rows}
-    assert told == {("2026-10", "", ""): 42, ("2026-10", "plan", "pro"): 12}
+    rows = run(engine, "present_month")
+    told = {
+        (row["month"], row["segment"], row["segment_value"]): tuple(row[name] for name in PRESENT)
+        for row in rows
+    }
+    assert told == {("2026-10", "", ""): (420, 126, 42), ("2026-10", "plan", "pro"): (120, 36, 12)}
 
 
 def test_everything_is_built_in_an_engine(engine: TinyEngine) -> None:
@@ -221,7 +230,7 @@ def test_everything_is_built_in_an_engine(engine: TinyEngine) -> None:
         engine,
         stg_charges=[charge(300, "2026-10-05")],
         stg_subscriptions=[trial(1, "active")],
-        account_money=[{"account_id": "a", "currency": "eur", "scheduled_churn_mrr": 40}],
+        account_money=[{"account_id": "a", "currency": "eur", **today(40)}],
         account_month=[
             *[{**row, "mrr_start": 0} for row in (*paying("a", "2026-09"), *paying("b", "2026-09"))],
             *[{**row, "mrr_start": 100} for row in paying("a", "2026-10")],
@@ -235,6 +244,7 @@ def test_everything_is_built_in_an_engine(engine: TinyEngine) -> None:
     assert list(told) == list(KPI_MONTH)
     assert (told["cac"], told["average_order_value"], told["trial_conversion_rate"]) == (300, 300, 1.0)
     assert (told["scheduled_churn_mrr"], told["committed_mrr"]) == (40, 60)
+    assert (told["contract_mrr"], told["potential_trial_mrr"]) == (400, 120)
     # Lives of 1 (churned) and 2 months: S(1) = 1/2, the mean is 1.5 months, of ARPA 1.00 at 50 %.
     assert told["cltv_kaplan_meier"] == 75
     assert list(engine.frame("funnel").columns) == list(FUNNEL)

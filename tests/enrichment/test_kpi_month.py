@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from enrichment.frames import records
 from enrichment.kpis.catalogue import KPI_MONTH
 from enrichment.kpis.month import Beside, account_cltv, kpi_month
+from enrichment.kpis.places import PRESENT
 from enrichment.policy import Policy
 from enrichment.tables import leave
 from saaskpi.errors import UsageError
@@ -140,7 +141,7 @@ def test_spend_charges_and_trials_stand_beside_the_ledger() -> None:
         trials=side(
             ("2026-10", "eur", 4, 2, 1), names="month currency trials_ended trials_active trials_paid"
         ),
-        scheduled=side(("2026-10", "eur", 30), names="month currency scheduled_churn_mrr"),
+        present=side(("2026-10", "eur", 90, 5, 30), names=f"month currency {' '.join(PRESENT)}"),
     )
     row = base_row(mrr=1000, active_customers=10, new_customers=3)
     told = one(row, beside=beside, gross_margin=50)
