@@ -18,7 +18,7 @@ import sqlalchemy as sa
 
 from connectors.http import Json, JsonRows
 from saaskpi.errors import StoreError
-from tap_saaskpi.kpi_schema import JSON_COLUMNS
+from tap_saaskpi.kpi_schema import JSON_COLUMNS, RUN_COLUMNS
 from warehouse.marts import Marts
 from warehouse.store import Store
 
@@ -71,15 +71,12 @@ class KpiHome:
             StoreError: the table is missing, damaged or lacks a column.
         """
         path = self.directory / f"{table}.parquet"
-        names = (*columns, "run_id", "as_of")
+        names = (*columns, *RUN_COLUMNS)
         try:
-            with pq.ParquetFile(path) as file:
-                if missing := set(columns) - set(file.schema_arrow.names):
-                    raise _unusable(path, f"lacks the column {min(missing)}")
-                for batch in file.iter_batches(BATCH_ROWS, columns=list(columns)):
-                    values = [_values(name, batch.column(name), is_key=name in keys) for name in columns]
-                    rows = zip(*values, repeat(self.run_id), repeat(self.as_of), strict=False)
-                    yield [dict(zip(names, row, strict=True)) for row in rows]
+            for batch in _batches(path, list(columns)):
+                values = [_values(name, batch.column(name), is_key=name in keys) for name in columns]
+                rows = zip(*values, repeat(self.run_id), repeat(self.as_of), strict=False)
+                yield [dict(zip(names, row, strict=True)) for row in rows]
         except FileNotFoundError as error:
             raise _unusable(path, "is missing") from error
         except (OSError, pa.ArrowInvalid) as error:
@@ -102,6 +99,15 @@ def _current_run(store_file: Path) -> Json | None:
             f"The store {store_file} cannot be read: {error.orig}.",
             hint="Set kpi_home to a folder that this version of saaskpi has filled.",
         ) from error
+
+
+def _batches(path: Path, columns: list[str]) -> Iterator[pa.RecordBatch]:
+    with pq.ParquetFile(path) as file:
+        if missing := set(columns) - set(file.schema_arrow.names):
+            raise _unusable(path, f"lacks the column {min(missing)}")
+        # One reader over all groups would keep the bytes of those that it has passed.
+        for group in range(file.num_row_groups):
+            yield from file.iter_batches(BATCH_ROWS, row_groups=[group], columns=columns)
 
 
 def _values(name: str, column: pa.Array[Any], *, is_key: bool) -> list[Any]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 SUITE = Path(__file__).with_name("sdk_suite.py")
 
 
-def test_the_sdk_suite(make_sandbox: Callable[..., Sandbox]) -> None:
+def test_the_sdk_suite(make_sandbox: Callable[..., Sandbox], home: Path) -> None:
     # A process of its own: the suite starts the tap while it is collected, and warns of fields that no
     # record happens to have, which is no error.
     given = make_sandbox(customers=60, months=24).describe()
@@ -27,6 +27,7 @@ def test_the_sdk_suite(make_sandbox: Callable[..., Sandbox]) -> None:
         "HUBSPOT_ACCESS_TOKEN": given["hubspot"]["access_token"],
         "HUBSPOT_API_BASE": given["hubspot"]["api_base"],
         "HUBSPOT_REQUESTS_PER_10_SECONDS": "10000",
+        "KPI_HOME": str(home),
     }
     environment = {**os.environ, **{f"TAP_SAASKPI_{name}": value for name, value in settings.items()}}
     quiet = ["-q", "-W", "default", "-p", "no:cacheprovider", "--noconftest"]
