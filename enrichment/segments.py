@@ -9,7 +9,7 @@ import pandas as pd
 
 from enrichment.engine import EngineProtocol
 from enrichment.sql import models
-from enrichment.tables import leave
+from enrichment.tables import ACCOUNT_SEGMENTS, leave
 from saaskpi.errors import UsageError
 
 NONE: Final = "(none)"
@@ -19,7 +19,6 @@ _FACTS: Final = ("plan", "currency", "owner")
 _PROPERTIES: Final = ("stripe.metadata", "hubspot")
 _CHOICES: Final = f"{', '.join(_FACTS)}, stripe.metadata.KEY, hubspot.PROPERTY"
 _SOURCES: Final = {"segment": "VARCHAR", "origin": "VARCHAR", "property": "VARCHAR"}
-_SEGMENTS: Final = {"account_id": "VARCHAR", "segment": "VARCHAR", "segment_value": "VARCHAR"}
 
 
 def build_segments(engine: EngineProtocol, segments: Mapping[str, str]) -> None:
@@ -40,7 +39,7 @@ def build_segments(engine: EngineProtocol, segments: Mapping[str, str]) -> None:
     """
     rows = [(name, *_parsed(name, source)) for name, source in segments.items()]
     if not rows:
-        leave(engine, "account_segments", pd.DataFrame(columns=list(_SEGMENTS)), _SEGMENTS)
+        leave(engine, "account_segments", pd.DataFrame(columns=list(ACCOUNT_SEGMENTS)), ACCOUNT_SEGMENTS)
         return
     leave(engine, "segment_sources", pd.DataFrame(rows, columns=list(_SOURCES)), _SOURCES)
     for name, sql in models(("account_segments",)):

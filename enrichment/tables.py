@@ -48,6 +48,33 @@ ACCOUNTS: Final = {
     "policy_hash": _TEXT,
     "health_config_hash": _TEXT,
 }
+SUBSCRIPTION_ITEMS: Final = {
+    "account_id": _TEXT,
+    "customer_id": _TEXT,
+    "subscription_id": _TEXT,
+    "item_id": _TEXT,
+    "price_id": _TEXT,
+    "product_id": _TEXT,
+    "product_name": _TEXT,
+    "status": _TEXT,
+    "currency": _TEXT,
+    "quantity": _TEXT,
+    "price_interval": _TEXT,
+    "interval_count": _INT,
+    "metered": _BOOL,
+    "contract_mrr": _INT,
+    "mrr": _INT,
+    "potential_trial_mrr": _INT,
+    "scheduled_churn_mrr": _INT,
+    "committed_mrr": _INT,
+    "excluded_reason": _TEXT,
+    "policy_key": _TEXT,
+    "discounts": _TEXT,
+    "period_ends_at": "TIMESTAMP",
+    "ends_at": "TIMESTAMP",
+    "explanation": _TEXT,
+    "policy_hash": _TEXT,
+}
 ITEM_RATES: Final = {
     "item_id": _TEXT,
     "price_interval": _TEXT,
@@ -183,6 +210,25 @@ MRR_DIFFERENCES: Final = {
     "source_object": _TEXT,
 }
 """Where two pieces of evidence disagree, which one stands (``ledger_mrr``) and why."""
+ACCOUNT_SEGMENTS: Final = {"account_id": _TEXT, "segment": _TEXT, "segment_value": _TEXT}
+COHORT_RETENTION: Final = {
+    "cohort": _TEXT,
+    "k": _INT,
+    "currency": _TEXT,
+    "valuation": _TEXT,
+    "customers": _INT,
+    "mrr": _INT,
+    "customers_0": _INT,
+    "mrr_0": _INT,
+}
+MRR_BRIDGE: Final = {
+    "month": _TEXT,
+    "currency": _TEXT,
+    "valuation": _TEXT,
+    "step_no": _INT,
+    "step": _TEXT,
+    "amount": _INT,
+}
 
 
 def leave(engine: EngineProtocol, name: str, frame: pd.DataFrame, columns: Mapping[str, str]) -> None:

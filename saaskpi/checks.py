@@ -11,9 +11,8 @@ from connectors.hubspot.writer import HubSpotWriter
 from connectors.stripe.client import StripeClient
 from crm_sync.properties import GROUP, GROUP_LABEL, definitions
 from saaskpi.errors import SaaskpiError
-from saaskpi.pipeline import STORE_FILE
 from saaskpi.settings import Settings
-from warehouse.store import Store
+from warehouse.store import STORE_FILE, Store
 
 STRIPE_READS = (
     "customers", "subscriptions", "products", "prices", "coupons", "invoices", "charges", "events",

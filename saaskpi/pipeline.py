@@ -46,11 +46,10 @@ from warehouse.engine import Engine
 from warehouse.files import FileLock, make_directory
 from warehouse.landing import Landing
 from warehouse.marts import Marts
-from warehouse.store import Store
+from warehouse.store import STORE_FILE, Store
 
 CRM_STREAMS = ("hubspot_properties", "hubspot_tasks")
 """What the plan reads beside the models' own sources."""
-STORE_FILE = "saaskpi.db"
 
 
 @dataclass(frozen=True)

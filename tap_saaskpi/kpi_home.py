@@ -20,9 +20,8 @@ from connectors.http import Json, JsonRows
 from saaskpi.errors import StoreError
 from tap_saaskpi.kpi_schema import JSON_COLUMNS, RUN_COLUMNS
 from warehouse.marts import Marts
-from warehouse.store import Store
+from warehouse.store import STORE_FILE, Store
 
-STORE_FILE: Final = "saaskpi.db"
 BATCH_ROWS: Final = 5_000
 _INSTANT: Final = "%Y-%m-%dT%H:%M:%SZ"
 

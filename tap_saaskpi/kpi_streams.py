@@ -21,7 +21,6 @@ from enrichment.kpis.funnel import FUNNEL
 from enrichment.kpis.kpi import Grain
 from tap_saaskpi.kpi_home import KpiHome
 from tap_saaskpi.kpi_schema import json_schema
-from tap_saaskpi.kpi_tables import ACCOUNT_SEGMENTS, COHORT_RETENTION, MRR_BRIDGE, SUBSCRIPTION_ITEMS
 
 
 class KpiStream(ApiStream[KpiHome]):
@@ -73,7 +72,7 @@ class AccountSegments(KpiStream):
 
     name = "kpi_account_segments"
     table = "account_segments"
-    columns = ACCOUNT_SEGMENTS
+    columns = tables.ACCOUNT_SEGMENTS
     keys = ("account_id", "segment")
 
 
@@ -129,7 +128,7 @@ class CohortRetention(KpiStream):
 
     name = "kpi_cohort_retention"
     table = "cohort_retention"
-    columns = COHORT_RETENTION
+    columns = tables.COHORT_RETENTION
     keys = ("cohort", "k", "currency", "valuation")
 
 
@@ -138,7 +137,7 @@ class MrrBridge(KpiStream):
 
     name = "kpi_mrr_bridge"
     table = "mrr_bridge"
-    columns = MRR_BRIDGE
+    columns = tables.MRR_BRIDGE
     keys = ("month", "currency", "valuation", "step")
 
 
@@ -147,7 +146,7 @@ class SubscriptionItems(KpiStream):
 
     name = "kpi_subscription_items"
     table = "subscription_items"
-    columns = SUBSCRIPTION_ITEMS
+    columns = tables.SUBSCRIPTION_ITEMS
     keys = ("item_id",)
 
 

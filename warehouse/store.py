@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import pandas as pd
 import sqlalchemy as sa
@@ -23,6 +23,8 @@ from warehouse.database import check, open_database
 _CURRENT = "current"
 _TASKS_REFUSED = "tasks_refused"
 Row = Mapping[str, Any]
+STORE_FILE: Final = "saaskpi.db"
+"""Its name in a home folder, where it is a file."""
 
 
 class Store:

@@ -18,7 +18,7 @@ WITH billed AS (
     WHERE NOT b.is_metered AND b.refunded IS NULL AND NOT k.is_invoice_basis
 ),
 overlapped AS (
-    SELECT e.item_id, e.next_starts
+    SELECT e.item_id, e.counts_from, e.next_starts
     FROM item_spans e
     INNER JOIN item_spans f ON f.item_id = e.item_id AND f.counts_from = e.counts_from AND f.starts = e.next_starts
     LEFT JOIN sold_lines c ON c.item_id = e.item_id AND c.is_credit AND c.period_start = e.next_starts
@@ -53,10 +53,13 @@ found AS (
         s.subscription_id, s.item_id, s.customer_id, s.currency, s.next_starts, f.mrr, s.mrr,
         'overlapping_periods', f.line_id
     FROM overlapped o
-    INNER JOIN item_spans s ON s.item_id = o.item_id AND s.next_starts = o.next_starts
-    INNER JOIN item_spans f ON f.item_id = o.item_id AND f.starts = o.next_starts
+    INNER JOIN item_spans s
+        ON s.item_id = o.item_id AND s.counts_from = o.counts_from AND s.next_starts = o.next_starts
+    INNER JOIN item_spans f
+        ON f.item_id = o.item_id AND f.counts_from = o.counts_from AND f.starts = o.next_starts
 )
-SELECT
+-- A line that covers a time which a policy leaves out shows once before and once after it.
+SELECT DISTINCT
     subscription_id,
     item_id AS subscription_item_id,
     customer_id,

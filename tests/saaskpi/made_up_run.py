@@ -25,9 +25,8 @@ from enrichment.tables import (
     SUBSCRIPTION_LIVES,
     leave,
 )
-from saaskpi.pipeline import STORE_FILE
 from tests.enrichment.tiny_engine import TinyEngine
-from warehouse.store import Store
+from warehouse.store import STORE_FILE, Store
 
 Tables = dict[str, pd.DataFrame]
 
