@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from saaskpi.errors import NeedsPersonError, StoreError
+from saaskpi.pipeline import Pipeline
 from saaskpi.portfolio import totals
+from saaskpi.progress import Silent
 from tests.support.spine import MakePipeline, MakeSandbox, ask, settings_for, write_calls
 
 
@@ -36,6 +39,40 @@ def test_mrr_of_today_equals_the_truth_in_every_currency(
         want[customer["currency"]] += customer["mrr_today"]
     assert len(want) >= 2
     assert +got == +want
+
+
+def test_every_month_end_equals_the_truth_and_another_policy_asks_nobody(
+    make_sandbox: MakeSandbox, make_pipeline: MakePipeline
+) -> None:
+    sandbox = make_sandbox(customers=60, months=24, seed=4)
+    pipeline = make_pipeline(sandbox)
+    pipeline.pull()
+    pipeline.enrich()
+    want: Counter[tuple[str, str]] = Counter()
+    for customer in ask(sandbox, "truth")["customers"].values():
+        want.update({(month, customer["currency"]): mrr for month, mrr in customer["mrr"].items()})
+    figures = pipeline.marts.read("kpi_month").query("segment == ''")
+    got = Counter(
+        {
+            (month, currency): int(mrr)
+            for month, currency, mrr in zip(
+                figures["month"], figures["currency"], figures["mrr"], strict=True
+            )
+        }
+    )
+    assert len({month for month, _ in want}) > 20
+    assert +got == +want
+
+    asked = len(ask(sandbox, "requests")["requests"])
+    settings = pipeline.settings.model_copy(update={"policy": {"preset": "gross"}})
+    pipeline.close()
+    other = Pipeline(settings, now=lambda: datetime.now(UTC), stages=Silent())
+    other.enrich()
+    gross = other.marts.read("kpi_month").query("segment == ''")
+    other.close()
+    assert gross["mrr"].sum() > figures["mrr"].sum()
+    assert set(gross["policy_hash"]) != set(figures["policy_hash"])
+    assert len(ask(sandbox, "requests")["requests"]) == asked
 
 
 def test_crm_total_and_unmatched_make_up_the_mrr(
