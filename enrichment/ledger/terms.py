@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import groupby
 from typing import Any, Final, NamedTuple
 
@@ -90,7 +92,8 @@ class TermRater:
                 yield *row, round_half_even(rating.cycle_amount), rating.contract_mrr, rating.mrr
 
     def _item(self, row: LineTerms) -> ItemTerms:
-        coupons = self._of(row.own_discounts, proration=row.is_proration)
+        own = _without(row.own_discounts, row.shared_discounts)
+        coupons = self._of(own, proration=row.is_proration)
         return ItemTerms(row.price_id, row.quantity, coupons, (), inclusive_tax(row.tax_rates))
 
     def _of(self, discounts: str, *, proration: bool) -> tuple[Coupon, ...]:
@@ -114,6 +117,19 @@ def counted_durations(policy: Policy) -> frozenset[str]:
         "once": policy.discounts_once == "subtract_in_period",
     }
     return frozenset(duration for duration, counts in choices.items() if counts)
+
+
+@lru_cache(maxsize=1024)
+def _without(own: str, shared: str) -> str:
+    """Leave out those of a line's discounts (JSON) that its invoice has too: a proration names them all."""
+    if not own or not shared:
+        return own
+    known = {_name(entry) for entry in json.loads(shared)}
+    return json.dumps([entry for entry in json.loads(own) if _name(entry) not in known])
+
+
+def _name(discount: str | Mapping[str, Any]) -> str:
+    return discount if isinstance(discount, str) else str(discount["id"])
 
 
 def _bundles(rows: Iterator[LineTerms]) -> Iterator[list[LineTerms]]:

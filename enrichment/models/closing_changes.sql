@@ -1,5 +1,6 @@
 -- Where the subscription as it stands says another MRR than the lines: the subscription is right, from the event that
--- changed it, or from the day of the numbers when no event tells. Only where its state is that of the day: not when
+-- changed it, or from the day of the numbers when no event tells: a subscription that Stripe paused was last billed
+-- before, so that it counts no longer than it was billed for. Only where its state is that of the day: not when
 -- the current period began later, the subscription ended since, or an event since changed it.
 WITH said AS (
     SELECT
@@ -9,6 +10,7 @@ WITH said AS (
         s.quantity,
         s.is_paused,
         s.starts,
+        s.period_end,
         CASE WHEN s.ends >= r.as_of THEN s.mrr ELSE 0 END AS mrr,
         CASE WHEN s.ends >= r.as_of THEN s.contract_mrr ELSE 0 END AS contract_mrr
     FROM last_spans s
@@ -24,9 +26,10 @@ changed AS (
     CROSS JOIN ledger_rules r
     WHERE subscription_id IS NOT NULL AND (
         event_type LIKE 'customer.discount.%'
+        OR event_type IN ('customer.subscription.paused', 'customer.subscription.resumed')
         OR changed_fields LIKE '%"items"%'
         OR changed_fields LIKE '%"quantity"%'
-        OR changed_fields LIKE '%"discounts"%'
+        OR changed_fields LIKE '%"discount%'
         OR changed_fields LIKE '%"pause_collection"%'
         OR changed_fields LIKE '%"status"%'
     )
@@ -74,9 +77,11 @@ compared AS (
         d.quantity AS last_quantity,
         d.is_paused AS was_paused,
         e.event_id,
+        e.changed_epoch,
         CASE
             WHEN d.starts IS NULL THEN GREATEST(c.counts_from, COALESCE(i.created_epoch, 0))
             WHEN e.changed_epoch > d.starts THEN e.changed_epoch
+            WHEN i.excluded_reason = 'paused' THEN LEAST(d.period_end, r.as_of - 1)
             ELSE r.as_of - 1
         END AS effective_epoch
     FROM standing i
@@ -103,7 +108,7 @@ SELECT
     CASE
         WHEN since IS NULL THEN 'started'
         WHEN excluded_reason = 'removed' THEN 'item_removed'
-        WHEN excluded_reason = 'collection_paused' THEN 'paused'
+        WHEN excluded_reason IN ('collection_paused', 'paused') THEN 'paused'
         WHEN excluded_reason = 'past_due' THEN 'past_due'
         WHEN excluded_reason = 'unpaid' THEN 'unpaid'
         WHEN was_paused THEN 'resumed'
@@ -112,7 +117,11 @@ SELECT
         WHEN contract_mrr = said_contract THEN 'discount_changed'
         ELSE 'current_state'
     END AS reason,
-    CASE WHEN since IS NOT NULL AND effective_epoch < r.as_of - 1 THEN event_id ELSE item_id END AS source_object,
+    CASE
+        WHEN since IS NULL OR effective_epoch >= r.as_of - 1 THEN item_id
+        WHEN effective_epoch = changed_epoch THEN event_id
+        ELSE subscription_id
+    END AS source_object,
     said_mrr
 FROM compared
 CROSS JOIN ledger_rules r

@@ -32,7 +32,8 @@ begun AS (
         CASE
             WHEN s.status IN ('incomplete', 'incomplete_expired') THEN NULL
             -- An incomplete subscription expires after 23 hours: one paid for later never was incomplete.
-            WHEN f.paid_epoch <= f.created_epoch + 86400 THEN GREATEST(f.paid_epoch, s.start_epoch)
+            -- One that was backdated counts from its start all the same.
+            WHEN f.paid_epoch <= LEAST(f.created_epoch, s.start_epoch) + 86400 THEN GREATEST(f.paid_epoch, s.start_epoch)
             WHEN f.invoice_id IS NOT NULL AND f.paid_epoch IS NULL AND f.amount_due > 0 AND s.status = 'canceled'
                 THEN NULL
             ELSE s.start_epoch
@@ -51,7 +52,7 @@ SELECT
     b.customer_id,
     b.has_trial,
     CASE
-        WHEN b.begins IS NULL OR (b.status = 'paused' AND b.first_sold IS NULL) THEN NULL
+        WHEN b.begins IS NULL OR (b.status = 'paused' AND b.has_trial AND b.first_sold IS NULL) THEN NULL
         WHEN NOT b.has_trial THEN b.begins
         WHEN r.trial_ends_when_paid
             THEN CASE WHEN b.paid_epoch IS NOT NULL THEN GREATEST(b.paid_epoch, b.trial_end_epoch) END

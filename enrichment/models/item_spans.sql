@@ -33,8 +33,7 @@ WITH rated AS (
         AND t.currency = s.currency AND t.own_discounts = s.own_discounts
         AND t.shared_discounts = s.shared_discounts AND t.tax_rates = s.tax_rates
         AND t.is_proration = s.is_proration
-    WHERE (r.counts_metered OR NOT s.is_metered)
-        AND s.period_start < LEAST(c.counts_until, r.as_of)
+    WHERE s.period_start < LEAST(c.counts_until, r.as_of)
 ),
 placed AS (
     SELECT
@@ -47,6 +46,8 @@ placed AS (
             THEN GREATEST(LEAD(period_start) OVER w, counts_from)
         END AS next_starts
     FROM rated
+    CROSS JOIN ledger_rules k
+    WHERE k.counts_metered OR NOT is_metered
     WINDOW w AS (
         PARTITION BY item_id, counts_from ORDER BY period_start, is_credit DESC, invoiced_epoch, line_id
     )

@@ -6,7 +6,8 @@ WITH followed AS (
         LAG(contract_mrr) OVER w AS last_contract,
         LAG(price_id) OVER w AS last_price,
         LAG(quantity) OVER w AS last_quantity,
-        LAG(is_paused) OVER w AS was_paused
+        LAG(is_paused) OVER w AS was_paused,
+        LAG(is_credit) OVER w AS was_given_back
     FROM item_spans s
     WINDOW w AS (PARTITION BY item_id, counts_from ORDER BY starts)
 )
@@ -24,7 +25,7 @@ SELECT
     CASE
         WHEN f.is_credit THEN 'item_removed'
         WHEN f.is_paused THEN 'paused'
-        WHEN f.was_paused THEN 'resumed'
+        WHEN f.was_paused OR f.was_given_back THEN 'resumed'
         WHEN f.last_mrr IS NULL AND c.left_out_before = 'paused' THEN 'resumed'
         WHEN f.last_mrr IS NULL AND c.left_out_before IS NOT NULL THEN 'recovered'
         WHEN f.last_mrr IS NULL AND f.starts > c.counts_from THEN 'item_added'

@@ -1,6 +1,7 @@
 -- What invoices sold: one row per item and service period [period_start, period_end) in epoch seconds. Trials sold
 -- nothing. A proration that names no item belongs to the item that was sold at the same price. Stripe may bill a
 -- tiered price as a line per tier: those are one sale. bundle: the lines that share an amount off are rated together.
+-- Of several changes within a second the last one stands: what is billed and given back at once was never sold.
 WITH told AS (
     SELECT
         l.*,
@@ -55,6 +56,28 @@ owned AS (
     FROM told t
     LEFT JOIN owners o ON t.item_id IS NULL AND o.sold_by = t.sold_by AND o.price_id = t.price_id
 ),
+changes AS (
+    SELECT
+        line_id,
+        item_id,
+        period_start,
+        is_credit,
+        SUM(amount) OVER (PARTITION BY item_id, period_start) AS changed,
+        SUM(amount) OVER (PARTITION BY item_id, period_start, price_id, quantity) AS remains
+    FROM owned
+    WHERE is_proration AND amount <> 0
+),
+undone AS (
+    SELECT line_id
+    FROM (
+        SELECT
+            *,
+            MAX(CASE WHEN remains > 0 AND NOT is_credit THEN 1 ELSE 0 END)
+                OVER (PARTITION BY item_id, period_start) AS has_stayed
+        FROM changes
+    ) told_apart
+    WHERE changed = 0 OR (remains = 0 AND has_stayed = 1)
+),
 by_tier AS (
     SELECT
         MIN(line_id) AS line_id,
@@ -77,7 +100,7 @@ by_tier AS (
         invoiced_epoch,
         own_discounts,
         shared_discounts,
-        MAX(discount_amounts) AS discount_amounts
+        '[' || STRING_AGG(SUBSTR(discount_amounts, 2, LENGTH(discount_amounts) - 2), ',') || ']' AS discount_amounts
     FROM owned
     WHERE tiers_mode <> ''
     GROUP BY
@@ -88,6 +111,19 @@ sales AS (
     SELECT * FROM owned WHERE tiers_mode = ''
     UNION ALL
     SELECT * FROM by_tier
+),
+-- A trial of somebody who had paid before sells at 0 what was sold; any other trial sells nothing yet.
+trials AS (
+    SELECT s.line_id, s.subscription_id, s.period_start
+    FROM sales s
+    INNER JOIN stg_subscriptions b ON b.subscription_id = s.subscription_id
+    WHERE s.amount = 0 AND NOT s.is_proration AND s.period_start < b.trial_end_epoch
+),
+paid_before AS (
+    SELECT t.line_id
+    FROM trials t
+    INNER JOIN sales s ON s.subscription_id = t.subscription_id
+    WHERE s.amount > 0 AND s.period_start < t.period_start
 ),
 tied AS (
     SELECT
@@ -130,4 +166,8 @@ FROM sales s
 LEFT JOIN tied t ON t.line_id = s.line_id
 LEFT JOIN stg_subscriptions b ON b.subscription_id = s.subscription_id
 LEFT JOIN stg_subscription_items i ON i.item_id = s.item_id
-WHERE NOT (b.trial_end_epoch IS NOT NULL AND s.amount = 0 AND s.period_end <= b.trial_end_epoch)
+WHERE s.line_id NOT IN (SELECT line_id FROM undone)
+    AND (
+        s.line_id NOT IN (SELECT line_id FROM trials)
+        OR (NOT s.is_metered AND s.line_id IN (SELECT line_id FROM paid_before))
+    )

@@ -1,10 +1,15 @@
 -- Invoices of every status. is_issued: neither a draft nor voided. due_from: when the money should have been there.
--- is_set_aside: never meant to be collected, which is how Stripe bills while collection is paused.
+-- is_set_aside: never meant to be collected, which is how Stripe bills while collection is paused: given up as soon as
+-- it was made. An invoice that was sent, and voided or written off when nobody paid, is another matter.
 WITH dated AS (
     SELECT
         *,
         CAST(status_transitions ->> 'finalized_at' AS BIGINT) AS finalized_at,
-        CAST(status_transitions ->> 'paid_at' AS BIGINT) AS paid_at
+        CAST(status_transitions ->> 'paid_at' AS BIGINT) AS paid_at,
+        LEAST(
+            CAST(status_transitions ->> 'voided_at' AS BIGINT),
+            CAST(status_transitions ->> 'marked_uncollectible_at' AS BIGINT)
+        ) AS given_up_at
     FROM latest_stripe_invoices
 ),
 plausible AS (
@@ -21,7 +26,10 @@ SELECT
     status,
     status IN ('open', 'paid', 'uncollectible') AS is_issued,
     COALESCE(attempt_count, 0) = 0
-        AND (status IN ('void', 'uncollectible') OR (status = 'draft' AND NOT COALESCE(auto_advance, TRUE)))
+        AND (
+            (status = 'draft' AND NOT COALESCE(auto_advance, TRUE))
+            OR (status IN ('void', 'uncollectible') AND COALESCE(given_up_at - finalized_at, 0) <= 86400)
+        )
         AS is_set_aside,
     billing_reason,
     COALESCE(collection_method, '') <> 'send_invoice' AS is_automatic,
