@@ -286,6 +286,7 @@ class TestRefresh:
             (200, archive(""), "what came is not its file"),
             (200, newer[:90], "what came is not its file"),
         ],
+        ids=["busy", "away", "page", "letters", "too-wide", "other-header", "empty", "cut-off"],
     )
     def test_without_one_the_old_rates_serve_and_a_sentence_says_why(
         self, tmp_path: Path, status: int, body: bytes | Exception, why: str
