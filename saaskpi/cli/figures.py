@@ -12,7 +12,7 @@ from enrichment.kpis.catalogue import KPI_PARTS, KPIS, MONTHLY
 from enrichment.kpis.kpi import Kpi, Unit
 from enrichment.money import format_money
 from saaskpi.cli.base import Context, shared_options
-from saaskpi.cli.output import Column, Format, Kind, cell, print_lines, print_rows
+from saaskpi.cli.output import Column, Format, Kind, cell, counted, print_lines, print_rows
 from saaskpi.errors import UsageError
 from saaskpi.lists import KINDS, METRICS, Figures, Metric, Row, View, metric_named, ordered
 
@@ -52,7 +52,7 @@ _SIGNS: Final = {
 }
 _MONEY_PARTS: Final = ("opening_mrr_12m", "retained_mrr_12m", "spend", "charge_total")
 _MOVEMENTS: Final = (
-    Column("month", "Month"),
+    Column("month", "Month", "month"),
     Column("account_id"),
     Column("customer_id"),
     Column("name", "Account", width=40),
@@ -118,7 +118,7 @@ def kpis(
         return
     shown = chosen or [kpi for kpi in map(KPIS.__getitem__, _TABLE) if _is_shown(kpi.id, rows)]
     titles = [Column(kpi.id, _title(kpi, language), _KIND_OF[kpi.unit]) for kpi in shown]
-    keys = [Column("month", "Month"), *([Column("segment_value", by)] if by else [])]
+    keys = [Column("month", "Month", "month"), *([Column("segment_value", by)] if by else [])]
     print_rows(rows, [*keys, *titles], "table")
     if not chosen:
         print_lines(_equation(rows))
@@ -255,7 +255,7 @@ def _equation(rows: Sequence[Row]) -> list[str]:
     for name, sign in _SIGNS.items():
         amount = sign * sum(row[name] for row in rows)
         if amount:
-            word = name.removesuffix("_mrr")
+            word = "FX" if name == "fx_mrr" else name.removesuffix("_mrr")
             said += f" {'+' if amount > 0 else '-'} {format_money(abs(amount), currency)} {word}"
     return ["", f"{said} = {format_money(_sum(rows, 'mrr', max(months)), currency)} MRR"]
 
@@ -268,7 +268,7 @@ def _movement_totals(rows: Sequence[Row]) -> list[str]:
     sums: dict[tuple[str, str], list[int]] = {}
     for row in rows:
         sums.setdefault((row["currency"], row["kind"]), []).append(row["amount"])
-    lines = [_counted(len(rows), "movement")]
+    lines = [counted(len(rows), "movement")]
     for (currency, kind), amounts in sorted(
         sums.items(), key=lambda item: (item[0][0], KINDS.index(item[0][1]))
     ):
@@ -295,7 +295,7 @@ def _opened_columns(metric: Metric) -> list[Column]:
 
 def _opened_totals(figures: Figures, month: str, metric: Metric, rows: Sequence[Row]) -> list[str]:
     """Say what the rows add up to, and the whole figure where a condition left accounts out."""
-    lines = [_counted(len({row["account_id"] for row in rows}), "account")]
+    lines = [counted(len({row["account_id"] for row in rows}), "account")]
     wholes = figures.figure(metric)
     for currency, whole in wholes.items():
         if not whole and any(wholes.values()):
@@ -306,10 +306,6 @@ def _opened_totals(figures: Figures, month: str, metric: Metric, rows: Sequence[
         label = KPIS[metric.figure].label_en
         lines.append(f"  {currency.upper()}  {label} {month}: {said[0]}{rest}")
     return lines
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 COMMANDS = (kpis, movements)

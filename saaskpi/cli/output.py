@@ -23,7 +23,9 @@ from rich.text import Text
 
 from enrichment.money import format_money, to_major
 
-Kind = Literal["text", "money", "number", "date", "list", "percent", "share", "ratio", "figure", "json"]
+Kind = Literal[
+    "text", "month", "money", "number", "date", "list", "percent", "share", "ratio", "figure", "json"
+]
 _RIGHT: tuple[Kind, ...] = ("money", "number", "percent", "share", "ratio", "figure")
 Format = Literal["table", "csv", "json"]
 BAND_STYLES = {"green": "green", "yellow": "yellow", "red": "bold red"}
@@ -79,6 +81,11 @@ def print_lines(lines: Iterable[str]) -> None:
         click.echo(one_line(line))
 
 
+def counted(number: int, what: str) -> str:
+    """Return ``1 row``, ``2 rows``."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
 def print_json(data: Any, out: TextIO | None = None) -> None:
     """Print any data as indented JSON, dates as ISO 8601."""
     stream = out or sys.stdout
@@ -110,7 +117,7 @@ def _table(rows: Sequence[Mapping[str, Any]], columns: Sequence[Column], out: Te
     cells = [[cell(row, column) for column in shown] for row in rows]
     for number, column in enumerate(shown):
         right = column.kind in _RIGHT
-        whole = right or column.kind == "date"
+        whole = right or column.kind in ("date", "month")
         table.add_column(
             column.title,
             justify="right" if right else "left",

@@ -22,7 +22,7 @@ COLUMNS = (
 )
 
 
-@click.group()
+@click.group(epilog="Example: saaskpi policy show")
 def policy() -> None:
     """Show the MRR policy, or compare it with Stripe's, ChartMogul's, ProfitWell's.
 

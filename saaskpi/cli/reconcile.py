@@ -11,14 +11,14 @@ import click
 
 from enrichment.money import exponent, format_money
 from saaskpi.cli.base import Context, shared_options
-from saaskpi.cli.output import Column, Format, print_json, print_lines, print_rows
+from saaskpi.cli.output import Column, Format, counted, print_json, print_lines, print_rows
 from saaskpi.errors import NeedsPersonError, UsageError
 
 if TYPE_CHECKING:
     from saaskpi.reconciliation import Reconciled, Report
 
 COLUMNS = (
-    Column("month", "Month"),
+    Column("month", "Month", "month"),
     Column("customer_id", "Stripe customer"),
     Column("currency"),
     Column("theirs", "Theirs", "money"),
@@ -102,13 +102,13 @@ def report_lines(report: Report, held: Reconciled) -> Iterator[str]:
         yield f"  {row['month']}  theirs {theirs} - ours {ours} = {difference}   customers: {counts}"
     for cause in held.result.causes():
         amount = format_money(cause["amount"], cause["currency"])
-        yield f"Explained: {amount} in {cause['count']} rows by {cause['rule']}: {cause['detail']}"
+        yield f"Explained: {amount} in {counted(cause['count'], 'row')} by {cause['rule']}: {cause['detail']}"
     yield from (
         f"Unexplained: {format_money(amount, code)}" for code, amount in held.result.unexplained().items()
     )
     if report.kept_aside:
-        first = report.kept_aside[0]
-        yield f"Kept aside: {len(report.kept_aside)} rows, the first in line {first.line}: {first.reason}"
+        first, count = report.kept_aside[0], counted(len(report.kept_aside), "row")
+        yield f"Kept aside: {count}, the first in line {first.line}: {first.reason}"
     yield from held.notes
 
 

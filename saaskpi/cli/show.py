@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from enrichment.policy import Policy
 from saaskpi.cli.base import Context, shared_options
 from saaskpi.cli.figures import format_options, print_opened, view_options
 from saaskpi.cli.output import Column, Format, print_json, print_lines, print_rows
@@ -134,8 +133,7 @@ def _history(pipeline: Pipeline, row: Mapping[str, Any], month: str | None) -> d
     read = pipeline.marts.read
     if month:
         month = Figures(read, View(month)).one_month()
-    zone = Policy.from_settings(pipeline.settings.policy).zone
-    return history(read, row["account_id"], row["stripe_customer_ids"], month, zone)
+    return history(read, row["account_id"], row["stripe_customer_ids"], month, pipeline.policy.zone)
 
 
 def print_totals(totals: Sequence[Mapping[str, Any]], count: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -11,6 +12,7 @@ from crm_sync.model import Plan
 from enrichment.explain import explain_item
 from enrichment.money import format_money
 from enrichment.mrr_history import difference_lines, history_lines, month_end_lines
+from saaskpi.cli.output import counted
 
 if TYPE_CHECKING:
     from saaskpi.pipeline import EnrichResult, PullResult, Written
@@ -47,7 +49,7 @@ def total_lines(totals: Sequence[Mapping[str, Any]], accounts: int) -> list[str]
         totals: from :func:`saaskpi.portfolio.totals`, money in minor units.
         accounts: how many accounts are listed.
     """
-    lines = [f"Totals of {accounts:,} accounts"]
+    lines = [f"Totals of {counted(accounts, 'account')}"]
     for row in totals:
         mrr, arr, matched, unmatched = (
             format_money(row[name], row["currency"])
@@ -133,21 +135,25 @@ def next_steps(rows: Sequence[Mapping[str, Any]], home: Path, env_file: Path | N
         home: where the numbers are.
         env_file: variables for a second terminal while the sandbox is up; None when it ends.
     """
-    where = "" if str(home) == ".saaskpi" else f" --home {home}"
-    yield "Next"
+    where = "" if str(home) == ".saaskpi" else f" --home {shlex.quote(str(home))}"
+    steps = []
     if rows:
-        yield (
-            f'  .venv/bin/saaskpi explain{where} "{rows[0]["name"]}"'.ljust(56)
-            + "why this MRR, this score, these flags"
-        )
-    yield f"  .venv/bin/saaskpi accounts{where} --band red".ljust(56) + "the accounts to call first"
-    yield f"  .venv/bin/saaskpi accounts{where} --format json".ljust(56) + "for a script"
+        name = shlex.quote(str(rows[0]["name"]))
+        steps.append((f"explain{where} {name}", "why this MRR, this score, these flags"))
+    steps += [
+        (f"accounts{where} --band red", "the accounts to call first"),
+        (f"kpis{where}", "MRR and its movements, month by month"),
+        (f"kpis{where} --month latest", "every figure of a month, with its formula"),
+        (f"accounts{where} --format json", "for a script"),
+        ("init", "your own Stripe and HubSpot"),
+    ]
+    typed = [(f".venv/bin/saaskpi {step}", why) for step, why in steps]
     if env_file:
-        yield (
-            f"  source {env_file} && .venv/bin/saaskpi run".ljust(56)
-            + "in a second terminal: writes nothing more"
-        )
-    yield "  .venv/bin/saaskpi init".ljust(56) + "your own Stripe and HubSpot"
+        again = f"source {shlex.quote(str(env_file))} && .venv/bin/saaskpi run"
+        typed.insert(-1, (again, "in a second terminal: writes nothing more"))
+    width = max(len(step) for step, _ in typed)
+    yield "Next"
+    yield from (f"  {step:<{width}}  {why}" for step, why in typed)
 
 
 def _account_lines(explanation: Mapping[str, Any]) -> list[str]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import socket
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
 import pytest
 
+from saaskpi.cli import cli
 from saaskpi.settings import load
 from tests.support.cli import CommandLine, Ended
 from tests.support.spine import MakeSandbox
@@ -199,11 +201,19 @@ def test_a_typing_slip_shows_the_usage(saaskpi: CommandLine) -> None:
     assert "accounts" in ended.err
 
 
-def test_every_command_has_help_with_an_example(saaskpi: CommandLine) -> None:
-    for command in ("demo", "init", "check", "pull", "enrich", "plan", "apply", "run", "accounts", "explain"):
-        ended = saaskpi(command, "--help")
-        assert ended.code == 0
-        assert f"Example: saaskpi {command}" in ended.out
+def commands(group: click.Group, above: str = "") -> Iterator[str]:
+    for name, command in group.commands.items():
+        path = f"{above}{name}"
+        yield path
+        if isinstance(command, click.Group):
+            yield from commands(command, f"{path} ")
+
+
+@pytest.mark.parametrize("command", list(commands(cli)))
+def test_every_command_has_help_with_an_example(saaskpi: CommandLine, command: str) -> None:
+    ended = saaskpi(*command.split(), "--help")
+    assert ended.code == 0
+    assert "Example: saaskpi " + command in ended.out
 
 
 def test_init_asks_for_the_keys_and_writes_a_private_file(

@@ -3,10 +3,15 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shlex
 from datetime import date
+from pathlib import Path
 from typing import Any
 
+import pytest
+
 from saaskpi.cli.output import Column, Format, one_line, print_rows
+from saaskpi.cli.words import next_steps
 
 COLUMNS = (
     Column("name", "Account"),
@@ -79,3 +84,25 @@ def test_parts_ratios_and_counts() -> None:
     first, second = out.getvalue().splitlines()[1:]
     assert first.split() == ["5.1%", "2.00", "12,345"]
     assert second.split() == ["-", "-", "-"]
+
+
+def test_months_and_amounts_stay_whole_however_narrow_the_screen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "20")
+    columns = [Column("month", "Month", "month"), *(Column(f"m{n}", f"M{n}", "money") for n in range(20))]
+    row = {"month": "2026-10", "currency": "eur", **{f"m{n}": 123456789 for n in range(20)}}
+    out = io.StringIO()
+    print_rows([row], columns, "table", out)
+    last = out.getvalue().splitlines()[-1].split()
+    assert last == ["2026-10", *["1,234,567.89", "EUR"] * 20]
+
+
+def test_what_to_type_next_is_a_command_and_its_reason_apart(tmp_path: Path) -> None:
+    home = tmp_path / ("a long name " * 5)
+    lines = list(next_steps([{"name": "It's $HOME"}], home, home / "demo.env"))
+    typed = [line.strip().split("  ")[0] for line in lines[1:]]
+    assert [shlex.split(step)[1] for step in typed if "source" not in step] == [
+        "explain", "accounts", "kpis", "kpis", "accounts", "init",
+    ]  # fmt: skip
+    assert shlex.split(typed[0])[2:] == ["--home", str(home), "It's $HOME"]
+    # Every reason stands in one column, two spaces after the longest command.
+    assert len({line.rindex("  ") for line in lines[1:]}) == 1
