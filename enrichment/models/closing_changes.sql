@@ -17,17 +17,26 @@ WITH said AS (
     CROSS JOIN ledger_rules r
     WHERE s.place = 1
 ),
+-- A discount of the customer changes all of the customer's subscriptions.
+told AS (
+    SELECT
+        e.event_id, e.event_type, e.created_epoch, e.changed_fields,
+        COALESCE(e.subscription_id, s.subscription_id) AS subscription_id
+    FROM stg_events e
+    LEFT JOIN stg_subscriptions s ON s.customer_id = e.customer_id AND e.subscription_id IS NULL
+),
 changed AS (
     SELECT
         subscription_id,
         MAX(created_epoch) AS changed_epoch,
         MAX(CASE WHEN created_epoch >= r.as_of THEN 1 ELSE 0 END) AS changes_later
-    FROM stg_events
+    FROM told
     CROSS JOIN ledger_rules r
     WHERE subscription_id IS NOT NULL AND (
         event_type LIKE 'customer.discount.%'
         OR event_type IN ('customer.subscription.paused', 'customer.subscription.resumed')
         OR changed_fields LIKE '%"items"%'
+        OR changed_fields LIKE '%"plan"%'
         OR changed_fields LIKE '%"quantity"%'
         OR changed_fields LIKE '%"discount%'
         OR changed_fields LIKE '%"pause_collection"%'
@@ -38,7 +47,7 @@ changed AS (
 change_events AS (
     SELECT c.subscription_id, c.changed_epoch, c.changes_later, MAX(e.event_id) AS event_id
     FROM changed c
-    INNER JOIN stg_events e ON e.subscription_id = c.subscription_id AND e.created_epoch = c.changed_epoch
+    INNER JOIN told e ON e.subscription_id = c.subscription_id AND e.created_epoch = c.changed_epoch
     GROUP BY c.subscription_id, c.changed_epoch, c.changes_later
 ),
 standing AS (
@@ -125,4 +134,9 @@ SELECT
     said_mrr
 FROM compared
 CROSS JOIN ledger_rules r
-WHERE mrr <> said_mrr OR contract_mrr <> said_contract
+WHERE (mrr <> said_mrr OR contract_mrr <> said_contract)
+    -- A coupon that counts once is gone from the subscription as soon as it is on the invoice of its period.
+    AND NOT (
+        r.counts_once AND mrr > said_mrr AND said_mrr < said_contract AND contract_mrr = said_contract
+        AND COALESCE(changed_epoch, 0) <= since + 86400
+    )

@@ -106,7 +106,7 @@ class Case:
             amount = UNITS[price] * (quantity or 0)
         if item in self.items and amount >= 0:
             self.items[item] |= {"current_period_start": begin, "current_period_end": close}
-        detail: Record = {"subscription": self.id("sub"), "proration": proration, "proration_details": None}
+        detail: Record = {"proration": proration, "proration_details": None}
         kind = "invoice_item_details"
         if item:
             kind, detail["subscription_item"] = "subscription_item_details", self.id(item)
@@ -150,6 +150,7 @@ class Case:
         name = self.id(str(self.invoices))
         self.books.invoice(name, day(on), max(total, 0), (), self.name, **told)
         for number, line in enumerate(lines, 1):
+            line["parent"][line["parent"]["type"]]["subscription"] = self.id(sub)
             self.books.add("stripe_invoice_lines", id=f"{name}.{number}", invoice=name, **line)
 
     def cycles(self, first: str, count: int, price: str = "p100", quantity: int = 1, **about: Any) -> None:
@@ -158,12 +159,14 @@ class Case:
         for begin, end in pairwise(days):
             self.bill(begin, self.line(begin, end, price, quantity), **about)
 
-    def event(self, on: str, before: Record, kind: str = "customer.subscription.updated") -> None:
-        """Add the event of a change of the subscription, with what was before."""
+    def event(
+        self, on: str, before: Record, kind: str = "customer.subscription.updated", **body: Any
+    ) -> None:
+        """Add the event of a change of the subscription, or of ``body``, with what was before."""
         self.events += 1
-        body = {"object": {"id": self.id("sub")}, "previous_attributes": before}
+        data = {"object": body or {"id": self.id("sub")}, "previous_attributes": before}
         name = self.id(f"e{self.events}")
-        self.books.add("stripe_events", id=name, type=kind, created=at(on), data=body)
+        self.books.add("stripe_events", id=name, type=kind, created=at(on), data=data)
 
     def given(self, coupon: str, start: str = "2026-01-01", end: str | None = None) -> Record:
         """Give a coupon, by its id, and return the discount, which has the coupon's name."""
