@@ -12,9 +12,7 @@ from enrichment.kpis.catalogue import MARKETING_SPEND
 from enrichment.reporting import Reporting
 from saaskpi.rates import exchange_rates
 from saaskpi.settings import Settings
-from saaskpi.spend import read_spend
-
-SPEND_STREAM = "marketing_spend"
+from saaskpi.spend import STREAM, read_spend
 
 
 def declared(settings: Settings, rates_folder: Path, as_of: date) -> tuple[Reporting, list[str]]:
@@ -40,7 +38,7 @@ def declared(settings: Settings, rates_folder: Path, as_of: date) -> tuple[Repor
     if settings.spend.file:
         read = read_spend(settings.spend.file)
         spend = read.table
-        rejected += [(SPEND_STREAM, f"row {row.row}", row.reason) for row in read.rejected]
+        rejected += [(STREAM, f"row {row.row}", row.reason) for row in read.rejected]
     reporting = Reporting(
         currency=currency.lower() if currency else None,
         gross_margin=settings.reporting.gross_margin,

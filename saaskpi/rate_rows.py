@@ -1,4 +1,4 @@
-"""Exchange rates that a person gives: rows of ``date, base, quote, rate`` from a CSV file or a mapped stream.
+"""Exchange rates that a person gives: rows of ``date, base, quote, rate`` from a CSV file or JSON lines.
 
 ``rate`` is how many units of ``quote`` one unit of ``base`` buys: ``2026-10-30,EUR,USD,1.1172`` says that one
 euro buys 1.1172 US dollars. One currency, the pivot, stands in every row, on either side; all others are

@@ -1,4 +1,4 @@
-"""Where exchange rates come from: a file, a mapped stream, or the European Central Bank.
+"""Where exchange rates come from: a file of rows or of a Singer stream, or the European Central Bank.
 
 Rates that a person gives against the euro take the place of the ECB's for the currencies they name; rates
 against another currency stand alone. A given rate holds until the next one of its currency, however far away.
@@ -7,7 +7,7 @@ A rate of the ECB holds over weekends and holidays; ``saaskpi.ecb`` says what ha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
@@ -19,10 +19,11 @@ import pandas as pd
 from enrichment.exchange import FX_RATES
 from enrichment.fx import REJECTED_STREAM
 from saaskpi import ecb
-from saaskpi.rate_rows import COLUMNS, GivenRates, History, read_file, read_rows
+from saaskpi.json_rows import is_json_rows, read_json_rows
+from saaskpi.rate_rows import GivenRates, History, read_file, read_rows
 
 STREAM: Final = "exchange_rates"
-"""The landed stream that may carry rates, with the columns of a file."""
+"""The stream of a Singer output that rates are read from, with the columns of a file."""
 _SINCE_EVER: Final = "1970-01-01"
 
 
@@ -74,37 +75,31 @@ class ExchangeRates:
         return [note for source in self.sources if (note := source.note(as_of))]
 
 
-def exchange_rates(
-    file: Path | None = None,
-    rows: Iterable[Mapping[str, object]] | None = None,
-    folder: Path | None = None,
-) -> ExchangeRates:
-    """Gather the rates of one run; a file goes before a stream, and both before the ECB.
+def exchange_rates(file: Path | None = None, folder: Path | None = None) -> ExchangeRates:
+    """Gather the rates of one run; a file goes before the ECB.
 
     Args:
-        file: CSV with ``date,base,quote,rate``.
-        rows: of the stream ``exchange_rates``, each record once; None when there is no such stream.
+        file: CSV with ``date,base,quote,rate``; or JSON lines with these keys, records or the stream
+            ``exchange_rates`` of a Singer output.
         folder: where :func:`saaskpi.ecb.refresh` puts the ECB's file.
 
     Raises:
         UsageError: the file, or every row given, cannot be used.
     """
-    given = _given(file, rows)
-    if given is None:
+    if file is None:
         return _gathered(ecb.PIVOT, [_ecb(folder)])
-    own = Source(file.name if file else STREAM, given.history, lambda code, day: date.max)
+    given = _read_json(file) if is_json_rows(file) else read_file(file)
+    own = Source(file.name, given.history, lambda code, day: date.max)
     if given.pivot != ecb.PIVOT:
         return _gathered(given.pivot, [own], given.rejected)
     return _gathered(ecb.PIVOT, [own, _ecb(folder, without=given.history)], given.rejected)
 
 
-def _given(file: Path | None, rows: Iterable[Mapping[str, object]] | None) -> GivenRates | None:
-    if file is not None:
-        return read_file(file)
-    if rows is not None:
-        named = ((" ".join(str(row.get(name)) for name in COLUMNS[:3]), row) for row in rows)
-        return read_rows(named, f"The stream {STREAM}")
-    return None
+def _read_json(file: Path) -> GivenRates:
+    told = read_json_rows(file, STREAM)
+    given = read_rows(((f"line {line}", row) for line, row in told.rows.items()), str(file))
+    given.rejected += [(f"line {line}", reason) for line, reason in told.rejected]
+    return given
 
 
 def _ecb(folder: Path | None, without: Iterable[str] = ()) -> Source:

@@ -97,8 +97,8 @@ class Settings(BaseSettings):
         as_of: the day whose end the numbers describe (UTC); None means now.
         language: of sentences and tasks written into the CRM.
         policy: overrides of single MRR policy keys, for instance ``{"status.unpaid": "include"}``.
-        fx: a CSV of exchange rates; without it the ECB's.
-        spend: a CSV of spend on sales and marketing.
+        fx: exchange rates, CSV or JSON lines (.jsonl); without it the ECB's.
+        spend: spend on sales and marketing, CSV or JSON lines (.jsonl).
         segments: by what accounts are told apart, for instance ``{"country": "stripe.metadata.country"}``.
         health: overrides of the health score's thresholds, for instance ``{"green_from": 75}``.
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import random
 import zipfile
 from datetime import date, timedelta
@@ -16,7 +17,7 @@ import responses
 from enrichment.exchange import Conversion, RateHistory
 from saaskpi import ecb
 from saaskpi.errors import DataError, UsageError
-from saaskpi.rates import ExchangeRates, exchange_rates
+from saaskpi.rates import STREAM, ExchangeRates, exchange_rates
 
 HEADER = "date,base,quote,rate\n"
 URL = "https://www.ecb.europa.eu/stats/eurofxref/eurofxref-hist.zip"
@@ -244,17 +245,23 @@ def test_a_spreadsheets_file_is_read(tmp_path: Path) -> None:
 def test_a_stream_has_the_same_columns(tmp_path: Path) -> None:
     (tmp_path / ecb.FILE_NAME).write_bytes(SHORT)
     rows: list[dict[str, object]] = [
-        {"date": date(2026, 1, 1), "base": "EUR", "quote": "USD", "rate": 1.25, "_seq": 1},
+        {"date": "2026-01-01", "base": "EUR", "quote": "USD", "rate": 1.25, "_seq": 1},
         {"date": "2026-01-02T00:00:00Z", "base": "EUR", "quote": "USD", "rate": "1.5"},
         {"date": "2026-01-03", "base": "EUR", "quote": "USD", "rate": None},
+        {"date": "2026-01-01", "base": "JPY", "quote": "EUR", "rate": 0.00005},
     ]
-    rates = exchange_rates(rows=rows, folder=tmp_path)
+    messages = [{"type": "RECORD", "stream": STREAM, "record": row} for row in rows]
+    file = tmp_path / "tap.jsonl"
+    file.write_text("\n".join([*map(json.dumps, messages), "{"]))
+    rates = exchange_rates(file=file, folder=tmp_path)
     assert [rate(book(rates), "usd", f"2026-01-0{day}") for day in (1, 2, 3)] == [
         Fraction("1.25"),
         Fraction("1.5"),
         Fraction("1.5"),
     ]
-    assert [row[1] for row in rates.rejected] == ["2026-01-03 EUR USD"]
+    assert rate(book(rates), "jpy", "2026-01-03") == 20_000
+    assert [row[1] for row in rates.rejected] == ["line 3", "line 5"]
+    assert rates.sources[0].name == "tap.jsonl"
 
 
 class TestRefresh:
