@@ -14,7 +14,6 @@ from enrichment.config import HealthConfig
 from enrichment.policy import Policy
 from enrichment.presets import PRESETS, preset
 from enrichment.sources import SOURCES
-from saaskpi.errors import StoreError
 from saaskpi.reconciliation import Books
 from warehouse.engine import Engine
 
@@ -31,11 +30,7 @@ def open_books(pipeline: Pipeline) -> Books:
         StoreError: there is no run yet.
         UsageError: a policy setting is wrong.
     """
-    run_id = pipeline.store.current_run()
-    run = pipeline.store.run(run_id) if run_id else None
-    if run is None:
-        raise StoreError("There is no finished run yet.", hint="Run: saaskpi pull, then saaskpi enrich")
-    policy, as_of = Policy.from_settings(pipeline.settings.policy), run["as_of"]
+    policy, as_of = pipeline.policy, pipeline.as_of()
     return Books(
         ledger=pipeline.marts.read("mrr_ledger"),
         differences=pipeline.marts.read("mrr_differences"),

@@ -32,7 +32,8 @@ def history(
 
     Returns:
         ``months`` (rows of ``account_month``), ``movements``, ``ledger`` (with the ``month`` of each row),
-        ``differences`` (where two pieces of Stripe's evidence disagreed) and ``month_end`` (MRR per item).
+        ``differences`` (where two pieces of Stripe's evidence disagreed) and ``month_end`` (MRR per item,
+        the largest first).
     """
     months = _rows(read("account_month"), "account_id", {account_id})
     movements = _rows(read("mrr_movements"), "account_id", {account_id})
@@ -87,7 +88,8 @@ def _month_end(ledger: list[Row], month: str) -> list[Row]:
         | {"mrr": _sum(changes, "mrr_change"), "contract_mrr": _sum(changes, "contract_mrr_change")}
         for changes in sums.values()
     ]
-    return [item for item in items if item["mrr"] or item["contract_mrr"]]
+    counted = [item for item in items if item["mrr"] or item["contract_mrr"]]
+    return sorted(counted, key=lambda item: (item["currency"], -item["mrr"], item["subscription_item_id"]))
 
 
 def _sum(rows: list[Row], column: str) -> int:

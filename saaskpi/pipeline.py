@@ -75,6 +75,9 @@ class EnrichResult:
         bands: accounts per health band.
         flags: open flags per kind.
         rejected: rows kept aside per stream.
+        reasons: why the first of them was, per stream.
+        differences: how often two pieces of evidence disagreed on an item's MRR, per reason.
+        tables: the folder of the run's tables.
         notes: what a reader should know of the whole, one sentence each.
     """
 
@@ -84,6 +87,9 @@ class EnrichResult:
     bands: dict[str, int]
     flags: dict[str, int]
     rejected: dict[str, int]
+    reasons: dict[str, str]
+    differences: dict[str, int]
+    tables: str
     notes: list[str]
 
     def as_dict(self) -> dict[str, Any]:
@@ -216,7 +222,10 @@ class Pipeline:
             self.store.finish_run(run_id, self._now(), {"accounts": result.accounts}, self._episodes(run_id))
             self.marts.sweep()
             bands = ", ".join(f"{count} {band}" for band, count in result.bands.items())
-            report(f"{result.accounts:,} accounts: {bands}")
+            aside = sum(result.rejected.values())
+            report(
+                f"{result.accounts:,} accounts: {bands}" + (f"; rows kept aside: {aside:,}" if aside else "")
+            )
         return result
 
     def plan(self) -> Plan:
@@ -262,6 +271,19 @@ class Pipeline:
         self.pull()
         self.enrich()
         return self.apply()
+
+    def as_of(self) -> datetime:
+        """Return the instant (UTC, aware) that the current run's numbers describe.
+
+        Raises:
+            StoreError: there is no run yet.
+        """
+        run_id = self.store.current_run()
+        run = self.store.run(run_id) if run_id else None
+        if run is None:
+            raise StoreError("There is no finished run yet.", hint="Run: saaskpi pull, then saaskpi enrich")
+        as_of: datetime = run["as_of"]
+        return as_of
 
     def accounts(self) -> list[dict[str, Any]]:
         """Return the accounts of the current run, one dict each; money in minor units of ``currency``.
@@ -311,7 +333,7 @@ class Pipeline:
             episodes = self.store.flag_episodes()
             compute(engine, self._match, as_of, self.policy, self._health, episodes, reporting)
             engine.export(TABLES, directory)
-            return _enriched(engine, run_id, as_of, self.settings.language, notes)
+            return _enriched(engine, directory, as_of, self.settings.language, notes)
 
     def _of_account(self, table: str, account_id: str) -> list[dict[str, Any]]:
         return [row for row in records(self.marts.read(table)) if row["account_id"] == account_id]
@@ -374,15 +396,20 @@ def _plain(value: Any) -> Any:
     return value.item() if hasattr(value, "item") else value
 
 
-def _enriched(engine: Engine, run_id: str, as_of: datetime, language: str, notes: list[str]) -> EnrichResult:
+def _enriched(engine: Engine, tables: Path, as_of: datetime, language: str, notes: list[str]) -> EnrichResult:
     accounts, sources = engine.frame("accounts"), engine.frame("health_sources")
+    rejected = engine.frame("rejected_rows").sort_values(["stream", "id", "reason"])
+    firsts = rejected.drop_duplicates("stream")
     return EnrichResult(
-        run_id=run_id,
+        run_id=tables.name,
         as_of=as_of,
         accounts=len(accounts),
         bands=dict(Counter(accounts["health_band"]).most_common()),
         flags=dict(Counter(engine.frame("account_flags")["kind"])),
-        rejected=dict(Counter(engine.frame("rejected_rows")["stream"])),
+        rejected=dict(Counter(rejected["stream"])),
+        reasons=dict(zip(firsts["stream"], firsts["id"] + ": " + firsts["reason"], strict=True)),
+        differences=dict(Counter(engine.frame("mrr_differences")["reason"]).most_common()),
+        tables=str(tables),
         notes=[*sources.loc[sources["state"] == "dropped", f"note_{language}"], *notes],
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -15,6 +15,9 @@ from saaskpi.cli.base import Context, shared_options
 from saaskpi.cli.output import Column, Format, Kind, cell, counted, print_lines, print_rows
 from saaskpi.errors import UsageError
 from saaskpi.lists import KINDS, METRICS, Figures, Metric, Row, View, metric_named, ordered
+
+if TYPE_CHECKING:
+    from saaskpi.pipeline import Pipeline
 
 _KIND_OF: Final[dict[Unit, Kind]] = {
     "money": "money",
@@ -111,7 +114,7 @@ def kpis(
     if as_json or style != "table":
         print_rows(rows, _kpi_columns(chosen or MONTHLY, parts=not chosen), "json" if as_json else style)
         return
-    print_lines(_headline(figures, rows))
+    print_lines([*_headline(figures, rows), *not_over(pipeline, figures), ""])
     language = pipeline.settings.language
     if len(figures.months) == 1 and not by:
         _print_sheet(rows, chosen or MONTHLY, language)
@@ -146,12 +149,22 @@ def movements(
 
     Newest month first. Money is in units of its currency; in JSON in integer minor units.
     """
-    figures = Figures(context.pipeline().marts.read, _view(asked))
+    pipeline = context.pipeline()
+    figures = Figures(pipeline.marts.read, _view(asked))
     wanted = (*kinds, *_kinds_of(metric))
     rows = ordered(figures.movements(wanted, search), sort)
     print_rows(rows, _MOVEMENTS, "json" if as_json else style)
     if style == "table" and not as_json:
-        print_lines(["", *_movement_totals(rows)])
+        print_lines(["", *_movement_totals(rows), *not_over(pipeline, figures)])
+
+
+def not_over(pipeline: Pipeline, figures: Figures) -> list[str]:
+    """Say that the newest month still runs, when it is one of those shown."""
+    as_of = pipeline.as_of().astimezone(pipeline.policy.zone)
+    month = f"{as_of:%Y-%m}"
+    if figures.months[-1] != month:
+        return []
+    return [f"{month} is not over: its figures are as of {as_of:%Y-%m-%d %H:%M %Z}."]
 
 
 def print_opened(
@@ -228,7 +241,7 @@ def _headline(figures: Figures, rows: Sequence[Row]) -> list[str]:
     months = figures.months[0] if len(figures.months) == 1 else f"{figures.months[0]} to {figures.months[-1]}"
     where = f", {'='.join(figures.segment)}" if figures.segment else ""
     valued = f", valued in {rows[0]['currency'].upper()}" if figures.valuation == "reporting" else ""
-    return [f"{months}{where}{valued}", ""]
+    return [f"{months}{where}{valued}"]
 
 
 def _print_sheet(rows: Sequence[Row], shown: Iterable[Kpi], language: str) -> None:

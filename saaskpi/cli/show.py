@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from saaskpi.cli.base import Context, shared_options
-from saaskpi.cli.figures import format_options, print_opened, view_options
+from saaskpi.cli.figures import format_options, not_over, print_opened, view_options
 from saaskpi.cli.output import Column, Format, print_json, print_lines, print_rows
 from saaskpi.cli.words import explanation_lines, month_lines, total_lines
 from saaskpi.errors import UsageError
@@ -89,6 +89,8 @@ def accounts(
         if chosen != Filter():
             only = {row["account_id"] for row in pipeline.accounts() if chosen.matches(row)}
         print_opened(figures, metric_named(metric or "mrr"), style, sort, only)
+        if style == "table":
+            print_lines(not_over(pipeline, figures))
         return
     rows, totals = portfolio(pipeline.accounts(), Filter(**wanted), _sort_of_now(sort))
     print_rows(rows, COLUMNS, style)
@@ -121,8 +123,11 @@ def explain(context: Context, account: str, month: str | None, as_json: bool) ->
             item["explanation"] = json.loads(item["explanation"])
         print_json(explanation)
         return
-    tell = month_lines if month else explanation_lines
-    print_lines(tell(explanation, pipeline.settings.language))
+    if not month:
+        print_lines(explanation_lines(explanation, pipeline.settings.language))
+        return
+    print_lines(month_lines(explanation, pipeline.settings.language))
+    print_lines(not_over(pipeline, Figures(pipeline.marts.read, View(month))))
 
 
 def _history(pipeline: Pipeline, row: Mapping[str, Any], month: str | None) -> dict[str, Any]:

@@ -36,10 +36,19 @@ def enriched_lines(result: EnrichResult) -> list[str]:
     bands = ", ".join(f"{count} {band}" for band, count in result.bands.items())
     lines = [f"{result.accounts:,} accounts as of {result.as_of:%Y-%m-%d %H:%M} UTC: {bands}."]
     lines += [
-        f"Kept aside: {count} rows of {stream}; see the table rejected_rows."
+        f"Kept aside: {counted(count, 'row')} of {stream}, the first {result.reasons[stream]}"
         for stream, count in result.rejected.items()
     ]
-    return [*lines, *result.notes, "Next: saaskpi accounts, or saaskpi plan"]
+    if result.rejected:
+        lines.append(f"All of them: {result.tables}/rejected_rows.parquet")
+    if result.differences:
+        reasons = ", ".join(f"{count:,} {reason}" for reason, count in result.differences.items())
+        count = sum(result.differences.values())
+        lines += [
+            f"Where Stripe's own records disagree on an item's MRR: {count:,} ({reasons})",
+            f"Which of them stands: saaskpi explain ACCOUNT, or {result.tables}/mrr_differences.parquet",
+        ]
+    return [*lines, *result.notes, "Next: saaskpi accounts, saaskpi kpis, or saaskpi plan"]
 
 
 def total_lines(totals: Sequence[Mapping[str, Any]], accounts: int) -> list[str]:
@@ -116,10 +125,12 @@ def month_lines(explanation: Mapping[str, Any], language: str) -> list[str]:
         explanation: as for :func:`explanation_lines`, of that month alone.
         language: of the reasons, en or fr.
     """
-    moved = _moved_lines(explanation, language, closely=True)
+    account, moved = explanation["account"], _moved_lines(explanation, language, closely=True)
     items = month_end_lines(explanation["month_end"], language) or ["Nothing."]
+    # Without today's status and MRR, which could be taken for the month's.
     return [
-        *_account_lines(explanation),
+        f"{account['name']} ({account['account_id']})",
+        *_match_lines(explanation),
         "",
         *moved,
         "What counted at the end of the month",
@@ -158,23 +169,32 @@ def next_steps(rows: Sequence[Mapping[str, Any]], home: Path, env_file: Path | N
 
 def _account_lines(explanation: Mapping[str, Any]) -> list[str]:
     account = explanation["account"]
+    return [
+        f"{account['name']} ({account['account_id']}), {account['status']}",
+        *_amount_lines(account),
+        *_match_lines(explanation),
+    ]
+
+
+def _amount_lines(account: Mapping[str, Any]) -> Iterator[str]:
     currency = account["currency"]
-    lines = [f"{account['name']} ({account['account_id']}), {account['status']}"]
     if currency:
-        lines.append(
+        yield (
             f"MRR {format_money(account['mrr'], currency)}, ARR {format_money(account['arr'], currency)}, "
             f"before discounts {format_money(account['contract_mrr'], currency)} a month"
         )
     others = {code: amount for code, amount in account["mrr_by_currency"].items() if code != currency}
-    lines += [
+    yield from (
         f"And in {code.upper()}: {format_money(amount, code)} a month" for code, amount in others.items()
-    ]
+    )
+
+
+def _match_lines(explanation: Mapping[str, Any]) -> Iterator[str]:
     for row in explanation["match"]:
         found = f"company {row['company_id']} by {row['rule']}" if row["company_id"] else "no company"
         if row["candidates"] and not row["company_id"]:
             found = f"ambiguous between companies {', '.join(row['candidates'])}"
-        lines.append(f"Stripe customer {row['customer_id']}: {found}")
-    return lines
+        yield (f"Stripe customer {row['customer_id']}: {found}")
 
 
 def _item_lines(explanation: Mapping[str, Any], language: str) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from enrichment.money import exponent
 from saaskpi.imports.csv_file import CsvFile, Row
 from saaskpi.imports.records import Converted, Record, metadata_of, required, time_of
 
@@ -15,12 +16,14 @@ def add_customers(files: Sequence[CsvFile], into: Converted) -> None:
     for file in files:
 
         def customer(row: Row, file: CsvFile = file) -> Record:
+            if currency := row.first("currency"):
+                exponent(currency.lower())  # one that is not known makes the row unusable
             return customer_record(
                 required(row, "id", "customer id"),
                 name=row.first("name", "customer name", "business name", "description"),
                 email=row.first("email", "customer email"),
                 created=time_of(row, "created (utc)", "created date (utc)", "created"),
-                currency=row.first("currency"),
+                currency=currency,
                 metadata=metadata_of(file, row),
             )
 

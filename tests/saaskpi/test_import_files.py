@@ -190,6 +190,13 @@ def test_the_customers_file_wins_over_what_others_mention(imported: Import) -> N
     assert known["cus_2"]["email"] == "a@globex.example"
 
 
+def test_a_customer_with_an_unknown_currency_is_kept_aside(imported: Import) -> None:
+    bad, good = (f"cus_{code},,,Globex {code},2025-01-01 10:00,{code},,," for code in ("nan", "EUR"))
+    found = imported([CUSTOMERS, bad, good])
+    assert list(found.records("stripe_customers")) == ["cus_EUR"]
+    assert [(row.line, row.reason) for row in found.kept_aside] == [(2, "Currency 'nan' is not known.")]
+
+
 def test_bad_rows_are_kept_aside_and_the_rest_goes_on(imported: Import) -> None:
     bad = {
         3: subscription("sub_b", interval="fortnight"),

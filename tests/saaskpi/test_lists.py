@@ -238,6 +238,15 @@ class TestCommands:
         assert " of " not in saaskpi(*args).out.splitlines()[-1]
         assert " of " in saaskpi(*args, "--band", "red").out.splitlines()[-1]
 
+    @pytest.mark.parametrize("month, is_said", [("latest", True), ("2026-02..", True), (MONTH, False)])
+    def test_a_month_that_still_runs_is_marked(self, saaskpi: CommandLine, month: str, is_said: bool) -> None:
+        words = "2026-03 is not over: its figures are as of 2026-03-20 12:00 UTC."
+        for command in ("kpis", "movements"):
+            assert (words in saaskpi(command, "--month", month).out) is is_said
+            assert words not in saaskpi(command, "--month", month, "--format", "csv").out
+        if ".." not in month:
+            assert (words in saaskpi("accounts", "--month", month).out) is is_said
+
     def test_only_the_figures_asked_for(self, saaskpi: CommandLine) -> None:
         rows = json.loads(saaskpi("kpis", "--metric", "mrr", "--metric", "nrr", "--json").out)
         assert set(rows[0]) == {"month", "currency", "mrr", "nrr", "valuation", "segment", "segment_value"}
@@ -285,6 +294,8 @@ class TestCommands:
         for item in told["month_end"]:
             counted[month, item["currency"]] += item["mrr"]
         assert dict(counted) == ends
+        amounts = [(item["currency"], -item["mrr"]) for item in told["month_end"]]
+        assert amounts == sorted(amounts)
         assert "What counted at the end of the month" in saaskpi("explain", account, "--month", month).out
 
     def test_without_a_month_accounts_are_those_of_today(self, saaskpi: CommandLine) -> None:

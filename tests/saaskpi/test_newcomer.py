@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+import pandas as pd
 import pytest
 
 from saaskpi.cli import cli
@@ -199,6 +200,25 @@ def test_a_typing_slip_shows_the_usage(saaskpi: CommandLine) -> None:
     assert ended.code == 2
     assert "No such command" in ended.err
     assert "accounts" in ended.err
+
+
+def test_enrich_says_what_it_kept_aside_and_where_evidence_disagrees(
+    saaskpi: CommandLine, make_sandbox: MakeSandbox, point_at: PointAt, tmp_path: Path
+) -> None:
+    point_at(make_sandbox(customers=60, months=12))
+    spend = tmp_path / "spend.csv"
+    spend.write_text("month,currency,amount\n2026-13,EUR,1\n2026-10,EUR,-5\n")
+    Path("saaskpi.toml").write_text(f'[spend]\nfile = "{spend}"\n')
+    assert saaskpi("pull").code == 0
+    told = json.loads(saaskpi("enrich", "--json").out)
+    assert told["rejected"]["marketing_spend"] == 2
+    differences = pd.read_parquet(Path(told["tables"]) / "mrr_differences.parquet")
+    assert told["differences"] == differences["reason"].value_counts().to_dict()
+    ended = saaskpi("enrich")
+    assert "Kept aside: 2 rows of marketing_spend, the first row 1: The month is '2026-13'." in ended.out
+    assert "rejected_rows.parquet" in ended.out
+    assert "; rows kept aside: 2" in ended.err
+    assert differences.empty or f"on an item's MRR: {len(differences)} (" in ended.out
 
 
 def commands(group: click.Group, above: str = "") -> Iterator[str]:
