@@ -19,9 +19,23 @@ from tests.enrichment.books import AS_OF, Books, Record, epoch, matcher
 TABLES: Final = ("mrr_ledger", "mrr_differences", "account_month", "mrr_movements", "subscription_lives")
 MONTHLY: Final = {f"p{units}": 100 * units for units in (0, 20, 30, 50, 100, 200)}
 """Minor units of the prices that cost so many euros a month."""
+COUPONS: Final[tuple[tuple[str, str, Record], ...]] = (
+    ("half", "forever", {"percent_off": 50}),
+    ("fifth", "repeating", {"percent_off": 20}),
+    ("first", "once", {"percent_off": 30}),
+    ("thirty", "forever", {"amount_off": 3000, "currency": "eur"}),
+    ("free", "forever", {"percent_off": 100}),
+)
 YEARLY: Final = {"y600": 60_000, "y1200": 120_000}
 UNITS: Final = MONTHLY | YEARLY
 Tables = Mapping[str, pd.DataFrame]
+TODAY: Final = "10-31T23:59:59"
+UNPAID: Final[Record] = {
+    "status": "open",
+    "amount_paid": 0,
+    "status_transitions": {"finalized_at": None, "paid_at": None},
+}
+SET_ASIDE: Final[Record] = {**UNPAID, "attempt_count": 0, "attempted": False, "auto_advance": False}
 
 
 def day(text: str) -> str:
@@ -225,8 +239,9 @@ def differences_of(tables: Tables, name: str) -> list[str]:
     return [f"{reason} {ours} {'-' if pd.isna(theirs) else int(theirs)}" for reason, ours, theirs in kept]
 
 
-def prices(books: Books) -> None:
-    """Add the prices of all cases."""
+def stocked() -> Books:
+    """Return a Stripe account with the prices and coupons of all cases."""
+    books = Books()
     for name, amount in MONTHLY.items():
         books.price(name, str(amount))
     for name, amount in YEARLY.items():
@@ -239,18 +254,32 @@ def prices(books: Books) -> None:
     ]
     books.tiered("tiered", "graduated", tiers)
     books.tiered("untold", "graduated", None)
+    for name, duration, off in COUPONS:
+        books.coupon(name, duration, **off)
+    return books
 
 
 def computed(
-    books: Books, policy: Policy, as_of: datetime = AS_OF, companies: Mapping[str, str] | None = None
+    books: Books,
+    policy: Policy,
+    as_of: datetime = AS_OF,
+    companies: Mapping[str, str] | None = None,
+    times: int = 1,
 ) -> dict[str, pd.DataFrame]:
-    """Compute ledger and marts and return their tables."""
+    """Compute ledger and marts, several ``times`` in one engine, and return their tables."""
     with books.engine() as engine:
-        compute_ledger(engine, matcher(companies or {}), as_of, policy, HealthConfig())
-        build_marts(engine, policy, as_of)
+        for _ in range(times):
+            compute_ledger(engine, matcher(companies or {}), as_of, policy, HealthConfig())
+            build_marts(engine, policy, as_of)
         return {name: engine.frame(name) for name in TABLES}
 
 
 def instant(text: str) -> datetime:
     """Return the aware time of a date."""
     return datetime.fromtimestamp(at(text), UTC)
+
+
+def worked(rows: str, as_of: str = TODAY, **policy: str) -> Callable[[Callable[[Case], None]], Worked]:
+    """Make a case with the rows that it must leave, under the default policy with these keys changed."""
+    keys = tuple((name.replace("__", "."), value) for name, value in policy.items())
+    return lambda write: Worked(write.__name__, write, rows, keys, as_of)
