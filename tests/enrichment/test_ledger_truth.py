@@ -74,16 +74,15 @@ def check(*worlds: World) -> int:
     return len(expected)
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_every_month_and_movement_is_the_truth(seed: int) -> None:
-    assert check(build(WorldConfig(customers=60, months=36, seed=seed))) > 500
+def test_every_month_and_movement_is_the_truth() -> None:
+    assert check(build(WorldConfig(customers=60, months=36, seed=1))) > 500
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("first", range(200, 250, 10))
 def test_every_month_and_movement_is_the_truth_for_fifty_seeds(first: int) -> None:
     seeds = range(first, first + 10)
-    assert check(*(build(WorldConfig(customers=25, months=36, seed=seed)) for seed in seeds)) > 2_000
+    assert check(*(build(WorldConfig(customers=16, months=36, seed=seed)) for seed in seeds)) > 1_500
 
 
 def test_each_row_of_the_ledger_leads_from_one_rate_to_the_next_and_names_its_proof() -> None:
