@@ -20,6 +20,8 @@ BILLED_RATES: Final = {"line_id": "VARCHAR", "contract_mrr": "BIGINT", "mrr": "B
 _DAY: Final = 86_400
 _SECONDS: Final = {"day": _DAY, "week": 7 * _DAY}
 _MONTHS: Final = {"month": 1, "year": 12}
+_MONTH: Final = 30.436875 * _DAY
+"""Seconds of a month of the calendar, on the average."""
 
 
 def billed_rates(
@@ -27,7 +29,8 @@ def billed_rates(
 ) -> pd.DataFrame:
     """Return ``billed_rates`` of the rows of ``billed_lines``, in minor units a month.
 
-    A proration is scaled up to the cycle that it cuts, whose length comes from the price's interval. Under
+    A proration is scaled up to the cycle that it cuts, whose length comes from the price's interval; what was
+    billed in advance for several cycles is shared over them. Under
     ``refunds`` the part that was given back is taken off. Metered lines are averaged under
     ``trailing_avg_months``.
 
@@ -64,7 +67,11 @@ def _kept(row: Mapping[str, Any]) -> Fraction:
 def _cycles(row: Mapping[str, Any]) -> Fraction:
     """Return how many times what was billed goes into a whole cycle; 1 for a line of one."""
     covered = row["period_end"] - row["period_start"]
-    return Fraction(_cycle(row), covered) if row["is_proration"] else Fraction(1)
+    if row["is_proration"]:
+        return Fraction(_cycle(row), covered)
+    interval, count = row["price_interval"], int(row["interval_count"])
+    length = _SECONDS[interval] if interval in _SECONDS else _MONTHS[interval] * _MONTH
+    return Fraction(1, max(round(covered / (length * count)), 1))
 
 
 def _cycle(row: Mapping[str, Any]) -> int:

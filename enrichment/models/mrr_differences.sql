@@ -37,7 +37,7 @@ found AS (
         CASE WHEN b.term_mrr IS NULL THEN 'terms_unknown' ELSE 'billed_differently' END, s.line_id
     FROM billed b
     INNER JOIN item_spans s ON s.line_id = b.line_id
-    WHERE b.place = 1
+    WHERE b.place = 1 AND b.billed_mrr IS DISTINCT FROM b.term_mrr
     UNION ALL
     SELECT
         subscription_id, item_id, customer_id, currency, starts, mrr, NULL, 'first_invoices_missing', line_id

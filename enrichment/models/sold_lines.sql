@@ -125,6 +125,15 @@ paid_before AS (
     INNER JOIN sales s ON s.subscription_id = t.subscription_id
     WHERE s.amount > 0 AND s.period_start < t.period_start
 ),
+-- A change that waited for its invoice was made before collection was paused, unless its cycle is set aside too.
+waited AS (
+    SELECT s.line_id
+    FROM sales s
+    LEFT JOIN sales c
+        ON c.subscription_id = s.subscription_id AND c.is_set_aside AND NOT c.is_proration
+        AND c.period_start <= s.period_start AND s.period_start < c.period_end
+    WHERE s.is_set_aside AND s.is_proration AND s.period_start < s.invoiced_epoch - 86400 AND c.line_id IS NULL
+),
 tied AS (
     SELECT
         s.line_id,
@@ -154,7 +163,7 @@ SELECT
     s.period_end,
     s.is_proration,
     s.is_credit,
-    s.is_set_aside,
+    s.is_set_aside AND s.line_id NOT IN (SELECT line_id FROM waited) AS is_set_aside,
     s.invoiced_epoch,
     s.own_discounts,
     s.shared_discounts,

@@ -321,3 +321,37 @@ def whole_subscription_paused_with_money_back_and_resumed(c: Case) -> None:
     c.cycles("06-01", 2)
     c.bill("07-11", c.credit("07-11", "08-01"))
     c.cycles("10-11", 1)
+
+
+@worked(
+    """
+    06-01 +10000 =10000 started 1.1
+    07-16 +10000 =20000 price_changed 3.2
+    08-01 -20000 =0 paused 3.3
+    09-01 +20000 =20000 resumed 4.1
+    """
+)
+def upgrade_that_waits_for_its_invoice_while_a_pause_begins(c: Case) -> None:
+    c.sub("06-01")
+    c.item(price="p200")
+    c.cycles("06-01", 2)
+    lines = c.credit("07-16", "08-01"), c.debit("07-16", "08-01", "p200")
+    c.bill("08-01", *lines, c.line("08-01", price="p200"), **SET_ASIDE | {"status": "void"})
+    c.cycles("09-01", 2, "p200")
+
+
+@worked(
+    """
+    06-01 +10000 =10000 started 1.1
+    08-01 -10000 =0 paused 3.1
+    10-01 +20000 =20000 resumed 5.1
+    """
+)
+def upgrade_while_paused(c: Case) -> None:
+    c.sub("06-01")
+    c.item(price="p200")
+    c.cycles("06-01", 2)
+    c.bill("08-01", c.line("08-01"), **SET_ASIDE | {"status": "draft"})
+    lines = c.credit("08-16", "09-01"), c.debit("08-16", "09-01", "p200")
+    c.bill("09-01", *lines, c.line("09-01", price="p200"), **SET_ASIDE | {"status": "draft"})
+    c.cycles("10-01", 1, "p200")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.enrichment.ledger_books import Case, day, worked
+from tests.enrichment.ledger_books import Case, at, day, worked
 
 # --- what is sold ---
 
@@ -88,6 +88,39 @@ def licensed_item_added_to_a_metered_subscription(c: Case) -> None:
         used = c.line(before, on, "p0", 40, item="b", amount=4000)
         used |= {"pricing": {"price_details": {"price": "use"}}}
         c.bill(on, used, *([c.line(on, price="p50")] if on > "07-01" else []))
+
+
+@worked("06-01 +10000 =10000 started 1.1")
+def half_a_year_billed_in_advance_at_a_monthly_price(c: Case) -> None:
+    c.sub("06-01")
+    c.item()
+    c.bill("06-01", c.line("06-01", "12-01", amount=60000))
+
+
+@worked("06-01 +10000 =10000 started 1.1")
+def half_a_year_billed_in_advance_month_by_month(c: Case) -> None:
+    c.sub("06-01")
+    c.item()
+    months = ("06-01", "07-01", "08-01", "09-01", "10-01", "11-01")
+    c.bill("06-01", *(c.line(month) for month in months))
+    c.items["a"]["current_period_start"] = at("10-01")
+
+
+@worked("07-01 +10000 =10000 amount_changed 2.1")
+def first_days_until_the_anchor_are_free(c: Case) -> None:
+    c.sub("06-10")
+    c.item()
+    c.bill("06-10", c.line("06-10", "07-01", amount=0))
+    c.cycles("07-01", 4)
+
+
+@worked("06-01 +10000 =10000 started 1.1")
+def new_anchor_starts_another_cycle(c: Case) -> None:
+    c.sub("06-01")
+    c.item()
+    c.cycles("06-01", 2)
+    c.bill("07-20", c.credit("07-20", "08-01"), c.line("07-20"), billing_reason="subscription_update")
+    c.cycles("08-20", 2)
 
 
 @worked("08-01 +10000 =10000 price_changed 3.1")
