@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
+from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
@@ -14,6 +15,7 @@ from enrichment.config import HealthConfig
 from enrichment.policy import Policy
 from enrichment.presets import PRESETS, preset
 from enrichment.sources import SOURCES
+from saaskpi.progress import Report
 from saaskpi.reconciliation import Books
 from warehouse.engine import Engine
 
@@ -23,21 +25,30 @@ if TYPE_CHECKING:
 _FIRST_TRIED: Final = "stripe"
 
 
-def open_books(pipeline: Pipeline) -> Books:
+def open_books(pipeline: Pipeline, report: Report = lambda words: None) -> Books:
     """Return the books of the current run.
+
+    Args:
+        pipeline: over the home.
+        report: is told each time that the ledger is computed again, which takes as long as an enrichment.
 
     Raises:
         StoreError: there is no run yet.
         UsageError: a policy setting is wrong.
     """
-    policy, as_of = pipeline.policy, pipeline.as_of()
+    policy, as_of, counter = pipeline.policy, pipeline.as_of(), count(1)
+
+    def under(changed: Policy) -> pd.DataFrame:
+        report(f"looking for causes: policy {next(counter)}")
+        return recomputed_ledger(pipeline, changed, as_of)
+
     return Books(
         ledger=pipeline.marts.read("mrr_ledger"),
         differences=pipeline.marts.read("mrr_differences"),
         customers=set(newest_rows(pipeline.landing, "stripe_customers", ("id",))["id"]),
         policy=policy,
         as_of=as_of,
-        ledger_under=lambda changed: recomputed_ledger(pipeline, changed, as_of),
+        ledger_under=under,
         presets=_presets(policy),
     )
 

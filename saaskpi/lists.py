@@ -315,7 +315,8 @@ def _chosen_months(known: Sequence[str], asked: str | None) -> list[str]:
 
 
 def _listed(values: Iterable[str]) -> str:
-    names = sorted(values)
+    # A value such as "Team, Storage" would look like two.
+    names = [f'"{value}"' if "," in value else value for value in sorted(values)]
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return ", ".join(names[:_SHOWN]) + more
 

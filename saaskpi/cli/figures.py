@@ -250,7 +250,8 @@ def _print_sheet(rows: Sequence[Row], shown: Iterable[Kpi], language: str) -> No
     lines = []
     for kpi in shown:
         values = {row["currency"]: cell(row, Column(kpi.id, kind=_KIND_OF[kpi.unit])) for row in rows}
-        formula = kpi.formula_fr if language == "fr" else kpi.formula
+        # Marked as code for the documents.
+        formula = (kpi.formula_fr if language == "fr" else kpi.formula).replace("`", "")
         lines.append({"figure": kpi.label(language), **values, "formula": formula})
     columns = [Column(code, code.upper(), "figure") for code in currencies]
     titles = ("Chiffre", "Formule") if language == "fr" else ("Figure", "Formula")

@@ -64,8 +64,10 @@ def reconcile(
 
     accepted = _tolerance(tolerance)
     report = read_report(file)
-    books = open_books(context.pipeline())
-    held = hold_against(report, books, month=_month(month), currency=currency)
+    with context.stages.stage("reconcile") as tell:
+        books = open_books(context.pipeline(), tell)
+        held = hold_against(report, books, month=_month(month), currency=currency)
+        tell(f"{counted(len(held.result.differences), 'difference')} in {counted(len(held.months), 'month')}")
     _print(report, held, "json" if as_json else style)
     rest = held.result.unexplained()
     above = {code: amount for code, amount in rest.items() if amount > accepted.scaleb(exponent(code))}

@@ -168,6 +168,12 @@ def test_a_run_without_any_mrr_says_so(run: Tables) -> None:
         figures(nothing)
 
 
+def test_values_with_a_comma_are_told_apart(run: Tables) -> None:
+    table = run["kpi_month"].replace({"segment_value": {"FR": "Team, Storage"}})
+    with pytest.raises(UsageError, match=r'There are: \(none\), DE, "Team, Storage"\.'):
+        figures({**run, "kpi_month": table}, segment="country=UK")
+
+
 def test_nulls_come_last_in_any_order() -> None:
     rows: list[Row] = [{"nrr": None, "name": "b"}, {"nrr": 0.5, "name": None}, {"nrr": 1.5, "name": "a"}]
     assert [row["nrr"] for row in ordered(rows, "nrr")] == [1.5, 0.5, None]
@@ -220,6 +226,7 @@ class TestCommands:
         assert all(kpi.label_en in printed for kpi in MONTHLY)
         assert "EUR" in printed
         assert "12 x MRR" in printed
+        assert "`" not in printed
 
     def test_a_table_of_one_currency_ends_with_the_identity(self, saaskpi: CommandLine) -> None:
         printed = saaskpi("kpis", "--currency", "eur", "--month", "2025-02..2025-04").out

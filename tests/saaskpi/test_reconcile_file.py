@@ -62,7 +62,7 @@ def write(tmp_path: Path) -> Write:
 
 @pytest.fixture
 def command(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
-    monkeypatch.setattr("saaskpi.books.open_books", lambda _: BOOKS)
+    monkeypatch.setattr("saaskpi.books.open_books", lambda *_: BOOKS)
     return lambda *args: CliRunner().invoke(RECONCILE, [str(arg) for arg in args])
 
 
@@ -206,7 +206,8 @@ def test_an_unexplained_rest_needs_a_person(write: Write, command: Callable[...,
     assert isinstance(ended.exception, NeedsPersonError)
     assert ended.exception.exit_code == 3
     assert ended.exception.message.startswith("1.50 EUR stay unexplained")
-    told = json.loads(ended.output)
+    told = json.loads(ended.stdout)
+    assert ended.stderr.startswith("reconcile 3 differences in 2 months")
     assert told["unexplained"] == {"eur": 150, "usd": 0}
     assert [(row["customer_id"], row["difference"]) for row in told["differences"]] == [
         ("cus_3", -10000),
@@ -219,7 +220,7 @@ def test_an_unexplained_rest_needs_a_person(write: Write, command: Callable[...,
 
 
 def test_csv_holds_the_differences_alone(write: Write, command: Callable[..., Result]) -> None:
-    lines = command(write(STRIPES), "--format", "csv").output.splitlines()
+    lines = command(write(STRIPES), "--format", "csv").stdout.splitlines()
     assert lines[0] == "month,customer_id,currency,theirs,ours,difference,status,rule,detail"
     assert lines[1].startswith("2026-08,cus_3,usd,0.00,100.00,-100.00,missing_in_theirs,status.past_due,")
 
