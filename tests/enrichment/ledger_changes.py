@@ -365,6 +365,23 @@ def schedule_whose_phase_ends_in_mid_period(c: Case) -> None:
     c.cycles("10-01", 1, "p50", 3)
 
 
+@worked(
+    """
+    06-01 +10000 =10000 started 1.1
+    06-16 -10000 =0 item_removed 2.1
+    06-16 +20000 =20000 item_added 2.2
+    """
+)
+def upgrade_by_swapping_the_item(c: Case) -> None:
+    c.sub("06-01")
+    c.item("b", "p200")
+    c.cycles("06-01", 1)
+    lines = c.credit("06-16", "07-01"), c.debit("06-16", "07-01", "p200", item="b")
+    c.bill("06-16", *lines, billing_reason="subscription_update")
+    for on in ("07-01", "08-01", "09-01", "10-01"):
+        c.bill(on, c.line(on, price="p200", item="b"))
+
+
 # --- events ---
 
 

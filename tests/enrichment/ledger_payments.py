@@ -355,3 +355,16 @@ def upgrade_while_paused(c: Case) -> None:
     lines = c.credit("08-16", "09-01"), c.debit("08-16", "09-01", "p200")
     c.bill("09-01", *lines, c.line("09-01", price="p200"), **SET_ASIDE | {"status": "draft"})
     c.cycles("10-01", 1, "p200")
+
+
+@worked(
+    """
+    06-15 +10000 =10000 trial_converted 2.1
+    08-15 -10000 =0 paused sub
+    """
+)
+def whole_subscription_paused_long_after_its_trial(c: Case) -> None:
+    c.sub("06-01", trial_start="06-01", trial_end="06-15", status="paused")
+    c.item()
+    c.bill("06-01", c.line("06-01", "06-15", amount=0))
+    c.cycles("06-15", 2)

@@ -64,6 +64,14 @@ def test_a_change_and_back_within_a_month_is_no_movement() -> None:
     assert moves_of(tables_of(), "changed_and_back_within_a_day") == ["06 new 10000"]
 
 
+def test_a_swap_and_a_pause_lose_no_customer() -> None:
+    assert months_of(tables_of(), "upgrade_by_swapping_the_item")["06"] == 20000
+    assert moves_of(tables_of(), "whole_subscription_paused_months_ago") == [
+        "06 new 10000",
+        "08 contraction 10000",
+    ]
+
+
 @pytest.mark.parametrize(
     "name, difference",
     [
