@@ -12,14 +12,13 @@ from enrichment.discounts import DiscountBook
 from enrichment.engine import EngineProtocol
 from enrichment.ledger.billed import BILLED_RATES, billed_rates
 from enrichment.ledger.rules import LEDGER_RULES, ledger_rules
-from enrichment.ledger.terms import TERM_RATES, TermRater, counted_durations
+from enrichment.ledger.terms import DISCOUNT_ENDS, TERM_RATES, TermRater, counted_durations
 from enrichment.policy import Policy
 from enrichment.prices import Price
 from enrichment.sql import run_models
 from enrichment.tables import leave
 from saaskpi.errors import DataError
 
-SALES: Final = ("sold_lines", "line_terms")
 BILLED: Final = ("refunded_invoices", "billed_lines")
 LIVES: Final = ("unpaid_since", "contract_lives", "left_out_times", "counted_times")
 CHANGES: Final = (
@@ -58,10 +57,26 @@ def build_ledger(
     ]
     tied = pd.DataFrame({"discounts": [text for text in shared if rater.tied(text)]}, dtype=object)
     leave(engine, "tied_discounts", tied, {"discounts": "VARCHAR"})
-    run_models(engine, SALES)
+    run_models(engine, ("sold_lines",))
+    _end_discounts(engine, rater)
+    run_models(engine, ("line_terms",))
     leave(engine, "term_rates", rater.rate(engine.frame("line_terms")), TERM_RATES)
     run_models(engine, BILLED)
     billed = billed_rates(engine.frame("billed_lines"), book, policy, counted_durations(policy))
     leave(engine, "billed_rates", billed, BILLED_RATES)
     run_models(engine, LIVES)
     run_models(engine, CHANGES)
+
+
+def _end_discounts(engine: EngineProtocol, rater: TermRater) -> None:
+    """Part the lines in whose period a coupon ran out; few policies count such coupons at all."""
+    ends = rater.ends(
+        engine.frame(
+            "SELECT DISTINCT own_discounts, shared_discounts FROM sold_lines "
+            "WHERE own_discounts <> '' OR shared_discounts <> ''"
+        )
+    )
+    if len(ends):
+        leave(engine, "discount_ends", ends, DISCOUNT_ENDS)
+        run_models(engine, ("sales_until_ends",))
+        engine.run("sold_lines", "SELECT * FROM sales_until_ends")

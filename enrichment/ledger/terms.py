@@ -32,6 +32,14 @@ TERM_RATES: Final = {
     "mrr": "BIGINT",
 }
 
+DISCOUNT_ENDS: Final = {
+    "own_discounts": "VARCHAR",
+    "shared_discounts": "VARCHAR",
+    "ends_epoch": "BIGINT",
+    "own_rest": "VARCHAR",
+    "shared_rest": "VARCHAR",
+}
+
 
 class LineTerms(NamedTuple):
     """A row of ``line_terms``; texts are empty where Stripe has nothing."""
@@ -68,6 +76,39 @@ class TermRater:
             return any(coupon.percent_off is None for coupon in self._of(discounts, proration=False))
         except DataError:
             return False
+
+    def ends(self, sold: pd.DataFrame) -> pd.DataFrame:
+        """Return ``discount_ends``: when a coupon that counts for some months ran out, and what is left then.
+
+        Args:
+            sold: distinct ``own_discounts`` and ``shared_discounts`` of lines, JSON.
+        """
+        rows = [
+            (own, shared, end, self._lasting(own, end), self._lasting(shared, end))
+            for own, shared in zip(sold["own_discounts"], sold["shared_discounts"], strict=True)
+            for end in sorted({*self._ends(own).values(), *self._ends(shared).values()})
+        ]
+        return pd.DataFrame(rows, columns=list(DISCOUNT_ENDS))
+
+    def _ends(self, discounts: str) -> dict[str, int]:
+        """Return the ends (epoch seconds) of the discounts that the policy subtracts while they last."""
+        if "repeating" not in self._counted:
+            return {}
+        found = {}
+        for entry in json.loads(discounts or "[]"):
+            try:
+                (discount,) = self._book.read(json.dumps([entry]))
+            except DataError:
+                continue
+            if discount.coupon.duration == "repeating" and discount.end is not None:
+                found[_name(entry)] = discount.end
+        return found
+
+    def _lasting(self, discounts: str, end: int) -> str:
+        """Return the discounts (JSON) that last longer than ``end``."""
+        ends = self._ends(discounts)
+        left = [entry for entry in json.loads(discounts or "[]") if ends.get(_name(entry), end + 1) > end]
+        return json.dumps(left) if left else ""
 
     def rate(self, terms: pd.DataFrame) -> pd.DataFrame:
         """Return ``term_rates``: the rows of ``line_terms`` that can be rated, with their amounts.

@@ -62,6 +62,48 @@ def repeating_coupon_subtracted_while_it_lasts(c: Case) -> None:
     discounted(c, "fifth", 3, 2000)
 
 
+def ends_in_period(c: Case) -> None:
+    given = c.given("fifth", "2026-07-01", "2026-07-16")
+    c.sub("06-01")
+    c.item()
+    c.cycles("06-01", 1)
+    c.bill("07-01", c.line("07-01", off={given["id"]: 2000}), discounts=[given["id"]])
+    for on in ("08-01", "09-01", "10-01"):
+        c.bill(on, c.line(on))
+
+
+@worked("06-01 +10000 =10000 started 1.1")
+def repeating_coupon_that_ends_in_a_period_is_left_out(c: Case) -> None:
+    ends_in_period(c)
+
+
+@worked(
+    """
+    06-01 +10000 =10000 started 1.1
+    07-01 -2000 =8000 discount_changed 2.1
+    07-16 +2000 =10000 discount_changed 2.1
+    """,
+    preset="profitwell",
+)
+def repeating_coupon_that_ends_in_a_period(c: Case) -> None:
+    ends_in_period(c)
+
+
+@worked(
+    """
+    06-01 +8000 =8000 started 1.1
+    09-01 +2000 =10000 discount_changed 1.1
+    """,
+    preset="profitwell",
+)
+def repeating_coupon_on_a_year_counts_for_its_months(c: Case) -> None:
+    given = c.given("fifth", "2026-06-01", "2026-09-01")
+    c.sub("06-01", discounts=[])
+    c.item(price="y1200")
+    off = {given["id"]: 24_000}
+    c.bill("06-01", c.line("06-01", "2027-06-01", "y1200", off=off), discounts=[given["id"]])
+
+
 @worked(
     """
     06-01 +10000 =10000 started 1.1
