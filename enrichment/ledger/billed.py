@@ -16,7 +16,7 @@ from enrichment.money import round_half_even
 from enrichment.policy import Policy
 from enrichment.rating import inclusive_tax
 
-BILLED_RATES: Final = {"line_id": "VARCHAR", "contract_mrr": "BIGINT", "mrr": "BIGINT"}
+BILLED_RATES: Final = {"odd_no": "INTEGER", "contract_mrr": "BIGINT", "mrr": "BIGINT"}
 _DAY: Final = 86_400
 _SECONDS: Final = {"day": _DAY, "week": 7 * _DAY}
 _MONTHS: Final = {"month": 1, "year": 12}
@@ -43,7 +43,7 @@ def billed_rates(
     rows = [row | {"rates": _rates(row, book, policy, durations)} for row in records(lines)]
     if policy.metered_months is not None:
         _average([row for row in rows if row["is_metered"]], policy.metered_months)
-    rated = [(row["line_id"], *map(round_half_even, row["rates"])) for row in rows]
+    rated = [(row["odd_no"], *map(round_half_even, row["rates"])) for row in rows]
     return pd.DataFrame(rated, columns=list(BILLED_RATES))
 
 
@@ -88,9 +88,9 @@ def _cycle(row: Mapping[str, Any]) -> int:
 def _average(rows: list[dict[str, Any]], months: int) -> None:
     """Replace each metered rate by the average of those that ended in the ``months`` before it."""
     span = months * Fraction(365, 12) * _DAY
-    by_item: dict[str, list[dict[str, Any]]] = {}
+    by_item: dict[int, list[dict[str, Any]]] = {}
     for row in sorted(rows, key=lambda row: row["period_end"]):
-        by_item.setdefault(row["item_id"], []).append(row)
+        by_item.setdefault(row["item_no"], []).append(row)
     for lines in by_item.values():
         exact = [row["rates"] for row in lines]
         for place, row in enumerate(lines):

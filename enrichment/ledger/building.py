@@ -15,13 +15,29 @@ from enrichment.ledger.rules import LEDGER_RULES, ledger_rules
 from enrichment.ledger.terms import DISCOUNT_ENDS, TERM_RATES, TermRater, counted_durations
 from enrichment.policy import Policy
 from enrichment.prices import Price
-from enrichment.sql import run_models
+from enrichment.sql import models
 from enrichment.tables import leave
 from saaskpi.errors import DataError
 
-BILLED: Final = ("refunded_invoices", "billed_lines")
-LIVES: Final = ("unpaid_since", "contract_lives", "left_out_times", "counted_times")
+PLAIN: Final = ("refunded_invoices", "noted_invoices", "listed_items", "plain_terms")
+"""What tells the plain lines, which are nearly all, from the odd ones."""
+ODD: Final = ("told_lines", "odd_lines", "odd_items", "odd_periods", "kept_sales")
+"""What the odd lines sold; only they are looked at closely."""
+TERMS: Final = ("odd_sales", "sold_items", "line_terms")
+BILLED: Final = ("odd_terms", "billed_lines")
+LIVES: Final = (
+    "odd_spans",
+    "first_sales",
+    "unpaid_since",
+    "contract_lives",
+    "left_out_times",
+    "counted_times",
+    "item_lives",
+)
+"""From when until when each item counts."""
 CHANGES: Final = (
+    "rate_steps",
+    "double_starts",
     "item_spans",
     "last_spans",
     "line_changes",
@@ -30,6 +46,22 @@ CHANGES: Final = (
     "native_ledger",
     "subscription_lives",
 )
+_DISCOUNTS: Final = (
+    "SELECT DISTINCT own_discounts, shared_discounts FROM kept_sales "
+    "WHERE own_discounts <> '' OR shared_discounts <> ''"
+)
+_LAST_READ: Final = {
+    "odd_items": ("odd_lines", "noted_invoices"),
+    "kept_sales": ("odd_items", "odd_periods"),
+    "odd_sales": ("kept_sales",),
+    "odd_spans": ("odd_terms",),
+    "left_out_times": ("odd_sales",),
+    "item_spans": ("told_lines", "rate_steps", "double_starts", "item_lives"),
+    "mrr_differences": ("odd_spans", "last_spans"),
+    "native_ledger": ("line_changes", "sold_items", "listed_items"),
+    "subscription_lives": ("item_spans",),
+}
+"""The large tables that a model is the last to read: emptied behind it, they leave room for others."""
 
 
 def build_ledger(
@@ -57,26 +89,21 @@ def build_ledger(
     ]
     tied = pd.DataFrame({"discounts": [text for text in shared if rater.tied(text)]}, dtype=object)
     leave(engine, "tied_discounts", tied, {"discounts": "VARCHAR"})
-    run_models(engine, ("sold_lines",))
-    _end_discounts(engine, rater)
-    run_models(engine, ("line_terms",))
+    _run(engine, PLAIN)
+    leave(engine, "plain_rates", rater.rate(engine.frame("plain_terms")), TERM_RATES)
+    _run(engine, ODD)
+    leave(engine, "discount_ends", rater.ends(engine.frame(_DISCOUNTS)), DISCOUNT_ENDS)
+    _run(engine, TERMS)
     leave(engine, "term_rates", rater.rate(engine.frame("line_terms")), TERM_RATES)
-    run_models(engine, BILLED)
+    _run(engine, BILLED)
     billed = billed_rates(engine.frame("billed_lines"), book, policy, counted_durations(policy))
     leave(engine, "billed_rates", billed, BILLED_RATES)
-    run_models(engine, LIVES)
-    run_models(engine, CHANGES)
+    _run(engine, LIVES)
+    _run(engine, CHANGES)
 
 
-def _end_discounts(engine: EngineProtocol, rater: TermRater) -> None:
-    """Part the lines in whose period a coupon ran out; few policies count such coupons at all."""
-    ends = rater.ends(
-        engine.frame(
-            "SELECT DISTINCT own_discounts, shared_discounts FROM sold_lines "
-            "WHERE own_discounts <> '' OR shared_discounts <> ''"
-        )
-    )
-    if len(ends):
-        leave(engine, "discount_ends", ends, DISCOUNT_ENDS)
-        run_models(engine, ("sales_until_ends",))
-        engine.run("sold_lines", "SELECT * FROM sales_until_ends")
+def _run(engine: EngineProtocol, names: tuple[str, ...]) -> None:
+    for name, sql in models(names):
+        engine.run(name, sql)
+        for read in _LAST_READ.get(name, ()):
+            engine.run(read, f"SELECT * FROM {read} WHERE 1 = 0")

@@ -18,20 +18,11 @@ from enrichment.rating import ItemTerms, Rater, Rating, SubscriptionTerms, inclu
 from saaskpi.errors import DataError
 
 TERM_RATES: Final = {
-    "bundle": "VARCHAR",
-    "place": "BIGINT",
-    "price_id": "VARCHAR",
-    "quantity": "VARCHAR",
-    "currency": "VARCHAR",
-    "own_discounts": "VARCHAR",
-    "shared_discounts": "VARCHAR",
-    "tax_rates": "VARCHAR",
-    "is_proration": "BOOLEAN",
+    "term_no": "INTEGER",
     "cycle_amount": "BIGINT",
     "contract_mrr": "BIGINT",
     "mrr": "BIGINT",
 }
-
 DISCOUNT_ENDS: Final = {
     "own_discounts": "VARCHAR",
     "shared_discounts": "VARCHAR",
@@ -53,6 +44,7 @@ class LineTerms(NamedTuple):
     shared_discounts: str
     tax_rates: str
     is_proration: bool
+    term_no: int
 
 
 class TermRater:
@@ -130,7 +122,7 @@ class TermRater:
         ratings = self._rater.rate(SubscriptionTerms(first.currency, items, shared))
         for row, rating in zip(rows, ratings, strict=True):
             if isinstance(rating, Rating):
-                yield *row, round_half_even(rating.cycle_amount), rating.contract_mrr, rating.mrr
+                yield row.term_no, round_half_even(rating.cycle_amount), rating.contract_mrr, rating.mrr
 
     def _item(self, row: LineTerms) -> ItemTerms:
         own = _without(row.own_discounts, row.shared_discounts)

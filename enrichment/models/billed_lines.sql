@@ -1,7 +1,9 @@
 -- Lines that price x quantity does not account for: what was billed stands instead. Metered lines always are.
 SELECT
+    s.odd_no,
     s.line_id,
-    s.item_id,
+    n.item_no,
+    n.term_no,
     s.currency,
     s.price_id,
     s.amount,
@@ -15,15 +17,13 @@ SELECT
     s.is_metered,
     f.refunded,
     f.total AS invoice_total
-FROM sold_lines s
+FROM odd_sales s
 CROSS JOIN ledger_rules r
+INNER JOIN odd_terms n ON n.odd_no = s.odd_no
 INNER JOIN stg_prices p ON p.price_id = s.price_id
 LEFT JOIN refunded_invoices f
     ON f.invoice_id = s.invoice_id AND (f.refunded >= f.total OR r.refunds = 'deduct')
-LEFT JOIN term_rates t
-    ON t.bundle = s.bundle AND t.place = s.place AND t.price_id = s.price_id AND t.quantity = s.quantity
-    AND t.currency = s.currency AND t.own_discounts = s.own_discounts
-    AND t.shared_discounts = s.shared_discounts AND t.tax_rates = s.tax_rates AND t.is_proration = s.is_proration
+LEFT JOIN term_rates t ON t.term_no = n.term_no
 WHERE NOT s.is_credit
     AND p.price_interval IN ('day', 'week', 'month', 'year') AND p.interval_count NOT IN ('', '0')
     AND (

@@ -4,10 +4,8 @@
 -- the current period began later, the subscription ended since, or an event since changed it.
 WITH said AS (
     SELECT
-        s.item_id,
-        s.subscription_id,
-        s.price_id,
-        s.quantity,
+        s.item_no,
+        s.term_no,
         s.is_paused,
         s.starts,
         s.period_end,
@@ -16,6 +14,40 @@ WITH said AS (
     FROM last_spans s
     CROSS JOIN ledger_rules r
     WHERE s.place = 1
+),
+unlike AS (
+    SELECT n.item_no, n.item_id, t.mrr, t.contract_mrr, t.excluded_reason
+    FROM listed_items n
+    CROSS JOIN ledger_rules r
+    INNER JOIN item_rates t ON t.item_id = n.item_id
+    LEFT JOIN said d ON d.item_no = n.item_no
+    WHERE NOT (t.metered AND r.counts_metered)
+        AND t.excluded_reason IS DISTINCT FROM 'bad_data'
+        AND (t.mrr <> COALESCE(d.mrr, 0) OR t.contract_mrr <> COALESCE(d.contract_mrr, 0))
+),
+standing AS (
+    SELECT
+        u.item_no,
+        u.item_id,
+        i.subscription_id,
+        i.price_id,
+        i.quantity,
+        i.created_epoch,
+        u.mrr,
+        u.contract_mrr,
+        u.excluded_reason
+    FROM unlike u
+    CROSS JOIN ledger_rules r
+    INNER JOIN stg_subscription_items i ON i.item_id = u.item_id
+    WHERE COALESCE(i.period_start_epoch, 0) < r.as_of AND COALESCE(i.created_epoch, 0) < r.as_of
+    UNION ALL
+    -- Items that are gone from a subscription that goes on, before any invoice gave their rest back.
+    SELECT d.item_no, i.item_id, i.subscription_id, t.price_id, t.quantity, 0, 0, 0, 'removed'
+    FROM said d
+    INNER JOIN sold_items i ON i.item_no = d.item_no
+    INNER JOIN line_terms t ON t.term_no = d.term_no
+    LEFT JOIN listed_items n ON n.item_no = d.item_no
+    WHERE d.mrr <> 0 AND n.item_no IS NULL
 ),
 -- A discount of the customer changes all of the customer's subscriptions.
 told AS (
@@ -32,7 +64,7 @@ changed AS (
         MAX(CASE WHEN created_epoch >= r.as_of THEN 1 ELSE 0 END) AS changes_later
     FROM told
     CROSS JOIN ledger_rules r
-    WHERE subscription_id IS NOT NULL AND (
+    WHERE subscription_id IN (SELECT subscription_id FROM standing) AND (
         event_type LIKE 'customer.discount.%'
         OR event_type IN ('customer.subscription.paused', 'customer.subscription.resumed')
         OR changed_fields LIKE '%"items"%'
@@ -50,29 +82,6 @@ change_events AS (
     INNER JOIN told e ON e.subscription_id = c.subscription_id AND e.created_epoch = c.changed_epoch
     GROUP BY c.subscription_id, c.changed_epoch, c.changes_later
 ),
-standing AS (
-    SELECT
-        i.item_id,
-        i.subscription_id,
-        i.price_id,
-        i.quantity,
-        i.created_epoch,
-        t.mrr,
-        t.contract_mrr,
-        t.excluded_reason
-    FROM stg_subscription_items i
-    CROSS JOIN ledger_rules r
-    INNER JOIN item_rates t ON t.item_id = i.item_id
-    WHERE NOT (t.metered AND r.counts_metered)
-        AND t.excluded_reason IS DISTINCT FROM 'bad_data'
-        AND COALESCE(i.period_start_epoch, 0) < r.as_of
-        AND COALESCE(i.created_epoch, 0) < r.as_of
-    UNION ALL
-    -- Items that are gone from a subscription that goes on, before any invoice gave their rest back.
-    SELECT d.item_id, d.subscription_id, d.price_id, d.quantity, 0, 0, 0, 'removed'
-    FROM said d
-    WHERE d.mrr <> 0 AND d.item_id NOT IN (SELECT item_id FROM stg_subscription_items)
-),
 compared AS (
     SELECT
         i.*,
@@ -82,8 +91,8 @@ compared AS (
         COALESCE(d.mrr, 0) AS said_mrr,
         COALESCE(d.contract_mrr, 0) AS said_contract,
         d.starts AS since,
-        d.price_id AS last_price,
-        d.quantity AS last_quantity,
+        t.price_id AS last_price,
+        t.quantity AS last_quantity,
         d.is_paused AS was_paused,
         e.event_id,
         e.changed_epoch,
@@ -99,7 +108,8 @@ compared AS (
     INNER JOIN counted_times c
         ON c.subscription_id = s.subscription_id AND c.counts_from < r.as_of AND c.counts_until >= r.as_of
     LEFT JOIN stg_prices p ON p.price_id = i.price_id
-    LEFT JOIN said d ON d.item_id = i.item_id
+    LEFT JOIN said d ON d.item_no = i.item_no
+    LEFT JOIN line_terms t ON t.term_no = d.term_no
     LEFT JOIN change_events e ON e.subscription_id = i.subscription_id
     WHERE NOT r.is_invoice_basis AND s.end_epoch IS NULL AND COALESCE(e.changes_later, 0) = 0
 )
@@ -134,9 +144,8 @@ SELECT
     said_mrr
 FROM compared
 CROSS JOIN ledger_rules r
-WHERE (mrr <> said_mrr OR contract_mrr <> said_contract)
-    -- A coupon that counts once is gone from the subscription as soon as it is on the invoice of its period.
-    AND NOT (
-        r.counts_once AND mrr > said_mrr AND said_mrr < said_contract AND contract_mrr = said_contract
-        AND COALESCE(changed_epoch, 0) <= since + 86400
-    )
+-- A coupon that counts once is gone from the subscription as soon as it is on the invoice of its period.
+WHERE NOT (
+    r.counts_once AND mrr > said_mrr AND said_mrr < said_contract AND contract_mrr = said_contract
+    AND COALESCE(changed_epoch, 0) <= since + 86400
+)

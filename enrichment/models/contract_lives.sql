@@ -2,29 +2,26 @@
 -- first time or its trial was over, not after it ended, or was given up as unpaid where the policy says so.
 WITH first_invoices AS (
     SELECT
-        *,
+        subscription_id,
+        invoice_id,
+        created_epoch,
+        paid_epoch,
+        amount_due,
         ROW_NUMBER() OVER (PARTITION BY subscription_id ORDER BY created_epoch, invoice_id) AS place
     FROM stg_invoices
     WHERE billing_reason = 'subscription_create' AND is_automatic
 ),
-sold_in_trial AS (
-    SELECT DISTINCT l.subscription_id
-    FROM sold_lines l
-    INNER JOIN stg_subscriptions s ON s.subscription_id = l.subscription_id
-    WHERE s.trial_end_epoch IS NOT NULL AND l.period_start < s.trial_end_epoch AND NOT l.is_metered
-),
-sold_after_trial AS (
-    SELECT l.subscription_id, MIN(l.period_start) AS first_sold
-    FROM sold_lines l
-    INNER JOIN stg_subscriptions s ON s.subscription_id = l.subscription_id
-    WHERE s.trial_end_epoch IS NOT NULL
-    GROUP BY l.subscription_id
-),
 first_paid AS (
-    SELECT subscription_id, MIN(paid_epoch) AS paid_epoch
-    FROM stg_invoices
-    WHERE amount_due > 0 AND paid_epoch IS NOT NULL
-    GROUP BY subscription_id
+    SELECT i.subscription_id, MIN(i.paid_epoch) AS paid_epoch
+    FROM stg_invoices i
+    INNER JOIN (
+        SELECT s.subscription_id
+        FROM stg_subscriptions s
+        CROSS JOIN ledger_rules r
+        WHERE r.trial_ends_when_paid AND s.trial_end_epoch IS NOT NULL
+    ) t ON t.subscription_id = i.subscription_id
+    WHERE i.amount_due > 0 AND i.paid_epoch IS NOT NULL
+    GROUP BY i.subscription_id
 ),
 begun AS (
     SELECT
@@ -38,19 +35,19 @@ begun AS (
                 THEN NULL
             ELSE s.start_epoch
         END AS begins,
-        t.subscription_id IS NULL AND s.trial_end_epoch IS NOT NULL AS has_trial,
+        s.trial_end_epoch IS NOT NULL AND COALESCE(e.first_licensed >= s.trial_end_epoch, TRUE) AS has_trial,
         e.first_sold,
         p.paid_epoch
     FROM stg_subscriptions s
     LEFT JOIN first_invoices f ON f.subscription_id = s.subscription_id AND f.place = 1
-    LEFT JOIN sold_in_trial t ON t.subscription_id = s.subscription_id
-    LEFT JOIN sold_after_trial e ON e.subscription_id = s.subscription_id
+    LEFT JOIN first_sales e ON e.subscription_id = s.subscription_id
     LEFT JOIN first_paid p ON p.subscription_id = s.subscription_id
 )
 SELECT
     b.subscription_id,
     b.customer_id,
     b.has_trial,
+    b.first_sold,
     CASE
         WHEN b.begins IS NULL OR (b.status = 'paused' AND b.has_trial AND b.first_sold IS NULL) THEN NULL
         WHEN NOT b.has_trial THEN b.begins

@@ -17,7 +17,7 @@ WITH cuts AS (
 ),
 pieces AS (
     SELECT
-        subscription_id, customer_id, has_trial, unpaid_epoch, unpaid_invoice, ends AS life_ends,
+        subscription_id, customer_id, has_trial, first_sold, unpaid_epoch, unpaid_invoice, ends AS life_ends,
         COALESCE(last_resumes, begins) AS counts_from,
         starts AS counts_until,
         last_reason AS left_out_before,
@@ -27,18 +27,18 @@ pieces AS (
     FROM cuts
     UNION ALL
     SELECT
-        subscription_id, customer_id, has_trial, unpaid_epoch, unpaid_invoice, ends,
+        subscription_id, customer_id, has_trial, first_sold, unpaid_epoch, unpaid_invoice, ends,
         resumes, ends, reason, source_object, NULL, NULL
     FROM cuts
     WHERE next_starts IS NULL
     UNION ALL
     SELECT
-        subscription_id, customer_id, has_trial, unpaid_epoch, unpaid_invoice, ends,
+        subscription_id, customer_id, has_trial, first_sold, unpaid_epoch, unpaid_invoice, ends,
         begins, ends, NULL, NULL, NULL, NULL
     FROM contract_lives
     WHERE begins IS NOT NULL AND subscription_id NOT IN (SELECT subscription_id FROM cuts)
 )
-SELECT p.*
+SELECT CAST(ROW_NUMBER() OVER () AS INTEGER) AS time_no, p.*
 FROM pieces p
 CROSS JOIN ledger_rules r
 WHERE p.counts_until > p.counts_from AND p.counts_from < r.as_of

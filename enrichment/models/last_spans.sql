@@ -3,10 +3,10 @@
 SELECT
     s.*,
     CASE
-        WHEN i.item_id IS NOT NULL AND NOT s.is_credit THEN s.counts_until
+        WHEN i.item_no IS NOT NULL AND NOT s.is_credit THEN s.counts_until
         ELSE LEAST(s.period_end, s.counts_until)
     END AS ends,
-    ROW_NUMBER() OVER (PARTITION BY s.item_id ORDER BY s.counts_from DESC) AS place
+    ROW_NUMBER() OVER (PARTITION BY s.item_no ORDER BY s.counts_from DESC) AS place
 FROM item_spans s
-LEFT JOIN stg_subscription_items i ON i.item_id = s.item_id
+LEFT JOIN listed_items i ON i.item_no = s.item_no
 WHERE s.next_starts IS NULL OR s.next_starts >= s.counts_until

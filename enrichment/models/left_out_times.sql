@@ -21,7 +21,7 @@ WITH past_due AS (
 ),
 paused AS (
     SELECT l.subscription_id, l.period_start, l.period_end, 'paused', l.invoice_id
-    FROM sold_lines l
+    FROM odd_sales l
     CROSS JOIN ledger_rules r
     WHERE r.pause_is_churn AND l.is_set_aside
     UNION ALL

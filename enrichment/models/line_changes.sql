@@ -1,23 +1,29 @@
 -- What the lines say: a row where an item's rate starts to differ from the one before, and where the last one ends.
 WITH followed AS (
     SELECT
-        s.*,
+        life_no,
+        item_no,
+        time_no,
+        line_id,
+        term_no,
+        starts,
+        mrr,
+        contract_mrr,
+        is_credit,
+        is_paused,
+        is_metered,
         LAG(mrr) OVER w AS last_mrr,
         LAG(contract_mrr) OVER w AS last_contract,
-        LAG(price_id) OVER w AS last_price,
-        LAG(quantity) OVER w AS last_quantity,
+        LAG(term_no) OVER w AS last_term,
         LAG(is_paused) OVER w AS was_paused,
         LAG(is_credit) OVER w AS was_given_back
-    FROM item_spans s
-    WINDOW w AS (PARTITION BY item_id, counts_from ORDER BY starts)
+    FROM item_spans
+    WINDOW w AS (PARTITION BY life_no ORDER BY starts)
 )
 SELECT
-    f.item_id,
-    f.subscription_id,
-    f.customer_id,
-    f.price_id,
-    f.product_id,
-    f.currency,
+    f.item_no,
+    f.time_no,
+    f.term_no,
     f.starts AS effective_epoch,
     f.mrr - COALESCE(f.last_mrr, 0) AS mrr_change,
     f.mrr AS mrr_after,
@@ -33,26 +39,25 @@ SELECT
         WHEN f.last_mrr IS NULL THEN 'started'
         WHEN f.is_metered THEN 'usage'
         WHEN f.mrr = f.last_mrr AND f.contract_mrr = f.last_contract THEN 'renewed'
-        WHEN f.price_id <> f.last_price THEN 'price_changed'
-        WHEN f.quantity <> f.last_quantity THEN 'quantity_changed'
+        WHEN t.price_id <> l.price_id THEN 'price_changed'
+        WHEN t.quantity <> l.quantity THEN 'quantity_changed'
         WHEN f.contract_mrr = f.last_contract THEN 'discount_changed'
         ELSE 'amount_changed'
     END AS reason,
     f.line_id AS source_object
 FROM followed f
 CROSS JOIN ledger_rules r
-INNER JOIN counted_times c ON c.subscription_id = f.subscription_id AND c.counts_from = f.counts_from
+INNER JOIN line_terms t ON t.term_no = f.term_no
+LEFT JOIN line_terms l ON l.term_no = f.last_term
+INNER JOIN counted_times c ON c.time_no = f.time_no
 WHERE f.mrr <> COALESCE(f.last_mrr, 0)
     OR f.contract_mrr <> COALESCE(f.last_contract, 0)
-    OR (f.currency <> r.reporting_currency AND f.mrr > 0)
+    OR (t.currency <> r.reporting_currency AND f.mrr > 0)
 UNION ALL
 SELECT
-    e.item_id,
-    e.subscription_id,
-    e.customer_id,
-    e.price_id,
-    e.product_id,
-    e.currency,
+    e.item_no,
+    e.time_no,
+    e.term_no,
     e.ends,
     -e.mrr,
     0,
@@ -67,9 +72,9 @@ SELECT
         WHEN e.ends < e.counts_until THEN e.line_id
         WHEN c.left_out_after IS NOT NULL THEN c.source_after
         WHEN c.unpaid_epoch = e.ends THEN c.unpaid_invoice
-        ELSE e.subscription_id
+        ELSE c.subscription_id
     END
 FROM last_spans e
 CROSS JOIN ledger_rules r
-INNER JOIN counted_times c ON c.subscription_id = e.subscription_id AND c.counts_from = e.counts_from
+INNER JOIN counted_times c ON c.time_no = e.time_no
 WHERE e.ends < r.as_of AND (e.mrr <> 0 OR e.contract_mrr <> 0)

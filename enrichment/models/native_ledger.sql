@@ -16,9 +16,13 @@ SELECT
     r.policy_hash
 FROM (
     SELECT
-        item_id, subscription_id, customer_id, price_id, product_id, currency, effective_epoch, mrr_change, mrr_after,
-        contract_mrr_change, reason, source_object
-    FROM line_changes
+        i.item_id, i.subscription_id, t.customer_id, m.price_id, p.product_id, m.currency, l.effective_epoch,
+        l.mrr_change, l.mrr_after, l.contract_mrr_change, l.reason, l.source_object
+    FROM line_changes l
+    INNER JOIN sold_items i ON i.item_no = l.item_no
+    INNER JOIN counted_times t ON t.time_no = l.time_no
+    INNER JOIN line_terms m ON m.term_no = l.term_no
+    INNER JOIN stg_prices p ON p.price_id = m.price_id
     UNION ALL
     SELECT
         item_id, subscription_id, customer_id, price_id, product_id, currency, effective_epoch, mrr_change, mrr_after,

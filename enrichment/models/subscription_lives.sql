@@ -6,9 +6,10 @@ WITH lives AS (
     CROSS JOIN ledger_rules r
     WHERE NOT r.zero_is_churn
     UNION ALL
-    SELECT s.customer_id, s.subscription_id, s.starts, COALESCE(s.next_starts, s.counts_until)
+    SELECT t.customer_id, t.subscription_id, s.starts, COALESCE(s.next_starts, s.counts_until)
     FROM item_spans s
     CROSS JOIN ledger_rules r
+    INNER JOIN counted_times t ON t.time_no = s.time_no
     WHERE r.zero_is_churn AND s.is_paused
     UNION ALL
     SELECT c.customer_id, c.subscription_id, c.effective_epoch, r.forever
