@@ -126,8 +126,9 @@ def _changes(rows: pd.DataFrame) -> pd.DataFrame:
     """Return movements: one row per account, currency and month that changed."""
     at = pd.to_datetime(rows["at"], unit="s")
     rows = rows.assign(month_no=at.dt.year * 12 + at.dt.month - 1)
-    changes = rows.groupby(["account_id", "currency", "month_no"], as_index=False)["mrr_change"].sum()
-    changes = changes[changes["mrr_change"] != 0].sort_values(["account_id", "currency", "month_no"])
+    keys = ["account_id", "currency", "month_no"]
+    changes = rows.groupby(keys)["mrr_change"].sum().reset_index()
+    changes = changes[changes["mrr_change"] != 0].sort_values(keys)
     unit = changes.groupby(["account_id", "currency"])
     changes["mrr"] = unit["mrr_change"].cumsum()
     changes["next_no"] = unit["month_no"].shift(-1).fillna(_LAST + 1).astype("int64")

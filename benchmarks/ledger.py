@@ -23,7 +23,6 @@ import pandas as pd
 
 from benchmarks.portfolio import write
 
-
 _ORDER: Final = ("floor", "ours", "cross_join", "pandas")
 _HEAD: Final = (
     f"{'subscriptions':>13} {'lines':>11}  {'contender':<11} {'seconds':>8} {'per M lines':>11} "
