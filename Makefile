@@ -2,7 +2,7 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 
-.PHONY: install demo test lint bench lock clean
+.PHONY: install demo test lint bench bench-ledger lock clean
 
 install: .venv/.installed        ## .venv with the product
 
@@ -20,6 +20,9 @@ lint: .venv/.installed-dev
 
 bench: .venv/.installed-dev      ## the whole run at 10,000 customers: time and memory per stage
 	$(BIN)/python -m benchmarks.whole_run
+
+bench-ledger: .venv/.installed-dev ## from invoice lines to marts beside three other ways, 10 k to 1 M subscriptions
+	$(BIN)/python -m benchmarks.ledger --subscriptions 10000 100000 1000000
 
 lock: .venv/.installed-dev       ## refresh both lock files from pyproject.toml
 	$(BIN)/python -m pip install --quiet "uv>=0.9,<1"
