@@ -8,11 +8,14 @@ Of 100 subscriptions about 15 are yearly, 20 have a second item, 20 are canceled
 changed their quantity within a period (a credit and a debit), 5 have a per cent off for good, 1 an amount off
 for good, 1 a per cent off for a while; a few are paused, unpaid, past due, tiered, metered, or had an invoice
 voided. 680 days, three currencies, 11.3 lines each. The same size is always the same portfolio.
+
+``python -m benchmarks.portfolio SIZE FOLDER`` writes one and prints how many lines it has.
 """
 
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -150,3 +153,7 @@ def _rates(prices: pd.DataFrame) -> Iterator[dict[str, Any]]:
                     "contract_mrr": rating.contract_mrr,
                     "mrr": rating.mrr,
                 }
+
+
+if __name__ == "__main__":
+    print(write(int(sys.argv[1]), Path(sys.argv[2])))
