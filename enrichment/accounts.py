@@ -8,8 +8,8 @@ from collections import defaultdict
 import numpy as np
 import pandas as pd
 
-from enrichment.flags import OPPORTUNITY, RISK
-from enrichment.signals import numbers
+from enrichment.health.flags import OPPORTUNITY, RISK
+from enrichment.health.signals import numbers
 
 _HEALTH_COLUMNS = (
     "account_id",

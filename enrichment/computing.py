@@ -11,15 +11,16 @@ import pandas as pd
 
 from enrichment import tables
 from enrichment.accounts import account_rows
-from enrichment.config import HealthConfig
 from enrichment.discounts import DiscountBook
 from enrichment.engine import EngineProtocol
-from enrichment.episodes import advance
 from enrichment.exchange import FX_RATES
-from enrichment.flags import raise_flags
+from enrichment.facts.describing import describe, prepare
 from enrichment.frames import records
 from enrichment.fx import value_ledger
-from enrichment.health import score
+from enrichment.health.config import HealthConfig
+from enrichment.health.episodes import advance
+from enrichment.health.flags import raise_flags
+from enrichment.health.scoring import score
 from enrichment.items import ItemRater, item_rows, rated_frame
 from enrichment.kpis.building import build_kpis
 from enrichment.kpis.month import account_cltv
@@ -30,7 +31,7 @@ from enrichment.policy import Policy
 from enrichment.prices import Price, price_or_error
 from enrichment.reporting import Reporting
 from enrichment.sources import SOURCES, latest_sql, odd_dates_sql
-from enrichment.sql import MARTS, RATING, STAGING, run_models
+from enrichment.sql import ACCOUNTS, RATING, STAGING, run_models
 from enrichment.tables import leave
 from saaskpi.errors import DataError
 
@@ -88,11 +89,12 @@ def compute(
         UsageError: the configuration names a signal, a segment's source or a currency that does not exist.
     """
     compute_ledger(engine, match, as_of, policy, config, reporting)
-    run_models(engine, MARTS)
+    run_models(engine, ACCOUNTS)
     build_marts(engine, policy, as_of, reporting.segments)
     build_kpis(engine, policy, spend=reporting.spend, gross_margin=reporting.gross_margin)
     _keep_aside(engine, reporting)
-    facts = engine.frame("SELECT * FROM account_facts ORDER BY account_id")
+    prepare(engine, config.sources)
+    facts = describe(engine)
     health = score(facts, config)
     flags = raise_flags(facts, health.accounts, config)
     money = engine.frame("SELECT account_id, currency, mrr FROM account_money WHERE mrr > 0")

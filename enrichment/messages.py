@@ -1,4 +1,4 @@
-"""Sentences for people, in English and French, from the catalogues beside this file.
+"""Sentences for people, in English and French: a folder of catalogues per language, a file per subject.
 
 An entry is a text with ``{placeholders}``, or a pair ``one``/``other`` chosen by the placeholder ``n``.
 """
@@ -100,8 +100,11 @@ def _text(message: Message, language: str) -> str:
 @cache
 def catalogue(language: str) -> dict[str, Any]:
     """Return the entries of one language by dotted key; a plural one is a dict with ``one`` and ``other``."""
-    text = (resources.files("enrichment") / "messages" / f"{language}.toml").read_text(encoding="utf-8")
-    return dict(_entries(tomllib.loads(_typeset(text) if language == "fr" else text), ""))
+    found: dict[str, Any] = {}
+    for file in (resources.files("enrichment") / "messages" / language).iterdir():
+        text = file.read_text(encoding="utf-8")
+        found.update(_entries(tomllib.loads(_typeset(text) if language == "fr" else text), ""))
+    return found
 
 
 def _typeset(text: str) -> str:

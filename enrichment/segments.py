@@ -29,7 +29,7 @@ def build_segments(engine: EngineProtocol, segments: Mapping[str, str]) -> None:
     stands.
 
     Args:
-        engine: holds ``account_customers``, ``stg_customers``, ``stg_companies``, ``account_facts`` and
+        engine: holds ``account_customers``, ``stg_customers``, ``stg_companies``, ``account_basics`` and
             ``mrr_ledger``; none of them is read when there are no segments.
         segments: name to source: ``plan``, ``currency``, ``owner``, ``stripe.metadata.KEY`` or
             ``hubspot.PROPERTY`` (a property of the company).

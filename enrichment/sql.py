@@ -6,6 +6,7 @@ without zone, ``->>`` in parentheses (the two engines rank it differently), no r
 
 from __future__ import annotations
 
+from functools import cache
 from importlib import resources
 from typing import Final
 
@@ -32,14 +33,14 @@ STAGING: Final = (
 RATING: Final = ("unpaid_invoices", "item_inputs", "rejected_lines", "rejected_billing")
 """What the rating of items reads; needs ``run_clock``."""
 
-MARTS: Final = (
+ACCOUNTS: Final = (
     "subscription_items",
     "account_history",
     "account_payments",
     "account_money",
     "account_terms",
     "account_standing",
-    "account_facts",
+    "account_basics",
 )
 """From items to accounts; need what the rating leaves behind and ``customer_match``."""
 
@@ -52,5 +53,16 @@ def run_models(engine: EngineProtocol, names: tuple[str, ...]) -> None:
 
 def models(names: tuple[str, ...]) -> list[tuple[str, str]]:
     """Return ``(name, SELECT)`` of each named model, in the given order."""
-    folder = resources.files("enrichment") / "models"
-    return [(name, (folder / f"{name}.sql").read_text(encoding="utf-8")) for name in names]
+    texts = _texts()
+    return [(name, texts[name]) for name in names]
+
+
+@cache
+def _texts() -> dict[str, str]:
+    """Return the SELECT of every model by name; the folders only help the reader."""
+    return {
+        file.name.removesuffix(".sql"): file.read_text(encoding="utf-8")
+        for folder in (resources.files("enrichment") / "models").iterdir()
+        if folder.is_dir()
+        for file in folder.iterdir()
+    }

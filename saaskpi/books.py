@@ -11,7 +11,7 @@ import pandas as pd
 
 from crm_sync.inputs import newest_rows
 from enrichment.computing import compute_ledger
-from enrichment.config import HealthConfig
+from enrichment.health.config import HealthConfig
 from enrichment.policy import Policy
 from enrichment.presets import PRESETS, preset
 from enrichment.sources import SOURCES

@@ -32,7 +32,7 @@ from crm_sync.model import Plan
 from crm_sync.plan import PlanSettings, build_plan
 from enrichment import money
 from enrichment.computing import TABLES, compute
-from enrichment.config import HealthConfig
+from enrichment.health.config import HealthConfig
 from enrichment.policy import Policy, check_reporting
 from enrichment.sources import SOURCES
 from saaskpi import ecb
@@ -128,7 +128,7 @@ class Pipeline:
         self._stages = stages
         self.policy = Policy.from_settings(settings.policy)
         check_reporting(self.policy, settings.reporting.currency)
-        self._health = HealthConfig.from_settings(settings.health)
+        self._health = HealthConfig.from_settings(settings.health, settings.fact_sources())
         self.landing = Landing(settings.home / "raw")
 
     @cached_property

@@ -16,6 +16,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from enrichment.facts.sources import FactSources
 from saaskpi.errors import UsageError
 
 CONFIG_NAME = "saaskpi.toml"
@@ -82,6 +83,62 @@ class FileSettings(_Section):
     file: Path | None = None
 
 
+class UsageSourceSettings(_Section):
+    """A file of usage events, and which of its columns says what.
+
+    Attributes:
+        file: CSV, JSON lines, or messages of a Singer tap (.jsonl).
+        stream: of a Singer file, the stream to take; None for every one.
+        key: what the account column holds: ``stripe_customer_id``, ``company_id``, ``account_id``, ``domain``,
+            ``stripe.metadata.KEY`` or ``hubspot.PROPERTY``.
+        account, user, event, at, quantity, known_at: names of the columns. Without a user column nobody is
+            counted, without a quantity each row is one, without known_at an event is known when it happened.
+    """
+
+    file: Path
+    stream: str | None = None
+    key: str = "stripe_customer_id"
+    account: str = "account"
+    user: str | None = "user"
+    event: str = "event"
+    at: str = "at"
+    quantity: str | None = "quantity"
+    known_at: str | None = None
+
+
+class UsageSettings(_Section):
+    """Where usage comes from, beside Stripe's billing meters, and what of it counts.
+
+    Attributes:
+        sources: files of events.
+        core_events: the events (or meters' event names) that count as real use; empty means all.
+        limits: plan (product name) to the most core events that it allows in 28 days.
+        events_property: HubSpot company property with the core events of the last 28 days.
+        last_active_property: HubSpot company property with the time of the last use.
+    """
+
+    sources: list[UsageSourceSettings] = Field(default_factory=list)
+    core_events: list[str] = Field(default_factory=list)
+    limits: dict[str, float] = Field(default_factory=dict)
+    events_property: str | None = None
+    last_active_property: str | None = None
+
+
+class CrmSettings(_Section):
+    """Which of the portal's own properties say something of satisfaction and of budgets.
+
+    Attributes:
+        nps_property, csat_property: of contacts, beside feedback submissions.
+        budget_property: of companies, set when there is a budget for more.
+        expansion_pipelines: ids or labels of the deal pipelines that hold expansion deals.
+    """
+
+    nps_property: str | None = None
+    csat_property: str | None = None
+    budget_property: str | None = None
+    expansion_pipelines: list[str] = Field(default_factory=list)
+
+
 class EngineSettings(_Section):
     """How much memory and how many threads the SQL engine may use."""
 
@@ -100,7 +157,10 @@ class Settings(BaseSettings):
         fx: exchange rates, CSV or JSON lines (.jsonl); without it the ECB's.
         spend: spend on sales and marketing, CSV or JSON lines (.jsonl).
         segments: by what accounts are told apart, for instance ``{"country": "stripe.metadata.country"}``.
+        usage: usage events and which of them count.
+        crm: the portal's own properties that the health score reads.
         health: overrides of the health score's thresholds, for instance ``{"green_from": 75}``.
+        flags: flags of one's own, each a condition over documented columns; see docs/health.md.
     """
 
     model_config = SettingsConfigDict(
@@ -119,7 +179,10 @@ class Settings(BaseSettings):
     spend: FileSettings = Field(default_factory=FileSettings)
     segments: dict[str, str] = Field(default_factory=dict)
     policy: dict[str, Any] = Field(default_factory=dict)
+    usage: UsageSettings = Field(default_factory=UsageSettings)
+    crm: CrmSettings = Field(default_factory=CrmSettings)
     health: dict[str, Any] = Field(default_factory=dict)
+    flags: list[dict[str, Any]] = Field(default_factory=list)
 
     @classmethod
     def settings_customise_sources(
@@ -148,6 +211,20 @@ class Settings(BaseSettings):
             UsageError: none is set.
         """
         return _secret(self.hubspot.access_token, "HubSpot access token", "HUBSPOT_ACCESS_TOKEN")
+
+    def fact_sources(self) -> FactSources:
+        """Return what the health score's facts are read from."""
+        usage, crm = self.usage, self.crm
+        return FactSources(
+            core_events=tuple(usage.core_events),
+            limits=dict(usage.limits),
+            events_property=usage.events_property,
+            last_active_property=usage.last_active_property,
+            nps_property=crm.nps_property,
+            csat_property=crm.csat_property,
+            budget_property=crm.budget_property,
+            expansion_pipelines=tuple(crm.expansion_pipelines),
+        )
 
     def instant(self, now: datetime) -> datetime:
         """Return the instant (UTC) that the numbers describe: the end of ``as_of``, never later than now.

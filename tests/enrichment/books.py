@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from enrichment.computing import TABLES, compute, rate_items
-from enrichment.config import HealthConfig
+from enrichment.health.config import HealthConfig
 from enrichment.policy import Policy
 from tests.enrichment.tiny_engine import TinyEngine
 

@@ -7,6 +7,8 @@ from typing import Any, Final
 
 import pandas as pd
 
+from enrichment.facts.catalogue import PARTS
+
 HEALTHY: Final[dict[str, Any]] = {
     "account_id": "acct_1",
     "name": "Globex",
@@ -35,6 +37,7 @@ HEALTHY: Final[dict[str, Any]] = {
     "open_total": None,
     "most_attempts": None,
     "days_past_due": None,
+    **{name: None for part in PARTS.values() for name in part},
 }
 """A customer of almost three years that pays by the year and about whom there is nothing to say."""
 

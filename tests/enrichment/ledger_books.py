@@ -11,7 +11,7 @@ from typing import Any, Final
 import pandas as pd
 
 from enrichment.computing import compute_ledger
-from enrichment.config import HealthConfig
+from enrichment.health.config import HealthConfig
 from enrichment.marts import build_marts
 from enrichment.policy import Policy
 from tests.enrichment.books import AS_OF, Books, Record, epoch, matcher

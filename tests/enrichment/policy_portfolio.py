@@ -12,16 +12,16 @@ import pandas as pd
 
 from enrichment.calendar import months
 from enrichment.computing import _match, _rate, _read_books, rate_items
-from enrichment.config import HealthConfig
 from enrichment.exchange import FX_RATES
 from enrichment.fx import value_ledger
+from enrichment.health.config import HealthConfig
 from enrichment.items import ItemRater
 from enrichment.kpis.building import build_kpis
 from enrichment.kpis.catalogue import MARKETING_SPEND
 from enrichment.ledger.building import build_ledger
 from enrichment.marts import build_marts
 from enrichment.policy import Policy
-from enrichment.sql import MARTS, run_models
+from enrichment.sql import ACCOUNTS, run_models
 from enrichment.tables import MONTHS, leave
 from tests.enrichment.billed_books import SET_ASIDE, BilledBooks, monthly, paid_late, unpaid
 from tests.enrichment.books import AS_OF, Record, epoch, matcher
@@ -49,7 +49,7 @@ def staged() -> Iterator[TinyEngine]:
         _match(engine, matcher({}))
         build_ledger(engine, *_read_books(engine), Policy(), AS_OF)
         engine.run("mrr_ledger", "SELECT * FROM native_ledger")
-        run_models(engine, MARTS)
+        run_models(engine, ACCOUNTS)
         leave(engine, "fx_rates", _rates(), FX_RATES)
         yield engine
 

@@ -8,7 +8,7 @@ import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from enrichment.episodes import advance
+from enrichment.health.episodes import advance
 
 DAY = datetime(2026, 10, 1, 23, 59, 59, tzinfo=UTC)
 NONE = pd.DataFrame(columns=["account_id", "flag", "severity"])

@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from enrichment.config import HealthConfig
-from enrichment.flags import RULES, raise_flags
+from enrichment.health.config import HealthConfig
+from enrichment.health.flags import RULES, raise_flags
 from tests.enrichment.facts import ENDING, MONTHLY, facts, owing
 
 

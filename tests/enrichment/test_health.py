@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from enrichment.config import HealthConfig
-from enrichment.health import score
+from enrichment.health.config import HealthConfig
+from enrichment.health.scoring import score
 from saaskpi.errors import UsageError
 from tests.enrichment.facts import ENDING, HEALTHY, MONTHLY, facts, owing
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from enrichment.config import HealthConfig
-from enrichment.flags import RULES
-from enrichment.health import score
-from enrichment.signals import SIGNALS
+from enrichment.health.config import HealthConfig
+from enrichment.health.flags import RULES
+from enrichment.health.scoring import score
+from enrichment.health.signals import SIGNALS
 from tests.enrichment.facts import ENDING, MONTHLY, facts
 
 TEXT = (Path(__file__).parents[2] / "docs" / "health.md").read_text(encoding="utf-8")

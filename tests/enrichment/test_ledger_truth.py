@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from enrichment.computing import compute_ledger
-from enrichment.config import HealthConfig
+from enrichment.health.config import HealthConfig
 from enrichment.marts import build_marts
 from enrichment.policy import Policy
 from sandbox.world import World, WorldConfig, build

@@ -46,7 +46,7 @@ def prepare(engine: TinyEngine) -> None:
         ("account_customers", "customer_id company_id account_id", accounts),
         ("stg_customers", "customer_id metadata", metadata),
         ("stg_companies", "company_id properties", companies),
-        ("account_facts", "account_id plan currency owner_name", facts),
+        ("account_basics", "account_id plan currency owner_name", facts),
     ):
         engine.register_frame(name, pd.DataFrame(rows, columns=columns.split()))
 

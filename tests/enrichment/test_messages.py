@@ -8,8 +8,8 @@ from string import Formatter
 
 import pytest
 
+from enrichment.health.signals import COMPONENTS, SIGNALS
 from enrichment.messages import LANGUAGES, Money, catalogue, say
-from enrichment.signals import COMPONENTS, SIGNALS
 
 KEYS = sorted(catalogue("en"))
 SAMPLE = {

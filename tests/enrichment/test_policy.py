@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from enrichment.config import HealthConfig
+from enrichment.health.config import HealthConfig
 from enrichment.policy import KEYS, Counted, Key, Policy, check_reporting
 from saaskpi.errors import UsageError
 

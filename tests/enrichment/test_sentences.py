@@ -16,15 +16,15 @@ from typing import Any, Final
 import pandas as pd
 import pytest
 
-from enrichment.config import HealthConfig
 from enrichment.explain import explain_item
-from enrichment.flags import raise_flags
 from enrichment.frames import records
-from enrichment.health import score
+from enrichment.health.config import HealthConfig
+from enrichment.health.flags import raise_flags
+from enrichment.health.scoring import score
+from enrichment.health.signals import COMPONENTS, SIGNALS
 from enrichment.messages import LANGUAGES, catalogue, say
 from enrichment.mrr_history import difference_lines, history_lines, month_end_lines
 from enrichment.policy import Policy
-from enrichment.signals import COMPONENTS, SIGNALS
 from tests.enrichment.books import Books, epoch
 from tests.enrichment.facts import ENDING, MONTHLY, facts, owing
 from tests.enrichment.moved import IDS, change, difference, month, movement

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from enrichment.config import HealthConfig
-from enrichment.signals import COMPONENTS, SIGNALS
-from enrichment.weighing import ASSUMED, MEASURED, MISSING, weigh
+from enrichment.health.config import HealthConfig
+from enrichment.health.signals import COMPONENTS, SIGNALS
+from enrichment.health.weighing import ASSUMED, MEASURED, MISSING, weigh
 
 POINTS = [signal.points for signal in SIGNALS]
 OWNERS = [signal.component for signal in SIGNALS]

@@ -162,7 +162,7 @@ def _known(customers: list[dict[str, str]], chance: random.Random) -> Tables:
                 "properties": [json.dumps({"industry": name}) for name in industries],
             }
         ).drop_duplicates("company_id"),
-        "account_facts": pd.DataFrame(columns=["account_id", "plan", "currency", "owner_name"], dtype="str"),
+        "account_basics": pd.DataFrame(columns=["account_id", "plan", "currency", "owner_name"], dtype="str"),
     }
 
 

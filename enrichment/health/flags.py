@@ -9,11 +9,11 @@ from typing import Any, Final
 
 import pandas as pd
 
-from enrichment.config import HealthConfig
 from enrichment.frames import records
-from enrichment.health import CUSTOMERS
+from enrichment.health.config import HealthConfig
+from enrichment.health.scoring import CUSTOMERS
+from enrichment.health.signals import Row, is_ending, is_past_due
 from enrichment.messages import Message, Money, say
-from enrichment.signals import Row, is_ending, is_past_due
 from enrichment.tables import ACCOUNT_FLAGS
 
 RISK: Final = "risk"

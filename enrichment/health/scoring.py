@@ -8,12 +8,12 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from enrichment.config import HealthConfig
 from enrichment.frames import records
+from enrichment.health.config import HealthConfig
+from enrichment.health.signals import COMPONENTS, SIGNALS, Numbers
+from enrichment.health.verdicts import Verdict, Weights, judge, no_verdict
+from enrichment.health.weighing import MEASURED, STATES, Weighed, weigh
 from enrichment.messages import LANGUAGES, Message, say
-from enrichment.signals import COMPONENTS, SIGNALS, Numbers
-from enrichment.verdicts import Verdict, Weights, judge, no_verdict
-from enrichment.weighing import MEASURED, STATES, Weighed, weigh
 from saaskpi.errors import UsageError
 
 CUSTOMERS: Final = ("active", "past_due", "unpaid", "paused")

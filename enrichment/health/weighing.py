@@ -14,8 +14,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from enrichment.config import HealthConfig
-from enrichment.signals import Numbers
+from enrichment.health.config import HealthConfig
+from enrichment.health.signals import Numbers
 
 Flags = npt.NDArray[np.bool_]
 MEASURED: Final = 0

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
+from enrichment.facts.sources import FactSources
 from saaskpi.errors import UsageError
 
 
@@ -31,6 +32,7 @@ class HealthConfig:
         contraction_days: how far back a fall of MRR raises the contraction flag.
         cooldown_days: a flag that comes back within these days carries on the same episode.
         points: maximum per signal where it differs from the declared one, by signal id.
+        sources: what the facts are read from.
     """
 
     green_from: int = 80
@@ -48,11 +50,12 @@ class HealthConfig:
     contraction_days: int = 90
     cooldown_days: int = 30
     points: Mapping[str, float] = field(default_factory=dict)
+    sources: FactSources = field(default_factory=FactSources)
 
     def __post_init__(self) -> None:
         for item in fields(self):
             value = getattr(self, item.name)
-            if item.name != "points" and not (isinstance(value, int) and value >= 0):
+            if item.name not in ("points", "sources") and not (isinstance(value, int) and value >= 0):
                 raise UsageError(
                     f"health.{item.name} cannot be {value!r}.", hint="Give a whole number, 0 or more."
                 )
@@ -62,19 +65,23 @@ class HealthConfig:
             raise UsageError("health.points must be between 0 and 1000.")
 
     @classmethod
-    def from_settings(cls, settings: Mapping[str, Any]) -> HealthConfig:
+    def from_settings(cls, settings: Mapping[str, Any], sources: FactSources | None = None) -> HealthConfig:
         """Build a configuration from the ``[health]`` table of the settings.
+
+        Args:
+            settings: the table.
+            sources: what the facts are read from.
 
         Raises:
             UsageError: an unknown key or a value out of range.
         """
-        known = {item.name for item in fields(cls)}
+        known = {item.name for item in fields(cls)} - {"sources"}
         for key in settings:
             if key not in known:
                 raise UsageError(
                     f"There is no setting health.{key}.", hint=f"Known: {', '.join(sorted(known))}."
                 )
-        return replace(cls(), **settings)
+        return replace(cls(), **settings, sources=sources or FactSources())
 
     @property
     def hash(self) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from enrichment.config import HealthConfig
+from enrichment.health.config import HealthConfig
 from enrichment.messages import Message, say
 
 Numbers = npt.NDArray[np.float64]

@@ -21,7 +21,7 @@ found AS (
         s.segment,
         '',
         CASE s.origin WHEN 'plan' THEN f.plan WHEN 'currency' THEN f.currency ELSE f.owner_name END
-    FROM account_facts f
+    FROM account_basics f
     INNER JOIN segment_sources s ON s.origin IN ('plan', 'currency', 'owner')
 ),
 ranked AS (

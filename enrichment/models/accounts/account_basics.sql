@@ -1,4 +1,4 @@
--- One row per account: who it is, what it pays, what it has bought, how it pays. Scores and flags read this.
+-- One row per account: who it is, what it pays, what it has bought, how it pays.
 WITH members AS (
     SELECT
         a.account_id,

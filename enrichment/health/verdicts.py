@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from math import floor
 from typing import Any, Final, NamedTuple
 
-from enrichment.config import HealthConfig
+from enrichment.health.config import HealthConfig
+from enrichment.health.signals import SIGNALS, Row, is_ending
 from enrichment.messages import Message, say
-from enrichment.signals import SIGNALS, Row, is_ending
 
 MOST_REASONS: Final = 3
 _LEAST_TOLD: Final = 0.5

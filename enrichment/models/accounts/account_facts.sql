@@ -1,0 +1,57 @@
+-- One row per account with every fact that scores and flags read; null where a fact is not known. See docs/health.md.
+SELECT
+    b.*,
+    s.paid_seats,
+    s.paid_seats_90,
+    p.mrr_ups,
+    p.card_expires_on,
+    p.card_label,
+    p.is_only_method,
+    p.next_charge_date,
+    u.core_events,
+    u.core_events_before,
+    u.usage_history_days,
+    u.active_users,
+    u.days_idle,
+    u.is_weekly_user,
+    u.limit_months,
+    u.limit_share,
+    u.limit_kind,
+    e.days_since_touch,
+    e.last_touch_kind,
+    e.last_touch_id,
+    e.has_engagements,
+    e.engaged_contacts,
+    e.key_contact_state,
+    e.key_contact_id,
+    e.key_contact_name,
+    e.key_contact_lost_days,
+    e.new_decision_maker_id,
+    e.new_decision_maker_name,
+    f.nps,
+    f.nps_answers,
+    f.csat,
+    f.csat_answers,
+    f.nps_worst,
+    f.nps_worst_on,
+    f.nps_drop,
+    f.has_tickets,
+    f.tickets,
+    f.tickets_norm,
+    f.pressing_tickets,
+    f.hot_ticket_id,
+    f.hot_ticket_days,
+    d.expansion_deal_id,
+    d.expansion_deal_name,
+    d.expansion_amount,
+    d.expansion_currency,
+    d.expansion_moved_days,
+    d.budget_value,
+    d.budget_days
+FROM account_basics b
+LEFT JOIN account_seats s ON s.account_id = b.account_id
+LEFT JOIN account_paying p ON p.account_id = b.account_id
+LEFT JOIN account_usage u ON u.account_id = b.account_id
+LEFT JOIN account_engagement e ON e.account_id = b.account_id
+LEFT JOIN account_satisfaction f ON f.account_id = b.account_id
+LEFT JOIN account_deals d ON d.account_id = b.account_id
