@@ -21,16 +21,18 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from benchmarks.portfolio import AS_OF, COUPONS, MONTHLY, WHOLE, text
+from enrichment.computing import set_clock
 from enrichment.discounts import DiscountBook
 from enrichment.frames import records
 from enrichment.fx import value_ledger
+from enrichment.health.config import HealthConfig
 from enrichment.ledger.building import build_ledger
 from enrichment.marts import build_marts
 from enrichment.money import CURRENCIES
 from enrichment.policy import Policy
 from enrichment.prices import price_or_error
 from enrichment.sql import run_models
-from enrichment.tables import RUN_CLOCK, leave
+from enrichment.tables import leave
 from warehouse.engine import Engine
 
 _NOW: Final = int(AS_OF.timestamp())
@@ -61,8 +63,7 @@ def prepare(engine: Engine, folder: Path) -> None:
         engine.register_files(name, [folder / f"{name}.parquet"])
     for name in MONTHLY:
         engine.register_files(name, sorted((folder / name).glob("*.parquet")))
-    clock = {"as_of": [AS_OF.replace(tzinfo=None)], "window_start": None, "late_days": 3}
-    leave(engine, "run_clock", pd.DataFrame(clock | {"policy_hash": _POLICY.hash}), RUN_CLOCK)
+    set_clock(engine, AS_OF, _POLICY, HealthConfig())
     leave(engine, "known_currencies", pd.DataFrame({"currency": CURRENCIES}), {"currency": "VARCHAR"})
     run_models(engine, ("unpaid_invoices", "rejected_lines"))
 

@@ -166,15 +166,28 @@ def _stage(engine: EngineProtocol, as_of: datetime, policy: Policy, config: Heal
         engine.run(f"latest_{stream}", latest_sql(stream, engine.columns(stream)))
     engine.run("odd_dates", odd_dates_sql())
     leave(engine, "known_currencies", pd.DataFrame({"currency": CURRENCIES}), {"currency": "VARCHAR"})
-    now = as_of.astimezone(UTC).replace(tzinfo=None)
-    clock = {
-        "as_of": [now],
-        "window_start": [now - timedelta(days=config.history_window_days)],
-        "late_days": [config.late_days],
-        "policy_hash": [policy.hash],
-    }
-    leave(engine, "run_clock", pd.DataFrame(clock), tables.RUN_CLOCK)
+    set_clock(engine, as_of, policy, config)
     run_models(engine, STAGING)
+
+
+def set_clock(engine: EngineProtocol, as_of: datetime, policy: Policy, config: HealthConfig) -> None:
+    """Leave ``run_clock``: the instant that the models describe, and how far back they look.
+
+    Args:
+        engine: where it goes.
+        as_of: the instant, aware.
+        policy: under which MRR is computed.
+        config: has the windows, in days.
+    """
+    now = as_of.astimezone(UTC).replace(tzinfo=None)
+    windows = ("late_days", "usage_days", "touch_days", "survey_days", "ticket_days", "ticket_old_days")
+    clock = {
+        "as_of": now,
+        "window_start": now - timedelta(days=config.history_window_days),
+        **{name: getattr(config, name) for name in windows},
+        "policy_hash": policy.hash,
+    }
+    leave(engine, "run_clock", pd.DataFrame([clock]), tables.RUN_CLOCK)
 
 
 def _read_books(engine: EngineProtocol) -> tuple[dict[str, Price | DataError], DiscountBook]:

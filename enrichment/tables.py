@@ -97,8 +97,14 @@ RUN_CLOCK: Final = {
     "as_of": "TIMESTAMP",
     "window_start": "TIMESTAMP",
     "late_days": _INT,
+    "usage_days": _INT,
+    "touch_days": _INT,
+    "survey_days": _INT,
+    "ticket_days": _INT,
+    "ticket_old_days": _INT,
     "policy_hash": _TEXT,
 }
+"""The one row that says which instant is described, with the windows of the health configuration."""
 HEALTH_SIGNALS: Final = {
     "account_id": _TEXT,
     "component": _TEXT,

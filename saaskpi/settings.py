@@ -89,8 +89,8 @@ class UsageSourceSettings(_Section):
     Attributes:
         file: CSV, JSON lines, or messages of a Singer tap (.jsonl).
         stream: of a Singer file, the stream to take; None for every one.
-        key: what the account column holds: ``stripe_customer_id``, ``company_id``, ``account_id``, ``domain``,
-            ``stripe.metadata.KEY`` or ``hubspot.PROPERTY``.
+        key: what the account column holds: ``stripe_customer_id``, ``company_id``, ``account_id``,
+            ``domain``, ``stripe.metadata.KEY`` or ``hubspot.PROPERTY``.
         account, user, event, at, quantity, known_at: names of the columns. Without a user column nobody is
             counted, without a quantity each row is one, without known_at an event is known when it happened.
     """

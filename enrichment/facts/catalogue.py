@@ -1,8 +1,8 @@
 """Every fact about an account that the score, the flags and the rules of users may read: one column each.
 
-``account_facts`` has one row per account with these columns, null where a fact is not known. It describes the
-instant of ``run_clock`` and holds only what was known then. The parts in ``PARTS`` are tables of their own, one
-row per account that has them, which ``account_facts`` joins.
+``account_facts`` has one row per account with these columns, null where a fact is not known. It describes
+the instant of ``run_clock`` and holds only what was known then. The parts in ``PARTS`` are tables of their
+own, one row per account that has them, which ``account_facts`` joins.
 """
 
 from __future__ import annotations
@@ -29,9 +29,7 @@ class Fact:
 
 
 SEATS: Final = {
-    "paid_seats": Fact(
-        _INT, "seats paid now: units of licensed items that count, where more than one is sold"
-    ),
+    "paid_seats": Fact(_INT, "seats paid now: units of licensed items, where more than one is sold"),
     "paid_seats_90": Fact(_INT, "the same 90 days ago"),
 }
 PAYING: Final = {
@@ -48,27 +46,17 @@ USAGE: Final = {
     "active_users": Fact(_INT, "different users in the last 28 days; null where events name no users"),
     "days_idle": Fact(_INT, "days since the last event"),
     "is_weekly_user": Fact(_BOOL, "used in most weeks of the twelve before the last event"),
-    "limit_months": Fact(
-        _INT, "in how many of the last three 28-day windows 80 % of the limit or seats were used"
-    ),
-    "limit_share": Fact(
-        _FLOAT, "share of the limit or seats used in the last 28 days, the higher of the two"
-    ),
+    "limit_months": Fact(_INT, "of the last three 28-day windows, those that used 80 % of limit or seats"),
+    "limit_share": Fact(_FLOAT, "share of limit or seats used in 28 days, the higher of the two"),
     "limit_kind": Fact(_TEXT, "what limit_share is of: events or seats"),
 }
 ENGAGEMENT: Final = {
-    "days_since_touch": Fact(
-        _INT, "days since a meeting held, connected call or inbound e-mail; null when none"
-    ),
+    "days_since_touch": Fact(_INT, "days since a meeting held, connected call or inbound e-mail"),
     "last_touch_kind": Fact(_TEXT, "meeting, call or email"),
     "last_touch_id": Fact(_TEXT, "its HubSpot id"),
-    "has_engagements": Fact(
-        _BOOL, "whether calls, e-mails or meetings are read and the account is in the CRM"
-    ),
+    "has_engagements": Fact(_BOOL, "whether touches are read and the account is in the CRM"),
     "engaged_contacts": Fact(_INT, "different contacts in a touch within 90 days"),
-    "key_contact_state": Fact(
-        _TEXT, "present, left or bounced; null when no champion or decision maker was named"
-    ),
+    "key_contact_state": Fact(_TEXT, "present, left or bounced; null: no champion or decision maker named"),
     "key_contact_id": Fact(_TEXT, "HubSpot id of the contact that the state is of"),
     "key_contact_name": Fact(_TEXT, "its name"),
     "key_contact_lost_days": Fact(_INT, "days since that contact left or bounced"),

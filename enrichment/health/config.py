@@ -29,6 +29,11 @@ class HealthConfig:
         cap_cancellation: highest score when all of the MRR is set to end.
         cap_past_due: highest score when an invoice is past due for more than ``cap_past_due_days``.
         cap_past_due_days: see ``cap_past_due``.
+        usage_days: length of the windows in which usage is counted.
+        touch_days: how long an engaged contact counts as such, and a new one as new.
+        survey_days: how long an answer to a survey counts.
+        ticket_days: length of the windows in which tickets are counted.
+        ticket_old_days: an open ticket that is older than this is a pressing one.
         contraction_days: how far back a fall of MRR raises the contraction flag.
         cooldown_days: a flag that comes back within these days carries on the same episode.
         points: maximum per signal where it differs from the declared one, by signal id.
@@ -47,6 +52,11 @@ class HealthConfig:
     cap_cancellation: int = 20
     cap_past_due: int = 45
     cap_past_due_days: int = 14
+    usage_days: int = 28
+    touch_days: int = 90
+    survey_days: int = 180
+    ticket_days: int = 30
+    ticket_old_days: int = 7
     contraction_days: int = 90
     cooldown_days: int = 30
     points: Mapping[str, float] = field(default_factory=dict)

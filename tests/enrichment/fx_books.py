@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from fractions import Fraction
 from typing import Any
 
 import pandas as pd
 
 from enrichment import tables
+from enrichment.computing import set_clock
 from enrichment.exchange import FX_RATES
 from enrichment.fx import value_ledger
+from enrichment.health.config import HealthConfig
 from enrichment.money import exponent, round_half_even
 from enrichment.policy import Policy
 from tests.enrichment.tiny_engine import TinyEngine
@@ -68,13 +70,7 @@ class FxBooks:
             tables.leave(engine, "native_ledger", pd.DataFrame(self.rows, columns=list(NATIVE)), NATIVE)
             tables.leave(engine, "fx_rates", pd.DataFrame(self.rates, columns=list(FX_RATES)), FX_RATES)
             tables.leave(engine, "months", _months(), tables.MONTHS)
-            clock = {
-                "as_of": [self.as_of],
-                "window_start": [self.as_of],
-                "late_days": [7],
-                "policy_hash": ["h"],
-            }
-            tables.leave(engine, "run_clock", pd.DataFrame(clock), tables.RUN_CLOCK)
+            set_clock(engine, self.as_of.replace(tzinfo=UTC), Policy(), HealthConfig())
             value_ledger(engine, Policy(fx_mode=mode), reporting)
             ledger = engine.frame("SELECT * FROM mrr_ledger ORDER BY ALL")
             assert list(ledger.columns) == list(tables.MRR_LEDGER)
