@@ -87,9 +87,14 @@ class Store:
             connection.execute(tables.runs.insert(), {**row, "status": "running", "counts": {}})
 
     def finish_run(
-        self, run_id: str, finished_at: datetime, counts: Mapping[str, int], episodes: pd.DataFrame
+        self,
+        run_id: str,
+        finished_at: datetime,
+        counts: Mapping[str, int],
+        episodes: pd.DataFrame,
+        bands: pd.DataFrame | None = None,
     ) -> None:
-        """Make a run the current one and keep its flag episodes, in one transaction.
+        """Make a run the current one and keep its flag episodes and announced bands, in one transaction.
 
         Args:
             run_id: begun before; its tables must be on disk.
@@ -97,6 +102,7 @@ class Store:
             counts: whatever is worth showing in the run's history.
             episodes: account_id, flag, episode, opened_at, last_seen_at, closed_at, severity; times without
                 zone are UTC. Those of earlier runs that are not in it stay as they are.
+            bands: account_id, band, score, since of the bands that are announced now.
         """
         keys = ("account_id", "flag", "episode")
         pointer = {"name": _CURRENT, "run_id": run_id}
@@ -104,6 +110,9 @@ class Store:
         with self._writes.begin() as connection:
             connection.execute(sa.update(tables.runs).where(tables.runs.c.run_id == run_id).values(**values))
             _upsert(connection, tables.flag_episodes, _rows(episodes, tables.flag_episodes), keys)
+            if bands is not None:
+                rows = _rows(bands, tables.band_alerts)
+                _upsert(connection, tables.band_alerts, rows, ("account_id",))
             _upsert(connection, tables.run_pointer, [pointer], ("name",))
 
     def fail_run(self, run_id: str, finished_at: datetime, error: str) -> None:
@@ -129,6 +138,40 @@ class Store:
     def flag_episodes(self) -> pd.DataFrame:
         """Return all flag episodes, open and closed."""
         return self._frame(sa.select(tables.flag_episodes))
+
+    # Health
+
+    def overrides(self) -> pd.DataFrame:
+        """Return what people decided: account_id, created_at, band, reason, author, expires_at."""
+        return self._frame(sa.select(tables.health_overrides))
+
+    def set_override(
+        self,
+        account_id: str,
+        band: str,
+        *,
+        reason: str,
+        author: str,
+        created_at: datetime,
+        expires_at: datetime,
+    ) -> None:
+        """Keep a person's decision about a band; an account's newest one counts, all stay on record."""
+        row = {"account_id": account_id, "band": band, "reason": reason, "author": author}
+        with self._writes.begin() as connection:
+            connection.execute(
+                tables.health_overrides.insert(), {**row, "created_at": created_at, "expires_at": expires_at}
+            )
+
+    def end_overrides(self, account_id: str, at: datetime) -> int:
+        """Let an account's decisions that still hold expire now; return how many there were."""
+        table = tables.health_overrides
+        held = (table.c.account_id == account_id) & (table.c.expires_at > at)
+        with self._writes.begin() as connection:
+            return connection.execute(sa.update(table).where(held).values(expires_at=at)).rowcount
+
+    def band_alerts(self) -> pd.DataFrame:
+        """Return the band that was last announced of each account: account_id, band, score, since."""
+        return self._frame(sa.select(tables.band_alerts))
 
     # Links between Stripe customers and companies
 

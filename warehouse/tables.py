@@ -68,11 +68,31 @@ flag_episodes = sa.Table(
     metadata,
     sa.Column("account_id", sa.Text, primary_key=True),
     sa.Column("flag", sa.Text, primary_key=True),
-    sa.Column("episode", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("episode", sa.Text, primary_key=True),  # the day on which it opened
     sa.Column("opened_at", UtcDateTime, nullable=False),
     sa.Column("last_seen_at", UtcDateTime, nullable=False),
     sa.Column("closed_at", UtcDateTime),
     sa.Column("severity", sa.Text),
+)
+
+health_overrides = sa.Table(
+    "health_overrides",
+    metadata,
+    sa.Column("account_id", sa.Text, primary_key=True),
+    sa.Column("created_at", UtcDateTime, primary_key=True),
+    sa.Column("band", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("author", sa.Text, nullable=False),
+    sa.Column("expires_at", UtcDateTime, nullable=False),
+)
+
+band_alerts = sa.Table(
+    "band_alerts",
+    metadata,
+    sa.Column("account_id", sa.Text, primary_key=True),
+    sa.Column("band", sa.Text, nullable=False),
+    sa.Column("score", sa.Integer),
+    sa.Column("since", UtcDateTime, nullable=False),
 )
 
 push_ledger = sa.Table(

@@ -56,8 +56,8 @@ def test_the_whole_plan_is_written_and_nothing_else(store: Store) -> None:
     assert (result.companies_updated, result.tasks_opened, result.tasks_linked) == (2, 2, 2)
     assert crm.companies["1"]["saaskpi_mrr"] == "129.01"
     assert {task[TASK_KEY] for task in crm.tasks.values()} == {
-        "4711:1:payment_failed:1",
-        "4711:2:payment_failed:1",
+        "4711:1:payment_failed:2026-10-31",
+        "4711:2:payment_failed:2026-10-31",
     }
     assert {company for _, company in crm.links} == {"1", "2"}
     assert crm.writes == [
@@ -146,7 +146,7 @@ def test_a_cut_apply_can_be_run_again_from_its_file_without_touching_what_a_rep_
 
 def test_a_task_that_a_rep_completed_is_not_reopened_and_its_lost_link_is_mended(store: Store) -> None:
     crm = ready_crm("1")
-    crm.tasks["55"] = {TASK_KEY: "4711:1:payment_failed:1", "hs_task_status": "COMPLETED"}
+    crm.tasks["55"] = {TASK_KEY: "4711:1:payment_failed:2026-10-31", "hs_task_status": "COMPLETED"}
     plan = plan_of(crm, store, accounts=ACCOUNTS[:1])
     assert [(task.action, task.task_id) for task in plan.tasks] == [("link", "55")]
     result = apply(plan, crm, store, NOW)

@@ -37,7 +37,7 @@ def with_account(inputs: PlanInputs, **changes: Any) -> PlanInputs:
 
 def test_a_task_says_what_happened_to_whom_and_when_it_is_due(inputs: PlanInputs) -> None:
     (task,) = tasks_of(inputs)
-    assert task.key == "4711:1:payment_failed:1"
+    assert task.key == "4711:1:payment_failed:2026-10-31"
     assert (task.subject, task.owner_id, task.type, task.priority) == (
         "Company 1: payment failed",
         "7",
@@ -104,9 +104,9 @@ def test_a_flag_without_a_rule_makes_no_task(inputs: PlanInputs) -> None:
 
 def test_a_closed_episode_makes_no_task_and_a_new_one_makes_another(tmp_path: Path) -> None:
     with open_store(tmp_path / "store.db") as store:
-        start_run(store, [episode("1", closed=True), episode("1", number=2)])
+        start_run(store, [episode("1", closed=True), episode("1", number="2026-11-30")])
         inputs = inputs_from(ready_crm("1"), store, [account("1")], [flag("1")])
-        assert [task.key for task in tasks_of(inputs)] == ["4711:1:payment_failed:2"]
+        assert [task.key for task in tasks_of(inputs)] == ["4711:1:payment_failed:2026-11-30"]
 
 
 def test_a_key_holds_portal_account_rule_and_episode() -> None:

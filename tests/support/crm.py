@@ -191,7 +191,7 @@ def flag(account_id: str, name: str = "payment_failed", severity: str = "high") 
 
 
 def episode(
-    account_id: str, name: str = "payment_failed", number: int = 1, closed: bool = False
+    account_id: str, name: str = "payment_failed", number: str = "2026-10-31", closed: bool = False
 ) -> dict[str, Any]:
     return {
         "account_id": account_id,

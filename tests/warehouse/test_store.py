@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -96,12 +97,30 @@ def test_an_older_store_is_backed_up_before_it_is_migrated(
     path = tmp_path / "store.db"
     with open_store(path) as store:
         store.set_meta("kept", "yes")
-    monkeypatch.setattr(database, "HEAD", "0002")  # as if there were one step more
+    monkeypatch.setattr(database, "HEAD", "9999")  # as if there were one step more
     Store.open(path).close()
-    copy = tmp_path / "store.db.0001.backup"
-    assert version_of(copy) == "0001"
+    copy = tmp_path / "store.db.0002.backup"
+    assert version_of(copy) == "0002"
     with Store.open(copy) as backup:
         assert backup.meta("kept") == "yes"
+
+
+def test_the_episodes_of_an_older_store_stay(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    engine = sa.create_engine(f"sqlite:///{path}")
+    config = Config()
+    config.set_main_option("script_location", "warehouse:migrations")
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        row = ("1001", "silent", "2026-10-01", *["2026-10-01 00:00:00.000000"] * 2)
+        names = "account_id, flag, episode, opened_at, last_seen_at"
+        connection.exec_driver_sql(f"INSERT INTO flag_episodes ({names}) VALUES (?, ?, ?, ?, ?)", row)
+    engine.dispose()
+    with Store.open(path) as store:
+        assert store.flag_episodes()[["account_id", "flag", "episode"]].to_numpy().tolist() == [
+            ["1001", "silent", "2026-10-01"]
+        ]
 
 
 def set_version(path: Path, version: str) -> None:
@@ -227,8 +246,32 @@ def test_a_finished_run_becomes_current_with_its_episodes(store: Store) -> None:
         "error": None,
     }
     assert store.flag_episodes()[["account_id", "flag", "episode"]].to_numpy().tolist() == [
-        ["1", "payment_failed", 1]
+        ["1", "payment_failed", "2026-10-31"]
     ]
+
+
+def test_announced_bands_are_kept_with_the_run(store: Store) -> None:
+    for run, band, score in (("run-1", "yellow", 61), ("run-2", "red", 45)):
+        store.begin_run(run, NOW, NOW, 1)
+        bands = pd.DataFrame([{"account_id": "1", "band": band, "score": score, "since": NOW}])
+        store.finish_run(run, NOW, {}, episodes_frame([]), bands)
+    assert store.band_alerts()[["account_id", "band", "score"]].to_numpy().tolist() == [["1", "red", 45]]
+
+
+def test_the_newest_decision_about_a_band_stands_until_it_is_ended(store: Store) -> None:
+    for hour, band in enumerate(("green", "yellow")):
+        store.set_override(
+            "1",
+            band,
+            reason="back from holidays",
+            author="Kim",
+            created_at=NOW + timedelta(hours=hour),
+            expires_at=NOW + timedelta(days=30),
+        )
+    assert list(store.overrides()["band"]) == ["green", "yellow"]
+    assert store.end_overrides("1", NOW + timedelta(days=1)) == 2
+    assert store.end_overrides("1", NOW + timedelta(days=2)) == 0
+    assert set(store.overrides()["expires_at"]) == {pd.Timestamp(NOW + timedelta(days=1))}
 
 
 def test_a_failed_run_leaves_the_current_one(store: Store) -> None:
