@@ -7,14 +7,20 @@ account does not have. ``latest_sql`` evens both out, so that the staging models
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 _TEXT, _INT, _FLOAT, _BOOL, _JSON = "VARCHAR", "BIGINT", "DOUBLE PRECISION", "BOOLEAN", "JSON"
+_MOMENT: Final = "TIMESTAMP"
 _EPOCH: Final = "EPOCH"
 """Seconds since 1970, a BIGINT; what lies before 1970 or after 2100 is no date and reads as null."""
 LAST_EPOCH: Final = 4_102_444_800
 """Midnight of 1 January 2100."""
+_ISO_TIME: Final = (
+    "^(19[7-9][0-9]|20[0-9][0-9])-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+    "T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]([.][0-9]+)?Z$"
+)
+"""A time between 1970 and 2100 as the landing writes it, in UTC."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,15 +31,24 @@ class Source:
         stream: the stream's and the landing table's name.
         columns: column name to portable SQL type, or ``EPOCH``.
         key: the primary key.
+        properties: of a HubSpot object, those that the models read: name to VARCHAR or TIMESTAMP (UTC). Each
+            becomes a column, so that the bodies of calls and e-mails never enter the models.
     """
 
     stream: str
     columns: Mapping[str, str]
     key: tuple[str, ...] = ("id",)
+    properties: Mapping[str, str] = field(default_factory=dict)
 
 
 def _source(stream: str, key: tuple[str, ...] = ("id",), **columns: str) -> Source:
     return Source(stream, {**dict.fromkeys(key, _TEXT), **columns}, key)
+
+
+def _hubspot(stream: str, **properties: str) -> Source:
+    """Declare HubSpot objects of which only some properties are read."""
+    columns = {"id": _TEXT, "createdAt": _MOMENT, "updatedAt": _MOMENT, "archived": _BOOL}
+    return Source(stream, {**columns, "unfit_properties": _JSON}, properties=properties)
 
 
 _DECLARED: Final = (
@@ -147,9 +162,73 @@ _DECLARED: Final = (
         payment_intent=_TEXT,
     ),
     _source("stripe_events", type=_TEXT, created=_EPOCH, data=_JSON),
-    _source("hubspot_companies", archived=_BOOL, properties=_JSON),
-    _source("hubspot_contacts", archived=_BOOL, properties=_JSON),
+    _source("stripe_meters", event_name=_TEXT),
+    _source(
+        "stripe_meter_event_summaries",
+        ("meter", "customer", "start_time"),
+        id=_TEXT,
+        start_time=_EPOCH,
+        end_time=_EPOCH,
+        aggregated_value=_FLOAT,
+    ),
+    _source("hubspot_companies", createdAt=_MOMENT, updatedAt=_MOMENT, archived=_BOOL, properties=_JSON),
+    _source(
+        "hubspot_contacts",
+        createdAt=_MOMENT,
+        updatedAt=_MOMENT,
+        archived=_BOOL,
+        properties=_JSON,
+        unfit_properties=_JSON,
+    ),
     _source("hubspot_owners", firstName=_TEXT, lastName=_TEXT, email=_TEXT, archived=_BOOL),
+    _hubspot(
+        "hubspot_calls",
+        hs_timestamp=_MOMENT,
+        hs_call_disposition=_TEXT,
+        hs_call_status=_TEXT,
+        hs_call_duration=_TEXT,
+    ),
+    _hubspot("hubspot_emails", hs_timestamp=_MOMENT, hs_email_direction=_TEXT),
+    _hubspot(
+        "hubspot_meetings",
+        hs_timestamp=_MOMENT,
+        hs_meeting_start_time=_MOMENT,
+        hs_meeting_end_time=_MOMENT,
+        hs_meeting_outcome=_TEXT,
+    ),
+    _hubspot("hubspot_notes", hs_timestamp=_MOMENT),
+    _hubspot(
+        "hubspot_tickets",
+        createdate=_MOMENT,
+        closed_date=_MOMENT,
+        hs_pipeline=_TEXT,
+        hs_pipeline_stage=_TEXT,
+        hs_ticket_priority=_TEXT,
+    ),
+    _hubspot(
+        "hubspot_feedback_submissions",
+        hs_survey_type=_TEXT,
+        hs_value=_TEXT,
+        hs_submission_timestamp=_MOMENT,
+    ),
+    _hubspot(
+        "hubspot_deals",
+        dealname=_TEXT,
+        dealtype=_TEXT,
+        pipeline=_TEXT,
+        dealstage=_TEXT,
+        amount=_TEXT,
+        deal_currency_code=_TEXT,
+        hs_is_closed=_TEXT,
+        hs_v2_date_entered_current_stage=_MOMENT,
+    ),
+    _source(
+        "hubspot_associations",
+        ("from_object_type", "from_id", "to_object_type", "to_id", "type_id"),
+        category=_TEXT,
+        label=_TEXT,
+    ),
+    _source("hubspot_pipelines", ("object_type", "id"), label=_TEXT, stages=_JSON, archived=_BOOL),
 )
 _BY_STREAM: Final = {source.stream: source for source in _DECLARED}
 SOURCES: Final[tuple[str, ...]] = tuple(_BY_STREAM)
@@ -166,8 +245,9 @@ def latest_sql(stream: str, present: Collection[str]) -> str:
     A record counts once, however often it was pulled: the row with the highest ``_seq`` stands.
     """
     source = _BY_STREAM[stream]
-    chosen = ", ".join(_column(name, sql_type, present) for name, sql_type in source.columns.items())
-    chosen += f", {_odd_dates(source, present)}"
+    columns = [_column(name, sql_type, present) for name, sql_type in source.columns.items()]
+    columns += [_property(name, sql_type, present) for name, sql_type in source.properties.items()]
+    chosen = ", ".join([*columns, _odd_dates(source, present)])
     if not present:
         return f"SELECT {chosen} FROM (SELECT 1 AS nothing) none_landed WHERE 1 = 0"
     key = ", ".join(_quoted(name) for name in source.key)
@@ -194,6 +274,16 @@ def _column(name: str, sql_type: str, present: Collection[str]) -> str:
         return f"CAST({value} AS {sql_type}) AS {_quoted(name)}"
     number = f"CAST({value} AS BIGINT)"
     return f"CASE WHEN {number} BETWEEN 0 AND {LAST_EPOCH} THEN {number} END AS {_quoted(name)}"
+
+
+def _property(name: str, sql_type: str, present: Collection[str]) -> str:
+    """Return a HubSpot property as a column, null where it is empty or a time that is none."""
+    if "properties" not in present:
+        return f"CAST(NULL AS {sql_type}) AS {_quoted(name)}"
+    value = f"NULLIF((CAST(properties AS JSON) ->> '{name}'), '')"
+    if sql_type == _MOMENT:
+        value = f"CASE WHEN {value} ~ '{_ISO_TIME}' THEN {value} END"
+    return f"CAST({value} AS {sql_type}) AS {_quoted(name)}"
 
 
 def _odd_dates(source: Source, present: Collection[str]) -> str:
