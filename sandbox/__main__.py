@@ -34,6 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         stripe_port=options.stripe_port,
         hubspot_port=options.hubspot_port,
         rate_limits=not options.no_rate_limits,
+        causal=not options.no_causes,
     )
     # The company stays until the end and holds no cycles: the collector need never scan it again.
     gc.freeze()
@@ -73,6 +74,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--stripe-port", type=int, default=0, help="0 takes a free port")
     parser.add_argument("--hubspot-port", type=int, default=0, help="0 takes a free port")
     parser.add_argument("--no-rate-limits", action="store_true", help="let every request through at once")
+    parser.add_argument(
+        "--no-causes",
+        action="store_true",
+        help="let chance alone decide who leaves: no score can foretell it",
+    )
     parser.add_argument("--watch-stdin", action="store_true", help="also stop when standard input ends")
     return parser
 
