@@ -1,0 +1,126 @@
+"""The commands by which a person decides about an account's band, with a reason and for a time."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Mapping
+from datetime import UTC, datetime, time, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from enrichment.frames import records
+from saaskpi.cli.base import Context, shared_options, utc_now
+from saaskpi.cli.output import Column, print_json, print_rows
+from saaskpi.errors import UsageError
+from saaskpi.portfolio import find_account
+
+if TYPE_CHECKING:
+    from saaskpi.pipeline import Pipeline
+
+BANDS: Final = ("green", "yellow", "red")
+LONGEST: Final = timedelta(days=366)
+_COLUMNS: Final = (
+    Column("name", "Account", width=28),
+    Column("account_id", "Id"),
+    Column("band", "Band"),
+    Column("reason", "Reason", width=48),
+    Column("author", "Author", width=18),
+    Column("created_on", "Since", "date"),
+    Column("until", "Until", "date"),
+    Column("state", "State"),
+)
+
+
+@click.group(epilog="Example: saaskpi override list")
+def override() -> None:
+    """Decide about an account's band yourself: with a reason, by name, until a day."""
+
+
+@override.command("set", epilog='Example: saaskpi override set Globex --band yellow --reason "new champion"')
+@click.argument("account")
+@click.option("--band", type=click.Choice(BANDS), required=True)
+@click.option("--reason", required=True, help="Why: it stands in the account's sentence.")
+@click.option("--until", type=click.DateTime(["%Y-%m-%d"]), required=True, help="Last day that it holds.")
+@click.option("--author", help="Who decides (default: the name of the system's user).")
+@shared_options
+def set_override(
+    context: Context, account: str, band: str, reason: str, until: datetime, author: str | None
+) -> None:
+    """Show ACCOUNT in another band than the computed one; the score stays, and is said."""
+    now = utc_now()
+    expires_at = datetime.combine(until.date() + timedelta(days=1), time(), tzinfo=UTC)
+    if not now < expires_at <= now + LONGEST:
+        raise UsageError(
+            f"--until {until:%Y-%m-%d} is {'over' if expires_at <= now else 'more than a year away'}.",
+            hint="Give a day within the next twelve months.",
+        )
+    if not reason.strip():
+        raise UsageError("The reason is empty.", hint='Say why, for instance --reason "new champion".')
+    pipeline = context.pipeline()
+    row = find_account(pipeline.accounts(), account)
+    with pipeline.alone():
+        pipeline.store.set_override(
+            row["account_id"],
+            band,
+            reason=reason.strip(),
+            author=(author or getpass.getuser()).strip(),
+            created_at=now,
+            expires_at=expires_at,
+        )
+    click.echo(f"{row['name']} is shown as {band} until {until:%Y-%m-%d}. Next: saaskpi enrich")
+
+
+@override.command("end", epilog="Example: saaskpi override end Globex")
+@click.argument("account")
+@shared_options
+def end_override(context: Context, account: str) -> None:
+    """Show ACCOUNT in its computed band again; the decision stays on record."""
+    pipeline = context.pipeline()
+    row = find_account(pipeline.accounts(), account)
+    with pipeline.alone():
+        ended = pipeline.store.end_overrides(row["account_id"], utc_now())
+    if not ended:
+        raise UsageError(f"{row['name']} has no override that holds.", hint="See: saaskpi override list")
+    click.echo(f"The override of {row['name']} has ended. Next: saaskpi enrich")
+
+
+@override.command("list", epilog="Example: saaskpi override list --json")
+@click.option("--json", "as_json", is_flag=True, help="Print them as JSON.")
+@shared_options
+def list_overrides(context: Context, as_json: bool) -> None:
+    """List every decision, those that are over too, newest first."""
+    rows = _rows(context.pipeline(), utc_now())
+    if as_json:
+        print_json(rows)
+        return
+    if rows:
+        print_rows(rows, _COLUMNS, "table")
+    else:
+        click.echo("Nobody has decided about a band. saaskpi override set --help")
+
+
+def _rows(pipeline: Pipeline, now: datetime) -> list[dict[str, Any]]:
+    names = {row["account_id"]: row["name"] for row in pipeline.accounts()}
+    found = pipeline.store.overrides().sort_values("created_at", ascending=False)
+    seen: set[str] = set()
+    return [_row(row, names, now, seen) for row in records(found)]
+
+
+def _row(row: Mapping[str, Any], names: Mapping[str, str], now: datetime, seen: set[str]) -> dict[str, Any]:
+    """Return a decision as it is shown; only an account's newest one that is not over holds."""
+    holds = row["expires_at"] > now and row["account_id"] not in seen
+    seen.add(row["account_id"])
+    return {
+        "account_id": row["account_id"],
+        "name": names.get(row["account_id"], row["account_id"]),
+        "band": row["band"],
+        "reason": row["reason"],
+        "author": row["author"],
+        "created_on": row["created_at"].date(),
+        "until": (row["expires_at"] - timedelta(seconds=1)).date(),
+        "state": "holds" if holds else "over",
+    }
+
+
+COMMANDS = (override,)
