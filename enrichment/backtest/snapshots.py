@@ -1,0 +1,80 @@
+"""One month's snapshot: facts at that instant, scored and flagged as the product would have done then."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from enrichment.backtest.panel import FLAG_COLUMNS, SNAPSHOT_COLUMNS
+from enrichment.health.config import HealthConfig
+from enrichment.health.flags import raise_flags
+from enrichment.health.scoring import CUSTOMERS, score
+from enrichment.health.signals import COMPONENTS, Numbers, numbers
+
+LEAST_DAYS: Final = 28
+_MONTH: Final = 31
+
+
+class Snapshot(NamedTuple):
+    """Rows with ``SNAPSHOT_COLUMNS`` and flags with ``FLAG_COLUMNS``, all of one instant."""
+
+    rows: pd.DataFrame
+    flags: pd.DataFrame
+
+
+def take_snapshot(facts: pd.DataFrame, as_of: datetime, horizon_days: int, config: HealthConfig) -> Snapshot:
+    """Score the customers among the facts of one instant.
+
+    Args:
+        facts: rows of ``account_facts`` that hold only what was known at ``as_of``.
+        as_of: the instant, aware.
+        horizon_days: within which a term must end for an account to be able to leave.
+        config: of the score and the flags.
+    """
+    moment = pd.Timestamp(as_of).tz_convert("UTC").tz_localize(None).as_unit("us")
+    health = score(facts, config)
+    flags = raise_flags(facts, health.accounts, config).assign(as_of=moment)
+    customers = facts[facts["status"].isin(CUSTOMERS)]
+    scored = health.accounts.set_index("account_id").loc[customers["account_id"]]
+    before, cap = (scored[name].to_numpy(dtype=np.float64) for name in ("score_before_caps", "cap"))
+    rows = pd.DataFrame(
+        {
+            "as_of": moment,
+            "account_id": customers["account_id"].to_numpy(dtype=object),
+            "score": np.minimum(before, cap),
+            "band": scored["health_band"].to_numpy(dtype=object),
+            "coverage": scored["health_coverage"].to_numpy(dtype=np.float64),
+            **_shares(health.signals, customers["account_id"]),
+            "days_idle": numbers(customers, "days_idle"),
+            "days_as_customer": numbers(customers, "days_as_customer"),
+            "can_leave": _can_leave(customers, horizon_days),
+            "in_population": _in_population(customers),
+        }
+    )
+    return Snapshot(rows[list(SNAPSHOT_COLUMNS)], flags[list(FLAG_COLUMNS)])
+
+
+def _shares(signals: pd.DataFrame, accounts: pd.Series[str]) -> dict[str, Numbers]:
+    """Return per component the fraction of its measured points that each account earned."""
+    measured = signals[(signals["state"] == "measured") & (signals["max_points"] > 0)]
+    sums = measured.groupby(["account_id", "component"])[["points", "max_points"]].sum()
+    fractions = (sums["points"] / sums["max_points"]).unstack("component")
+    table = fractions.reindex(index=accounts, columns=list(COMPONENTS))
+    return {f"share_{name}": table[name].to_numpy(dtype=np.float64) for name in COMPONENTS}
+
+
+def _can_leave(facts: pd.DataFrame, horizon_days: int) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+    """Say whose term ends within the horizon; a monthly term always does, an unknown one may."""
+    term, days = numbers(facts, "term_days"), numbers(facts, "days_to_renewal")
+    is_short = np.isnan(term) | (term <= min(_MONTH, horizon_days))
+    return is_short | (days <= horizon_days)
+
+
+def _in_population(facts: pd.DataFrame) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+    """Say who pays, is at least 28 days old and is not already cancelling."""
+    ending = numbers(facts, "ending_items")
+    is_ending = (ending > 0) & (ending == numbers(facts, "counted_items"))
+    return (numbers(facts, "mrr") > 0) & (numbers(facts, "days_as_customer") >= LEAST_DAYS) & ~is_ending
