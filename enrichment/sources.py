@@ -59,6 +59,7 @@ _DECLARED: Final = (
         currency=_TEXT,
         created=_EPOCH,
         discount=_JSON,
+        invoice_settings=_JSON,
         metadata=_JSON,
     ),
     _source(
@@ -76,6 +77,8 @@ _DECLARED: Final = (
         canceled_at=_EPOCH,
         ended_at=_EPOCH,
         pause_collection=_JSON,
+        cancellation_details=_JSON,
+        default_payment_method=_TEXT,
         discounts=_JSON,
         default_tax_rates=_JSON,
     ),
@@ -160,7 +163,9 @@ _DECLARED: Final = (
         created=_EPOCH,
         status=_TEXT,
         payment_intent=_TEXT,
+        payment_method_details=_JSON,
     ),
+    _source("stripe_payment_methods", customer=_TEXT, created=_EPOCH, type=_TEXT, card=_JSON),
     _source("stripe_events", type=_TEXT, created=_EPOCH, data=_JSON),
     _source("stripe_meters", event_name=_TEXT),
     _source(

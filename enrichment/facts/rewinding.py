@@ -1,37 +1,137 @@
-"""Going back in time: the tables that facts are read from, as they would have been at an earlier instant."""
+"""Going back in time: the tables that facts are read from, as they would have been at an earlier instant.
+
+What Stripe says today is not what it said then. Each record is taken back by the dates that it carries: an
+invoice that was paid later is open again, a cancellation asked for later is not known, an item has the price
+and the quantity of the last invoice line that was known. The ledger is then computed from that, by the same
+models as ever. See docs/backtest.md for what Stripe's records cannot tell about the past.
+"""
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
 import pandas as pd
 
+from enrichment.computing import _rate, _read_books, set_clock
 from enrichment.engine import EngineProtocol
 from enrichment.health.config import HealthConfig
+from enrichment.items import ItemRater
+from enrichment.ledger.building import build_ledger
 from enrichment.policy import Policy
+from enrichment.sql import ACCOUNTS, RATING, models, run_models
+from enrichment.tables import ITEM_RATES, leave
 
+DATED: Final = ("invoice_attempts", "dated_lines")
+"""Built once from the present; every instant reads what was known by then."""
+PAST: Final = {
+    "stg_invoices": "past_invoices",
+    "stg_subscriptions": "past_subscriptions",
+    "stg_customers": "past_customers",
+    "stg_charges": "past_charges",
+    "stg_events": "past_events",
+    "stg_invoice_lines": "past_lines",
+    "stg_subscription_items": "past_items",
+    "account_customers": "past_account_customers",
+}
+"""The tables that are taken back, each by its model, in the order in which they read each other."""
+REPLACED: Final = (
+    "run_clock",
+    *PAST,
+    *RATING,
+    "item_rates",
+    "item_explanations",
+    "rejected_rows",
+    "native_ledger",
+    "mrr_ledger",
+    "mrr_differences",
+    "subscription_lives",
+    *ACCOUNTS,
+)
+"""Everything that a rewind writes: set aside before and put back afterwards."""
+_ASIDE: Final = {"is_aside": "BOOLEAN"}
 CHURNS: Final = {"account_id": "VARCHAR", "churned_at": "TIMESTAMP", "kind": "VARCHAR"}
 
 
 def rewind(engine: EngineProtocol, as_of: datetime, policy: Policy, config: HealthConfig) -> None:
     """Put what was known at ``as_of`` in the place of the present, up to ``account_basics``.
 
+    At the present instant, or after it, the present itself is put back: nothing is known beyond it.
+
     Args:
         engine: holds what a run left in it.
         as_of: the instant, aware.
-        policy: under which MRR is computed.
+        policy: under which MRR is computed; that of the run.
         config: has the windows, in days.
     """
+    if not _is_aside(engine):
+        _set_aside(engine)
+    if as_of.astimezone(UTC) >= _present(engine):
+        _put_back(engine)
+        return
+    set_clock(engine, as_of, policy, config)
+    run_models(engine, ("rewound_to",))
+    for table, model in PAST.items():
+        _run(engine, table, model)
+    run_models(engine, RATING)
+    _compute_ledger(engine, as_of, policy)
+    run_models(engine, ACCOUNTS)
 
 
 def restore(engine: EngineProtocol) -> None:
-    """Put the present back where :func:`rewind` had put the past."""
+    """Put the present back where :func:`rewind` had put the past; without one nothing happens."""
+    if _is_aside(engine):
+        _put_back(engine)
+        _mark(engine, aside=False)
 
 
 def churns(engine: EngineProtocol) -> pd.DataFrame:
-    """Return account_id, churned_at (UTC) and kind of every time that an account left.
+    """Return account_id, churned_at (UTC) and kind of every time that an account left, by instant.
 
+    Always of the present, rewound or not. An account that pauses, or pays nothing for a while, has not left.
     kind: ``payment`` when it did not pay, else ``voluntary``.
     """
     return pd.DataFrame(columns=list(CHURNS))
+
+
+def _compute_ledger(engine: EngineProtocol, as_of: datetime, policy: Policy) -> None:
+    """Leave ``mrr_ledger`` and ``item_rates`` of the instant.
+
+    The ledger is closed by no item as it stands: those of the past are taken from the lines themselves.
+    """
+    prices, book = _read_books(engine)
+    leave(engine, "item_rates", pd.DataFrame(columns=list(ITEM_RATES)), ITEM_RATES)
+    build_ledger(engine, prices, book, policy, as_of)
+    _run(engine, "mrr_ledger", "mrr_ledger_native")
+    _rate(engine, ItemRater(prices, book, policy, as_of))
+
+
+def _run(engine: EngineProtocol, table: str, model: str) -> None:
+    [(_, sql)] = models((model,))
+    engine.run(table, sql)
+
+
+def _set_aside(engine: EngineProtocol) -> None:
+    run_models(engine, DATED)
+    for table in REPLACED:
+        engine.run(f"present_{table}", f"SELECT * FROM {table}")
+    _mark(engine, aside=True)
+
+
+def _put_back(engine: EngineProtocol) -> None:
+    for table in REPLACED:
+        engine.run(table, f"SELECT * FROM present_{table}")
+
+
+def _present(engine: EngineProtocol) -> datetime:
+    instant: pd.Timestamp = engine.frame("SELECT as_of FROM present_run_clock")["as_of"].iloc[0]
+    return instant.to_pydatetime().replace(tzinfo=UTC)
+
+
+def _is_aside(engine: EngineProtocol) -> bool:
+    """Say whether the present is set aside: the engine itself knows, as several may be in use."""
+    return bool(engine.columns("set_aside_frame")) and bool(engine.frame("set_aside")["is_aside"].any())
+
+
+def _mark(engine: EngineProtocol, *, aside: bool) -> None:
+    leave(engine, "set_aside", pd.DataFrame({"is_aside": [aside]}), _ASIDE)

@@ -6,10 +6,8 @@ WITH dated AS (
         *,
         CAST(status_transitions ->> 'finalized_at' AS BIGINT) AS finalized_at,
         CAST(status_transitions ->> 'paid_at' AS BIGINT) AS paid_at,
-        LEAST(
-            CAST(status_transitions ->> 'voided_at' AS BIGINT),
-            CAST(status_transitions ->> 'marked_uncollectible_at' AS BIGINT)
-        ) AS given_up_at
+        CAST(status_transitions ->> 'voided_at' AS BIGINT) AS voided_epoch,
+        CAST(status_transitions ->> 'marked_uncollectible_at' AS BIGINT) AS uncollectible_epoch
     FROM latest_stripe_invoices
 ),
 plausible AS (
@@ -28,7 +26,7 @@ SELECT
     COALESCE(attempt_count, 0) = 0
         AND (
             (status = 'draft' AND NOT COALESCE(auto_advance, TRUE))
-            OR (status IN ('void', 'uncollectible') AND COALESCE(given_up_at - finalized_at, 0) <= 86400)
+            OR (status IN ('void', 'uncollectible') AND COALESCE(LEAST(voided_epoch, uncollectible_epoch) - finalized_at, 0) <= 86400)
         )
         AS is_set_aside,
     billing_reason,
@@ -40,6 +38,10 @@ SELECT
     to_timestamp(
         COALESCE(due_date, finalized_epoch, created)
     ) AT TIME ZONE 'UTC' AS due_from,
+    finalized_epoch,
+    voided_epoch,
+    uncollectible_epoch,
+    COALESCE(auto_advance, TRUE) AS is_advancing,
     paid_epoch,
     to_timestamp(paid_epoch) AT TIME ZONE 'UTC' AS paid_at,
     due_date IS NOT NULL AS has_due_date,
