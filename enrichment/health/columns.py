@@ -183,6 +183,10 @@ class Columns:
             return np.array([one is not None for one in self.texts(name)], dtype=np.bool_)
         return ~np.isnat(self.days(name)) if kind == DATE else ~np.isnan(self.numbers(name))
 
+    def says(self, name: str, *texts: str) -> Mask:
+        """Return where a column of texts is one of ``texts``."""
+        return np.array([one in texts for one in self.texts(name)], dtype=np.bool_)
+
     def plain(self, name: str) -> list[Any]:
         """Return a column as plain Python values: int, float, str, bool, date; None is unknown."""
         if name not in self._plain:

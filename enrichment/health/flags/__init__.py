@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
-from enrichment.health.flags.raising import OPPORTUNITY, RISK, RULES, raise_flags
+from enrichment.health.flags.config import FlagConfig
+from enrichment.health.flags.raising import RULES, raise_flags
+from enrichment.health.flags.rule import OPPORTUNITY, RISK
 
-__all__ = ["OPPORTUNITY", "RISK", "RULES", "raise_flags"]
+__all__ = ["OPPORTUNITY", "RISK", "RULES", "FlagConfig", "raise_flags"]

@@ -77,11 +77,6 @@ class OwnRule(Protocol):
     def text(self, row: Row, language: str) -> str: ...  # noqa: D102
 
 
-def graded(low: Mask, medium: Mask, high: Mask) -> Severities:
+def graded(*, low: Mask | bool = False, medium: Mask | bool = False, high: Mask | bool = False) -> Severities:
     """Return the gravest severity whose condition holds, account by account."""
-    return np.select([high, medium, low], [3, 2, 1]).astype(np.int8)
-
-
-def only(severity: str, mask: Mask) -> Severities:
-    """Return one severity where a condition holds."""
-    return np.where(mask, SEVERITIES.index(severity) + 1, 0).astype(np.int8)
+    return np.where(high, 3, np.where(medium, 2, np.where(low, 1, 0))).astype(np.int8)
