@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
+from enrichment.facts.catalogue import PARTS
 from enrichment.frames import records
 from enrichment.health.config import HealthConfig
-from enrichment.health.signals import COMPONENTS, SIGNALS, Numbers
-from enrichment.health.verdicts import Verdict, Weights, judge, no_verdict
-from enrichment.health.weighing import MEASURED, STATES, Weighed, weigh
-from enrichment.messages import LANGUAGES, Message, say
+from enrichment.health.profiles import profile_of
+from enrichment.health.reasons import Codes, Reasons, reasons_of
+from enrichment.health.signals import COMPONENTS, SIGNALS, Measured, Numbers
+from enrichment.health.verdicts import judge, no_verdict
+from enrichment.health.weighing import STATES, Weighed, weigh
+from enrichment.messages import LANGUAGES, say
 from saaskpi.errors import UsageError
 
 CUSTOMERS: Final = ("active", "past_due", "unpaid", "paused")
 """The statuses of accounts that are customers now and are scored."""
-_ACCOUNT_COLUMNS: Final = (
+_READ: Final = pd.Index(["plan", *(name for part in PARTS.values() for name in part)])
+ACCOUNT_COLUMNS: Final = (
     "account_id",
+    "name",
     "health_score",
     "health_band",
     "health_coverage",
@@ -31,9 +38,9 @@ _ACCOUNT_COLUMNS: Final = (
     "score_before_caps",
     "points_lost",
     "points_assumed",
+    "profile",
+    "health_config_hash",
 )
-_MISSING: Final = [say("state.missing", signal=say(f"name.{signal.id}")) for signal in SIGNALS]
-_ASSUMED: Final = [say("state.assumed", signal=say(f"name.{signal.id}")) for signal in SIGNALS]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +48,13 @@ class Health:
     """Scores and what they were made of.
 
     Attributes:
-        accounts: one row per account: account_id, health_score (Int64), health_band, health_coverage (%),
-            health_reasons, health_reasons_fr, top_reason, top_reason_fr, cap (100 when none),
-            health_config_hash; of those who are scored also score_before_caps, points_lost and
-            points_assumed, which add up to 100.
-        signals: one row per scored account and signal, as in ``tables.HEALTH_SIGNALS``.
-        sources: one row per component, as in ``tables.HEALTH_SOURCES``.
+        accounts: one row per account, in the order of the facts: account_id, name, health_score (Int64, null
+            where the band is no colour), health_band, health_coverage (%), health_reasons,
+            health_reasons_fr, top_reason, top_reason_fr, cap (100 when none), profile (null for the settings
+            of everybody), health_config_hash; of customers, new ones too, also score_before_caps,
+            points_lost and points_assumed, which add up to 100.
+        signals: one row per customer and signal, as in ``tables.HEALTH_SIGNALS``.
+        sources: one row per component, as in ``tables.HEALTH_SOURCES``; profiles do not change it.
     """
 
     accounts: pd.DataFrame
@@ -54,34 +62,75 @@ class Health:
     sources: pd.DataFrame
 
 
-def score(facts: pd.DataFrame, config: HealthConfig) -> Health:
+@dataclass(frozen=True, slots=True)
+class _Scored:
+    """The customers under one set of settings: which they are, and what was found of them."""
+
+    rows: Codes
+    accounts: pd.DataFrame
+    values: Numbers
+    weighed: Weighed
+    reasons: Reasons
+
+
+def score(facts: pd.DataFrame, config: HealthConfig, segments: pd.DataFrame | None = None) -> Health:
     """Score every account of ``account_facts``.
 
+    Ranks and medians are those of all customers, whatever the profile.
+
     Args:
-        facts: one row per account; must hold only what was known at the instant.
+        facts: one row per account; must hold only what was known at the instant. The plan and the columns
+            of ``catalogue.PARTS`` may be absent: they count as not known.
         config: weights and thresholds.
+        segments: account_id, segment, segment_value; needed when the configuration has profiles.
+
+    Raises:
+        UsageError: points are given to a signal that does not exist, or a profile's segment is not declared.
+    """
+    facts = facts.reset_index(drop=True).assign(**dict.fromkeys(_READ.difference(facts.columns)))
+    is_customer = facts["status"].isin(CUSTOMERS)
+    customers = facts[is_customer].reset_index(drop=True)
+    parts = _parts(customers, config, segments)
+    for part in parts:
+        part.accounts.index = pd.Index(np.flatnonzero(is_customer)[part.rows])
+    others = pd.DataFrame(
+        [no_verdict(row) for row in records(facts.loc[~is_customer, ["status", "account_id", "name"]])],
+        columns=list(ACCOUNT_COLUMNS),
+        index=np.flatnonzero(~is_customer),
+    ).assign(health_config_hash=config.of(None).hash)
+    accounts = pd.concat([*(part.accounts for part in parts), others]).sort_index()[list(ACCOUNT_COLUMNS)]
+    accounts["health_score"] = accounts["health_score"].astype("Int64")
+    signals = _signal_table(customers["account_id"], parts)
+    return Health(accounts, signals, _sources(customers, config))
+
+
+def _parts(customers: pd.DataFrame, config: HealthConfig, segments: pd.DataFrame | None) -> list[_Scored]:
+    profiles = profile_of(customers["account_id"], config, segments)
+    names = [None, *(name for name in config.profiles if (profiles == name).any())]
+    return [
+        _scored(customers, np.flatnonzero(profiles == (name or "")), config.of(name), name) for name in names
+    ]
+
+
+def _scored(customers: pd.DataFrame, rows: Codes, config: HealthConfig, profile: str | None) -> _Scored:
+    """Score some of the customers; ranks, medians and dropped sources are those of all."""
+    points = maxima(config)
+    measured = measure(customers, config)
+    weighed = _weighed(measured, config).of(rows)
+    reasons = reasons_of(measured, weighed, points, config, rows)
+    members = customers.iloc[rows].reset_index(drop=True)
+    own = {"account_id": members["account_id"], "name": members["name"], "profile": profile}
+    verdicts = judge(members, weighed, reasons, config).assign(**own, health_config_hash=config.hash)
+    values = np.column_stack([found.value[rows] for found in measured])
+    return _Scored(rows, verdicts, values, weighed, reasons)
+
+
+def maxima(config: HealthConfig) -> list[float]:
+    """Return the points of each signal, before rescaling.
 
     Raises:
         UsageError: ``config.points`` names a signal that does not exist.
     """
-    is_customer = facts["status"].isin(CUSTOMERS)
-    customers = facts[is_customer].reset_index(drop=True)
-    rows = records(customers)
-    fractions, values = _measure(customers, config)
-    weighed = weigh(fractions, _maxima(config), [signal.component for signal in SIGNALS], config)
-    reasons = _reasons(rows, weighed, config)
-    judged = [
-        _account(row["account_id"], judge(row, weights, said, config), weights)
-        for row, weights, said in zip(rows, _weights(weighed), zip(*reasons, strict=True), strict=True)
-    ]
-    others = [_account(row["account_id"], no_verdict(row)) for row in records(facts[~is_customer])]
-    accounts = pd.DataFrame(judged + others, columns=list(_ACCOUNT_COLUMNS))
-    accounts["health_score"] = accounts["health_score"].astype("Int64")
-    accounts["health_config_hash"] = config.hash
-    return Health(accounts, _signal_table(customers, values, weighed, reasons), _sources(weighed, len(rows)))
-
-
-def _maxima(config: HealthConfig) -> list[float]:
     unknown = set(config.points) - {signal.id for signal in SIGNALS}
     if unknown:
         names = ", ".join(signal.id for signal in SIGNALS)
@@ -91,87 +140,72 @@ def _maxima(config: HealthConfig) -> list[float]:
     return [config.points.get(signal.id, signal.points) for signal in SIGNALS]
 
 
-def _measure(customers: pd.DataFrame, config: HealthConfig) -> tuple[Numbers, Numbers]:
-    """Return (n, s) fractions and (n, s) values, NaN where not measured."""
-    fractions = np.full((len(customers), len(SIGNALS)), np.nan)
-    values = fractions.copy()
-    for column, signal in enumerate(SIGNALS):
-        if signal.measure is not None:
-            values[:, column], fractions[:, column] = signal.measure(customers, config)
-    return fractions, values
+def measure(customers: pd.DataFrame, config: HealthConfig) -> list[Measured]:
+    """Return what each signal finds; nothing but finite numbers counts as found."""
+    # Hostile amounts overflow; what comes of them is not finite, and so not measured.
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        return [_finite(signal.measure(customers, config)) for signal in SIGNALS]
 
 
-def _reasons(rows: list[dict[str, Any]], weighed: Weighed, config: HealthConfig) -> list[list[Message]]:
-    """Return (s, n) what to say of each signal of each account."""
-    said = []
-    for column, signal in enumerate(SIGNALS):
-        if signal.component in weighed.dropped:
-            said.append([_MISSING[column]] * len(rows))
-            continue
-        states = weighed.state[:, column].tolist()
-        tell = signal.reason
-        said.append(
-            [
-                tell(row, config) if tell is not None and state == MEASURED else _ASSUMED[column]
-                for row, state in zip(rows, states, strict=True)
-            ]
-        )
-    return said
+def _finite(found: Measured) -> Measured:
+    is_known = np.isfinite(found.fraction) & ~np.isinf(found.value)
+    fraction = np.where(is_known, found.fraction, np.nan)
+    return found._replace(fraction=fraction, value=np.where(is_known, found.value, np.nan))
 
 
-def _weights(weighed: Weighed) -> list[Weights]:
-    columns = (weighed.total, weighed.coverage, weighed.lost, weighed.withheld.sum(axis=1))
-    return list(map(Weights, *(column.tolist() for column in columns)))
+def _weighed(measured: Sequence[Measured], config: HealthConfig) -> Weighed:
+    fractions = np.column_stack([found.fraction for found in measured])
+    return weigh(fractions, maxima(config), [signal.component for signal in SIGNALS], config)
 
 
-def _account(account_id: str, verdict: Verdict, weights: Weights | None = None) -> tuple[Any, ...]:
-    return (
-        account_id,
-        verdict.score,
-        verdict.band,
-        verdict.coverage,
-        *(verdict.sentence.text(language) for language in LANGUAGES),
-        *(verdict.top_reason.text(language) if verdict.top_reason else None for language in LANGUAGES),
-        verdict.cap,
-        *((weights.total, sum(weights.lost), weights.withheld) if weights else (None, None, None)),
-    )
-
-
-def _signal_table(
-    customers: pd.DataFrame, values: Numbers, weighed: Weighed, reasons: list[list[Message]]
-) -> pd.DataFrame:
-    accounts = len(customers)
+def _signal_table(account_ids: pd.Series[str], parts: Sequence[_Scored]) -> pd.DataFrame:
+    """Return one row per customer and signal; texts that many share are written once (categories)."""
+    shape = (len(account_ids), len(SIGNALS))
+    value, points, most = np.empty(shape), np.empty(shape), np.empty(shape)
+    state, code = np.empty(shape, dtype=np.int8), np.empty(shape, dtype=np.intp)
+    texts: dict[str, list[str]] = {language: [] for language in LANGUAGES}
+    for part in parts:
+        value[part.rows], points[part.rows] = part.values, part.weighed.earned
+        most[part.rows], state[part.rows] = part.weighed.maxima, part.weighed.state
+        code[part.rows] = part.reasons.codes + len(texts["en"])
+        for language in LANGUAGES:
+            texts[language] += part.reasons.texts(language)
+    place = np.tile(np.arange(len(SIGNALS)), len(account_ids))
     return pd.DataFrame(
         {
-            "account_id": np.repeat(customers["account_id"].to_numpy(dtype=object), len(SIGNALS)),
-            "component": [signal.component for signal in SIGNALS] * accounts,
-            "signal": [signal.id for signal in SIGNALS] * accounts,
-            "value": values.ravel(),
-            "points": weighed.earned.ravel(),
-            "max_points": np.tile(weighed.maxima, accounts),
-            "state": np.array(STATES, dtype=object)[weighed.state.ravel()],
-            **{f"reason_{language}": _texts(reasons, language) for language in LANGUAGES},
+            "account_id": np.repeat(account_ids.to_numpy(dtype=object), len(SIGNALS)),
+            "component": _shared([signal.component for signal in SIGNALS], place),
+            "signal": _shared([signal.id for signal in SIGNALS], place),
+            "value": value.ravel(),
+            "points": points.ravel(),
+            "max_points": most.ravel(),
+            "state": _shared(STATES, state.ravel()),
+            **{f"reason_{language}": _shared(texts[language], code.ravel()) for language in LANGUAGES},
         }
     )
 
 
-def _texts(reasons: list[list[Message]], language: str) -> list[str]:
-    """Return the texts account by account; a column that says the same of all is written once."""
-    columns = []
-    for said in reasons:
-        if said and said[0] is said[-1] and said[0] in _MISSING:
-            columns.append([said[0].text(language)] * len(said))
-        else:
-            columns.append([message.text(language) for message in said])
-    return [text for row in zip(*columns, strict=True) for text in row]
+def _shared(texts: Sequence[str], codes: npt.NDArray[np.signedinteger[Any]]) -> pd.Categorical[str]:
+    """Return the text that each code stands for; two codes may stand for the same."""
+    number = {text: place for place, text in enumerate(dict.fromkeys(texts))}
+    numbers = np.array([number[text] for text in texts], dtype=np.int32)
+    return pd.Categorical.from_codes(numbers[codes], categories=pd.Index(list(number)))
 
 
-def _sources(weighed: Weighed, accounts: int) -> pd.DataFrame:
+def _sources(customers: pd.DataFrame, config: HealthConfig) -> pd.DataFrame:
+    """Return which components count, by the settings of the accounts without a profile."""
+    everybody = config.of(None)
+    weighed = _weighed(measure(customers, everybody), everybody)
     rows = []
     for name in COMPONENTS:
         state = "dropped" if name in weighed.dropped else "used"
-        note = say(f"source.{state}", component=say(f"component.{name}"))
+        is_weightless = not any(
+            points
+            for points, signal in zip(maxima(everybody), SIGNALS, strict=True)
+            if signal.component == name
+        )
+        note = say(f"source.{'unweighted' if is_weightless else state}", component=say(f"component.{name}"))
         texts = [note.text(language) for language in LANGUAGES]
-        rows.append((name, state, weighed.measured_accounts[name], accounts, *texts))
+        rows.append((name, state, weighed.measured_accounts[name], len(customers), *texts))
     columns = ["component", "state", "measured_accounts", "accounts", "note_en", "note_fr"]
     return pd.DataFrame(rows, columns=columns)

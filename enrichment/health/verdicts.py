@@ -1,134 +1,113 @@
-"""From one account's points to its score, its band and the sentence that a salesperson reads."""
+"""From points to scores, bands and what is said of them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from math import floor
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from enrichment.frames import records
+from enrichment.health.caps import CAPS, NO_CAP, lowest_caps
 from enrichment.health.config import HealthConfig
-from enrichment.health.signals import SIGNALS, Row, is_ending
-from enrichment.messages import Message, say
+from enrichment.health.reasons import Reasons
+from enrichment.health.sentences import COLOURS, Account, Writer, no_score
+from enrichment.health.signals import SIGNALS
+from enrichment.health.signals.signal import Numbers, counts
+from enrichment.health.weighing import Weighed
+from enrichment.messages import LANGUAGES, Message
 
 MOST_REASONS: Final = 3
 _LEAST_TOLD: Final = 0.5
+_COLUMN: Final = {signal.id: column for column, signal in enumerate(SIGNALS)}
+_SUFFIXES: Final = dict(zip(LANGUAGES, ("", "_fr"), strict=True))
+Whole = npt.NDArray[np.int64]
 
 
-class Weights(NamedTuple):
-    """One account's points of 100: in the score, lost per signal, withheld; and the coverage, 0 to 1."""
-
-    total: float
-    coverage: float
-    lost: list[float]
-    withheld: float
-
-
-class Verdict(NamedTuple):
-    """What is said of one account.
-
-    Attributes:
-        score: 0 to 100 after caps; None where the band is not a colour.
-        band: ``green``, ``yellow``, ``red``, ``new`` or ``no data``.
-        coverage: per cent of the points that are measured, rounded down.
-        cap: the highest score that the facts allow.
-        sentence: why, for people.
-        top_reason: the weightiest reason alone; None when there is none.
-    """
-
-    score: int | None
-    band: str
-    coverage: int
-    cap: int
-    sentence: Message
-    top_reason: Message | None
-
-
-class _Cap(NamedTuple):
-    """The highest score that a fact allows, why, and the signal that the reason makes needless to tell."""
-
-    points: int
-    reason: Message
-    signal: str
-
-
-_NO_CAP: Final = _Cap(100, say("health.nothing"), "")
-
-
-def judge(row: Row, weights: Weights, reasons: Sequence[Message], config: HealthConfig) -> Verdict:
-    """Return the verdict on a customer.
+def judge(facts: pd.DataFrame, weighed: Weighed, reasons: Reasons, config: HealthConfig) -> pd.DataFrame:
+    """Return the verdict on customers, one row each in the order of ``facts``.
 
     Args:
-        row: the account's facts.
-        weights: its points.
-        reasons: what to say of each signal, in the order of ``SIGNALS``.
+        facts: of the customers.
+        weighed: their points.
+        reasons: what to say of each signal.
         config: thresholds.
+
+    Returns:
+        health_score, health_band, health_coverage, health_reasons, top_reason (the last two also with the
+        ending ``_fr``), cap, score_before_caps, points_lost, points_assumed.
     """
-    cap = _cap(row, config)
-    points = round_half_up(min(weights.total, cap.points))
-    coverage = floor(100 * weights.coverage + 1e-9)
-    band = _band(row, points, coverage, config)
-    if band == "new":
-        return Verdict(None, band, coverage, cap.points, _new(row, config), None)
-    if band == "no data":
-        sentence = say("health.no_data", name=row["name"], coverage=coverage)
-        return Verdict(None, band, coverage, cap.points, sentence, None)
-    held = cap if weights.total > cap.points else None
-    told = _told(weights.lost, reasons, held)
-    top = held.reason if held else told[0][0] if told else None
-    return Verdict(points, band, coverage, cap.points, _sentence(row, band, points, told, held), top)
+    total = weighed.total
+    cap, place = lowest_caps(facts, config)
+    place = np.where(total > cap, place, -1)
+    score = round_half_up(np.minimum(total, cap))
+    coverage = np.floor(100 * weighed.coverage + 1e-9).astype(np.int64)
+    band = _bands(facts, score, weighed.coverage, config)
+    told = _told(weighed.lost, reasons, place)
+    columns = (facts["name"].tolist(), band.tolist(), score.tolist(), coverage.tolist(), _held(facts, place))
+    accounts = [Account(*parts) for parts in zip(*columns, told, strict=True)]
+    found: dict[str, Any] = {
+        "health_score": pd.Series(score).where(np.isin(band, COLOURS)).astype("Int64"),
+        "health_band": band,
+        "health_coverage": coverage,
+        "cap": cap,
+        "score_before_caps": total,
+        "points_lost": weighed.lost.sum(axis=1),
+        "points_assumed": weighed.withheld.sum(axis=1),
+    }
+    for language, suffix in _SUFFIXES.items():
+        writer = Writer(language, reasons, config)
+        found[f"health_reasons{suffix}"] = [writer.sentence(account) for account in accounts]
+        found[f"top_reason{suffix}"] = [writer.top(account) for account in accounts]
+    return pd.DataFrame(found)
 
 
-def no_verdict(row: Row) -> Verdict:
-    """Return the verdict on an account that is no customer now: in trial, gone, or never was one."""
-    band = "new" if row["status"] in ("trialing", "incomplete") else "no data"
-    return Verdict(None, band, 0, 100, say(f"health.{row['status']}", name=row["name"]), None)
+def round_half_up(amounts: Numbers) -> Whole:
+    """Round to whole numbers, halves up; 62.499999999999993 is the float way to write 62.5."""
+    return np.floor(np.round(amounts, 9) + 0.5).astype(np.int64)
 
 
-def round_half_up(amount: float) -> int:
-    """Round to a whole number, halves up; 62.499999999999993 is the float way to write 62.5."""
-    return floor(round(amount, 9) + 0.5)
+def _bands(
+    facts: pd.DataFrame, score: Whole, coverage: Numbers, config: HealthConfig
+) -> npt.NDArray[np.object_]:
+    is_old_enough = counts(facts, "days_as_customer") >= config.new_days
+    # Where nothing at all is measured there is nothing to judge, however little coverage is asked for.
+    is_unknown = (np.floor(100 * coverage + 1e-9) < config.min_coverage) | (coverage <= 0)
+    cases = [~is_old_enough, is_unknown, score >= config.green_from, score >= config.yellow_from]
+    return np.select(cases, ["new", "no data", "green", "yellow"], "red").astype(object)
 
 
-def _cap(row: Row, config: HealthConfig) -> _Cap:
-    caps = [_NO_CAP]
-    if is_ending(row):
-        reason = say("signal.commitment.ending", date=row["last_end"])
-        caps.append(_Cap(config.cap_cancellation, reason, "commitment"))
-    if (row["days_past_due"] or 0) > config.cap_past_due_days:
-        reason = say("signal.payments.past_due", n=int(row["days_past_due"]))
-        caps.append(_Cap(config.cap_past_due, reason, "payments"))
-    return min(caps, key=lambda cap: cap.points)
+def _held(facts: pd.DataFrame, place: Whole) -> list[Message | None]:
+    """Return why the cap holds each account down, None where none does."""
+    found: list[Message | None] = [None] * len(facts)
+    here = np.flatnonzero(place >= 0)
+    rows = records(facts.iloc[here][["last_end", "days_past_due", "days_idle"]])
+    for number, row in zip(here.tolist(), rows, strict=True):
+        found[number] = CAPS[place[number]].reason(row)
+    return found
 
 
-def _band(row: Row, points: int, coverage: int, config: HealthConfig) -> str:
-    if row["days_as_customer"] is None or row["days_as_customer"] < config.new_days:
-        return "new"
-    if coverage < config.min_coverage:
-        return "no data"
-    if points >= config.green_from:
-        return "green"
-    return "yellow" if points >= config.yellow_from else "red"
-
-
-def _told(lost: Sequence[float], reasons: Sequence[Message], held: _Cap | None) -> list[tuple[Message, int]]:
+def _told(lost: Numbers, reasons: Reasons, place: Whole) -> list[list[tuple[int, int]]]:
     """Return the heaviest reasons with their points, without the one that the cap already tells."""
-    said = held.signal if held else None
-    columns = [i for i, signal in enumerate(SIGNALS) if lost[i] >= _LEAST_TOLD and signal.id != said]
-    columns.sort(key=lambda i: -lost[i])
-    return [(reasons[i], round_half_up(lost[i])) for i in columns[:MOST_REASONS]]
+    weight = lost.copy()
+    for number, cap in enumerate(CAPS):
+        weight[place == number, _COLUMN[cap.signal]] = 0.0
+    columns = np.argsort(-weight, axis=1, kind="stable")[:, :MOST_REASONS]
+    heaviest = np.take_along_axis(weight, columns, axis=1)
+    codes = np.take_along_axis(reasons.codes, columns, axis=1).tolist()
+    points, many = round_half_up(heaviest).tolist(), (heaviest >= _LEAST_TOLD).sum(axis=1).tolist()
+    return [list(zip(code, lost, strict=True))[:n] for code, lost, n in zip(codes, points, many, strict=True)]
 
 
-def _new(row: Row, config: HealthConfig) -> Message:
-    return say("health.new", name=row["name"], days=config.new_days)
-
-
-def _sentence(
-    row: Row, band: str, points: int, told: Sequence[tuple[Message, int]], held: _Cap | None
-) -> Message:
-    parts = [say("health.reason", reason=reason, points=lost) for reason, lost in told]
-    if held:
-        parts.insert(0, say("cap.held", cap=points, reason=held.reason))
-    tail: Any = parts[-1] if parts else say("health.nothing")
-    for part in reversed(parts[:-1]):
-        tail = say("health.joined", first=part, rest=tail)
-    return say("health.scored", name=row["name"], score=points, band=say(f"band.{band}"), reasons=tail)
+def no_verdict(row: dict[str, Any]) -> dict[str, Any]:
+    """Return the verdict on an account that is no customer now, from its account_id, name and status."""
+    said = no_score(row["name"], row["status"])
+    return {
+        "account_id": row["account_id"],
+        "name": row["name"],
+        "health_band": "new" if row["status"] in ("trialing", "incomplete") else "no data",
+        "health_coverage": 0,
+        **{f"health_reasons{suffix}": said.text(language) for language, suffix in _SUFFIXES.items()},
+        "cap": NO_CAP,
+    }

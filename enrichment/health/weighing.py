@@ -8,16 +8,15 @@ withheld by an assumption that stands for something that was not. So for every a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from enrichment.health.config import HealthConfig
-from enrichment.health.signals import Numbers
+from enrichment.health.signals.signal import Flags, Numbers
 
-Flags = npt.NDArray[np.bool_]
 MEASURED: Final = 0
 ASSUMED: Final = 1
 MISSING: Final = 2
@@ -53,6 +52,11 @@ class Weighed:
         """(n) the score before caps, 0 to 100."""
         total: Numbers = self.earned.sum(axis=1)
         return total
+
+    def of(self, rows: npt.NDArray[np.intp]) -> Weighed:
+        """Return the points of some of the accounts, weighed as they were among all."""
+        tables = ("earned", "lost", "withheld", "state", "coverage")
+        return replace(self, **{name: getattr(self, name)[rows] for name in tables})
 
 
 def weigh(

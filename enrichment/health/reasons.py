@@ -1,0 +1,81 @@
+"""What is said of every signal of every account, each different sentence once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from enrichment.frames import records
+from enrichment.health.config import HealthConfig
+from enrichment.health.signals import SIGNALS, Measured, Signal
+from enrichment.health.weighing import MEASURED, MISSING, Weighed
+from enrichment.messages import Message, say
+
+Codes = npt.NDArray[np.intp]
+_STATES: Final = ("unweighted", "missing", "assumed")
+_UNWEIGHTED, _MISSING, _ASSUMED = range(len(_STATES))
+
+
+@dataclass(frozen=True, slots=True)
+class Reasons:
+    """Sentences about ``n`` accounts (rows) and ``s`` signals (columns).
+
+    Attributes:
+        codes: (n, s) index into ``messages``.
+        messages: every different thing that is said.
+    """
+
+    codes: Codes
+    messages: list[Message]
+
+    def texts(self, language: str) -> list[str]:
+        """Return the text of each message."""
+        return [message.text(language) for message in self.messages]
+
+
+def reasons_of(
+    measured: Sequence[Measured], weighed: Weighed, points: Sequence[float], config: HealthConfig, rows: Codes
+) -> Reasons:
+    """Return what to say of some of the accounts.
+
+    Args:
+        measured: of each signal, about all accounts.
+        weighed: about the chosen accounts.
+        points: of each signal, before rescaling; one without any says so.
+        config: windows that the sentences name.
+        rows: the chosen accounts.
+    """
+    codes = np.empty(weighed.state.shape, dtype=np.intp)
+    messages: list[Message] = []
+    for column, (signal, found) in enumerate(zip(SIGNALS, measured, strict=True)):
+        state = weighed.state[:, column]
+        code = np.where(state == MISSING, _MISSING, _ASSUMED)
+        own: list[Message] = []
+        if not points[column]:
+            code[:] = _UNWEIGHTED
+        else:
+            here = np.flatnonzero(state == MEASURED)
+            numbered, own = _said(signal, found, rows[here], config)
+            code[here] = numbered + len(_STATES)
+        codes[:, column] = code + len(messages)
+        messages += [say(f"state.{name}", signal=say(f"name.{signal.id}")) for name in _STATES] + own
+    return Reasons(codes, messages)
+
+
+def _said(signal: Signal, found: Measured, rows: Codes, config: HealthConfig) -> tuple[Codes, list[Message]]:
+    """Return the number of each row's sentence, and the sentences."""
+    words = pd.DataFrame({name: _taken(column, rows) for name, column in found.words.items()})
+    if words.empty:
+        return np.empty(0, dtype=np.intp), []
+    number: Codes = words.groupby(list(words), sort=False, dropna=False).ngroup().to_numpy(dtype=np.intp)
+    different = words.iloc[np.unique(number, return_index=True)[1]]
+    return number, [signal.reason(row, config) for row in records(different)]
+
+
+def _taken(column: Any, rows: Codes) -> Any:
+    return (column.to_numpy() if isinstance(column, pd.Series) else column)[rows]
