@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from connectors.http import HttpClient, Json, JsonRows, Refusal, Vendor
 from connectors.rate_limiter import RateLimiter
-from saaskpi.errors import MissingPermissionError, UnavailableError
+from saaskpi.errors import MissingPermissionError, RejectedError, UnavailableError
 
 T = TypeVar("T")
 
@@ -32,6 +32,8 @@ OBJECT_TYPES = (
 )  # fmt: skip
 OPTIONAL_TYPES = ("feedback_submissions",)
 """Objects that portals without the feature do not have."""
+HEALTH_TYPES = ("deals", "tickets", "calls", "emails", "meetings", "notes", *OPTIONAL_TYPES)
+"""Objects that only the health score and the flags are made from: a pull goes on without them."""
 PIPELINE_TYPES = ("deals", "tickets")
 
 SCOPE_FIELDS = ("requiredGranularScopes", "requiredScopes", "missingScopes")
@@ -224,6 +226,23 @@ class HubSpotClient:
             except MissingPermissionError as error:
                 missing[resource] = error.permission or f"read access to {resource}"
         return missing
+
+    def refusal(self, object_type: str) -> str:
+        """Try the definitions and one row of a type; return why they cannot be read, "" when they can.
+
+        Args:
+            object_type: such as ``tickets``.
+        """
+        try:
+            self.properties(object_type)
+            self.http.get(self.path("objects", object_type), {"limit": 1})
+        except MissingPermissionError as error:
+            return f"the token lacks {error.permission or f'read access to {object_type}'}"
+        except RejectedError as error:
+            if error.status in (400, 404):
+                return "this portal does not offer it"
+            raise
+        return ""
 
     def _read_batch(self, path: str, ids: Sequence[str], names: Sequence[str]) -> JsonRows:
         """Read objects by id; one that was deleted since it was listed is left out."""

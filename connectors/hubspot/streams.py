@@ -14,10 +14,9 @@ from singer_sdk import typing as th
 from typing_extensions import override
 
 from connectors.http import Json, JsonRows
-from connectors.hubspot.client import OPTIONAL_TYPES, PIPELINE_TYPES, HubSpotClient
+from connectors.hubspot.client import HEALTH_TYPES, OPTIONAL_TYPES, PIPELINE_TYPES, HubSpotClient
 from connectors.hubspot.values import PropertyReader, schema_of
 from connectors.streams import ApiStream, ChildStream
-from saaskpi.errors import MissingPermissionError, RejectedError
 
 PAGES_AT_ONCE = 10
 """Pages handed to the associations together: its batch read takes 1,000 ids, a page has 100."""
@@ -214,7 +213,13 @@ class Owners(HubSpotStream):
 
 
 class Pipelines(HubSpotStream):
-    """Pipelines of deals and tickets, with their stages."""
+    """Pipelines of deals and tickets, with their stages.
+
+    Args:
+        tap: that it belongs to.
+        client: reads the portal.
+        object_types: whose pipelines are read.
+    """
 
     name = "hubspot_pipelines"
     keys = ("object_type", "id")
@@ -231,9 +236,13 @@ class Pipelines(HubSpotStream):
         th.Property("archivedAt", th.DateTimeType),
     )
 
+    def __init__(self, tap: Tap, client: HubSpotClient, object_types: Sequence[str]) -> None:
+        super().__init__(tap, client)
+        self._object_types = object_types
+
     @override
     def pages(self) -> Iterator[JsonRows]:
-        for object_type in PIPELINE_TYPES:
+        for object_type in self._object_types:
             yield [{"object_type": object_type, **row} for row in self.client.pipelines(object_type)]
 
 
@@ -294,22 +303,26 @@ STREAMS: tuple[type[HubSpotStream], ...] = (*OBJECT_STREAMS, Associations, Owner
 
 
 def hubspot_streams(tap: Tap, client: HubSpotClient, only: Collection[str] | None = None) -> list[Stream]:
-    """Make the HubSpot streams for a tap; objects that this portal does not have are left out.
+    """Make the HubSpot streams for a tap; optional objects that cannot be read are left out, with a warning.
 
     Args:
         tap: that they belong to.
         client: reads the portal.
         only: names of the streams wanted; of objects that nobody wants not even the definitions are read,
-            so their scopes are not needed. None for all.
+            so their scopes are not needed, and what only health is made from is optional. None for all: then
+            objects that every portal has must be readable.
     """
     wanted = {kind.name for kind in STREAMS} if only is None else set(only)
+    optional = OPTIONAL_TYPES if only is None else HEALTH_TYPES
     links = Associations(tap, client) if Associations.name in wanted else None
     objects: list[HubSpotStream] = []
+    refused: set[str] = set()
     for kind in OBJECT_STREAMS:
         if not (kind.name in wanted or (links and kind.linked_to)):
             continue
-        if not available(client, kind.object_type):
-            tap.logger.warning("%s is left out: this portal does not offer it.", kind.name)
+        if kind.object_type in optional and (reason := client.refusal(kind.object_type)):
+            tap.logger.warning("%s is left out: %s.", kind.name, reason)
+            refused.add(kind.object_type)
             continue
         stream = kind(tap, client)
         # The SDK knows one parent per child and adds it itself; these are the others.
@@ -317,23 +330,9 @@ def hubspot_streams(tap: Tap, client: HubSpotClient, only: Collection[str] | Non
             stream.child_streams.append(links)
         objects.append(stream)
     types = [stream.object_type for stream in objects if isinstance(stream, ObjectStream)]
-    others = [Owners(tap, client), Pipelines(tap, client), Properties(tap, client, types)]
+    staged = [object_type for object_type in PIPELINE_TYPES if object_type not in refused]
+    others = [Owners(tap, client), Pipelines(tap, client, staged), Properties(tap, client, types)]
     return [*objects, *([links] if links else []), *(one for one in others if one.name in wanted)]
-
-
-def available(client: HubSpotClient, object_type: str) -> bool:
-    """Tell whether the portal has an object type that not every portal has."""
-    if object_type not in OPTIONAL_TYPES:
-        return True
-    try:
-        client.properties(object_type)
-    except MissingPermissionError:
-        return False
-    except RejectedError as error:
-        if error.status in (400, 404):
-            return False
-        raise
-    return True
 
 
 def gather(pages: Iterable[JsonRows]) -> Iterator[JsonRows]:

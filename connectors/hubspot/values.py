@@ -18,6 +18,7 @@ Value = str | int | float | bool | None
 Converter = Callable[[str], Value]
 
 _MILLISECONDS = re.compile(r"-?\d{9,14}")
+_UTC_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", re.ASCII)
 
 
 def _number(text: str) -> Value:
@@ -47,7 +48,7 @@ def _datetime(text: str) -> Value:
     if _MILLISECONDS.fullmatch(text):
         return _iso(_from_milliseconds(text))
     moment = datetime.fromisoformat(text)
-    if text.endswith("Z"):
+    if _UTC_TIME.fullmatch(text):
         return text
     return _iso(moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC))
 
