@@ -39,8 +39,8 @@ class Snapshots:
     Attributes:
         rows: one row per (as_of, account_id) with ``SNAPSHOT_COLUMNS``: score (0 to 100 after caps, not
             rounded; also of new accounts), band, coverage (per cent), the shares of the components,
-            days_idle, days_as_customer, can_leave (whether a term ends within the horizon) and in_population (paying,
-            at least 28 days old, not already cancelling). Times are UTC without zone.
+            days_idle, days_as_customer, can_leave (whether a term ends within the horizon) and in_population
+            (paying, at least 28 days old, not already cancelling). Times are UTC without zone.
         flags: one row per flag that was up, with ``FLAG_COLUMNS``.
         churns: one row each time that an account's MRR reached zero, with ``CHURN_COLUMNS``.
         ends_at: until when churn is known, UTC without zone.

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from enrichment.backtest.panel import FLAG_COLUMNS, SNAPSHOT_COLUMNS
@@ -66,15 +67,18 @@ def _shares(signals: pd.DataFrame, accounts: pd.Series[str]) -> dict[str, Number
     return {f"share_{name}": table[name].to_numpy(dtype=np.float64) for name in COMPONENTS}
 
 
-def _can_leave(facts: pd.DataFrame, horizon_days: int) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+def _can_leave(facts: pd.DataFrame, horizon_days: int) -> npt.NDArray[np.bool_]:
     """Say whose term ends within the horizon; a monthly term always does, an unknown one may."""
     term, days = numbers(facts, "term_days"), numbers(facts, "days_to_renewal")
     is_short = np.isnan(term) | (term <= min(_MONTH, horizon_days))
-    return is_short | (days <= horizon_days)
+    can: npt.NDArray[np.bool_] = is_short | (days <= horizon_days)
+    return can
 
 
-def _in_population(facts: pd.DataFrame) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+def _in_population(facts: pd.DataFrame) -> npt.NDArray[np.bool_]:
     """Say who pays, is at least 28 days old and is not already cancelling."""
     ending = numbers(facts, "ending_items")
     is_ending = (ending > 0) & (ending == numbers(facts, "counted_items"))
-    return (numbers(facts, "mrr") > 0) & (numbers(facts, "days_as_customer") >= LEAST_DAYS) & ~is_ending
+    is_old = numbers(facts, "days_as_customer") >= LEAST_DAYS
+    within: npt.NDArray[np.bool_] = (numbers(facts, "mrr") > 0) & is_old & ~is_ending
+    return within

@@ -1,0 +1,1 @@
+"""Churn data that is not Stripe's or HubSpot's: other people's tables, mapped to the documented facts."""
