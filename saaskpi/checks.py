@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from connectors.hubspot.client import HubSpotClient
+from connectors.hubspot.client import HEALTH_TYPES, HubSpotClient
 from connectors.hubspot.writer import HubSpotWriter
 from connectors.stripe.client import StripeClient
 from crm_sync.properties import GROUP, GROUP_LABEL, definitions
@@ -19,6 +19,17 @@ STRIPE_READS = (
 )  # fmt: skip
 HUBSPOT_READS = ("companies", "contacts", "tasks")
 """What a pull reads, beside the owners: what the keys must be allowed to."""
+_TOUCHES = "the days since the last touch and the contacts engaged"
+HEALTH_COSTS: Mapping[str, str] = {
+    "calls": f"calls do not count in {_TOUCHES}",
+    "emails": f"e-mails received do not count in {_TOUCHES}",
+    "meetings": f"meetings do not count in {_TOUCHES}",
+    "notes": "an account in a portal with notes alone is not known to be untouched",
+    "tickets": "the health score has no ticket load and no open tickets, and ticket_spike is never raised",
+    "feedback_submissions": "NPS and CSAT are read from crm.nps_property and crm.csat_property alone",
+    "deals": "open_expansion is raised by crm.budget_property alone",
+}
+"""What a pull can do without, and what the numbers lose by it."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +105,39 @@ def _hubspot(settings: Settings) -> Iterator[Check]:
         yield Check(
             f"HubSpot {resource}", "fail", f"The token lacks {lack}.", "Add it under Settings > Integrations."
         )
+    refused = {kind: reason for kind in HEALTH_TYPES if (reason := client.refusal(kind))}
+    for object_type, reason in refused.items():
+        yield Check(
+            f"HubSpot {object_type}",
+            "todo",
+            f"Left out, as {reason}: {HEALTH_COSTS[object_type]}.",
+            "Add the scope under Settings > Integrations; everything else works without it.",
+        )
+    yield from _crm_settings(settings, client, has_deals="deals" not in refused)
+
+
+def _crm_settings(settings: Settings, client: HubSpotClient, *, has_deals: bool) -> Iterator[Check]:
+    """Look whether the portal has the properties and pipelines that the settings name."""
+    crm = settings.crm
+    for object_type, setting, wanted in (
+        ("contacts", "nps_property", crm.nps_property),
+        ("contacts", "csat_property", crm.csat_property),
+        ("companies", "budget_property", crm.budget_property),
+    ):
+        if wanted and wanted not in client.properties(object_type):
+            yield _unknown(object_type, f"property {wanted} (crm.{setting})")
+    if crm.expansion_pipelines and has_deals:
+        known = {str(row[name]).casefold() for row in client.pipelines("deals") for name in ("id", "label")}
+        for name in crm.expansion_pipelines:
+            if name.strip().casefold() not in known:
+                yield _unknown("deals", f"pipeline {name} (crm.expansion_pipelines)")
+
+
+def _unknown(object_type: str, what: str) -> Check:
+    words = f"There is no {what}: nothing is read from it."
+    return Check(
+        f"HubSpot {object_type}", "todo", words, "Write the internal name that HubSpot shows for it."
+    )
 
 
 def _properties(settings: Settings, create: bool) -> Iterator[Check]:
