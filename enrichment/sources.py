@@ -163,7 +163,6 @@ _DECLARED: Final = (
         created=_EPOCH,
         status=_TEXT,
         payment_intent=_TEXT,
-        payment_method_details=_JSON,
     ),
     _source("stripe_payment_methods", customer=_TEXT, created=_EPOCH, type=_TEXT, card=_JSON),
     _source("stripe_events", type=_TEXT, created=_EPOCH, data=_JSON),
@@ -239,6 +238,11 @@ _BY_STREAM: Final = {source.stream: source for source in _DECLARED}
 SOURCES: Final[tuple[str, ...]] = tuple(_BY_STREAM)
 """The streams that the models read; a pull for an enrichment selects only these."""
 
+CHARGE_METHODS: Final = _source(
+    "stripe_charges", created=_EPOCH, payment_method=_TEXT, payment_method_details=_JSON
+)
+"""With what each charge was paid, as it was then: only a look at the past reads it, and it is large."""
+
 
 def latest_sql(stream: str, present: Collection[str]) -> str:
     """Return the SELECT of the newest row per record of ``stream``, every declared column there and typed.
@@ -249,7 +253,11 @@ def latest_sql(stream: str, present: Collection[str]) -> str:
 
     A record counts once, however often it was pulled: the row with the highest ``_seq`` stands.
     """
-    source = _BY_STREAM[stream]
+    return newest_sql(_BY_STREAM[stream], present)
+
+
+def newest_sql(source: Source, present: Collection[str]) -> str:
+    """Return the same of any declared source, which may be other columns of a stream."""
     columns = [_column(name, sql_type, present) for name, sql_type in source.columns.items()]
     columns += [_property(name, sql_type, present) for name, sql_type in source.properties.items()]
     chosen = ", ".join([*columns, _odd_dates(source, present)])
@@ -258,7 +266,7 @@ def latest_sql(stream: str, present: Collection[str]) -> str:
     key = ", ".join(_quoted(name) for name in source.key)
     return (
         f"SELECT {chosen} FROM (SELECT landed.*, ROW_NUMBER() OVER (PARTITION BY {key} ORDER BY _seq DESC) "
-        f"AS row_rank FROM {stream} landed) ranked WHERE row_rank = 1"
+        f"AS row_rank FROM {source.stream} landed) ranked WHERE row_rank = 1"
     )
 
 

@@ -5,16 +5,26 @@ from __future__ import annotations
 from typing import Final
 
 from enrichment.engine import EngineProtocol
-from enrichment.facts.parts import leave_empty
 from enrichment.facts.sources import FactSources
+from enrichment.sql import run_models
 
 TABLES: Final = ("account_seats", "account_paying")
 
 
 def prepare_billing(engine: EngineProtocol, sources: FactSources) -> None:
-    """Build the dated tables, once for all instants."""
+    """Stage the payment methods; everything else that these facts need is staged for the ledger.
+
+    Args:
+        engine: holds the newest row of each of Stripe's records.
+        sources: names nothing of Stripe's.
+    """
+    run_models(engine, ("stg_payment_methods",))
 
 
 def describe_billing(engine: EngineProtocol) -> None:
-    """Leave the facts at the instant of ``run_clock``."""
-    leave_empty(engine, TABLES)
+    """Leave ``account_seats`` and ``account_paying`` at the instant of ``run_clock``.
+
+    Args:
+        engine: holds ``subscription_items``, ``account_money`` and ``mrr_ledger`` at that instant.
+    """
+    run_models(engine, TABLES)

@@ -19,10 +19,11 @@ from enrichment.health.config import HealthConfig
 from enrichment.items import ItemRater
 from enrichment.ledger.building import build_ledger
 from enrichment.policy import Policy
+from enrichment.sources import CHARGE_METHODS, newest_sql
 from enrichment.sql import ACCOUNTS, RATING, models, run_models
 from enrichment.tables import ITEM_RATES, leave
 
-DATED: Final = ("invoice_attempts", "dated_lines")
+DATED: Final = ("charge_methods", "invoice_attempts", "dated_lines")
 """Built once from the present; every instant reads what was known by then."""
 PAST: Final = {
     "stg_invoices": "past_invoices",
@@ -32,6 +33,7 @@ PAST: Final = {
     "stg_events": "past_events",
     "stg_invoice_lines": "past_lines",
     "stg_subscription_items": "past_items",
+    "stg_payment_methods": "past_methods",
     "account_customers": "past_account_customers",
 }
 """The tables that are taken back, each by its model, in the order in which they read each other."""
@@ -50,7 +52,12 @@ REPLACED: Final = (
 )
 """Everything that a rewind writes: set aside before and put back afterwards."""
 _ASIDE: Final = {"is_aside": "BOOLEAN"}
-CHURNS: Final = {"account_id": "VARCHAR", "churned_at": "TIMESTAMP", "kind": "VARCHAR"}
+_WHOLE: Final = {
+    "whole_ledger": "mrr_ledger",
+    "whole_lives": "subscription_lives",
+    "whole_subscriptions": "stg_subscriptions",
+    "whole_customers": "account_customers",
+}
 
 
 def rewind(engine: EngineProtocol, as_of: datetime, policy: Policy, config: HealthConfig) -> None:
@@ -86,12 +93,16 @@ def restore(engine: EngineProtocol) -> None:
 
 
 def churns(engine: EngineProtocol) -> pd.DataFrame:
-    """Return account_id, churned_at (UTC) and kind of every time that an account left, by instant.
+    """Return account_id, churned_at (UTC) and kind of every time that an account left, by account and time.
 
-    Always of the present, rewound or not. An account that pauses, or pays nothing for a while, has not left.
-    kind: ``payment`` when it did not pay, else ``voluntary``.
+    Always all that the present knows, rewound or not. An account that pauses, or pays nothing for a while,
+    has not left. kind: ``payment`` when it did not pay, else ``voluntary``.
     """
-    return pd.DataFrame(columns=list(CHURNS))
+    prefix = "present_" if _is_aside(engine) else ""
+    for name, table in _WHOLE.items():
+        engine.run(name, f"SELECT * FROM {prefix}{table}")
+    run_models(engine, ("account_churns",))
+    return engine.frame("SELECT * FROM account_churns ORDER BY account_id, churned_at")
 
 
 def _compute_ledger(engine: EngineProtocol, as_of: datetime, policy: Policy) -> None:
@@ -112,6 +123,8 @@ def _run(engine: EngineProtocol, table: str, model: str) -> None:
 
 
 def _set_aside(engine: EngineProtocol) -> None:
+    landed = engine.columns(CHARGE_METHODS.stream)
+    engine.run("landed_charge_methods", newest_sql(CHARGE_METHODS, landed))
     run_models(engine, DATED)
     for table in REPLACED:
         engine.run(f"present_{table}", f"SELECT * FROM {table}")

@@ -14,7 +14,7 @@ SELECT
     c.created_epoch,
     c.status = 'failed' AS is_refused,
     c.created_epoch + CASE
-        WHEN c.method_type LIKE '%debit%' OR c.method_type LIKE '%bank_account' THEN 21 * 86400 ELSE 0
+        WHEN m.method_type LIKE '%debit%' OR m.method_type LIKE '%bank_account' THEN 21 * 86400 ELSE 0
     END AS refused_epoch
 FROM watched w
 INNER JOIN stg_charges c
@@ -24,3 +24,4 @@ INNER JOIN stg_charges c
         ELSE c.currency = w.currency AND c.amount = w.amount_due
             AND c.created_epoch BETWEEN w.created_epoch AND COALESCE(w.paid_epoch, 4102444800)
     END
+LEFT JOIN charge_methods m ON m.charge_id = c.charge_id

@@ -101,6 +101,7 @@ SELECT
     is_asked AND (is_ending OR end_epoch > cancel_request_epoch) AS is_ending,
     was_set_aside AND stood_as = 'active' AS is_collection_paused,
     billed_discounts AS discounts,
+    is_automatic,
     default_payment_method,
     CASE WHEN is_asked THEN cancellation_reason END AS cancellation_reason,
     tax_rates

@@ -8,6 +8,5 @@ SELECT
     created AS created_epoch,
     to_timestamp(created) AT TIME ZONE 'UTC' AS created_at,
     status,
-    payment_method_details ->> 'type' AS method_type,
     payment_intent
 FROM latest_stripe_charges

@@ -18,6 +18,7 @@ SELECT
     (COALESCE(cancel_at_period_end, FALSE) OR cancel_at IS NOT NULL) AS is_ending,
     (pause_collection ->> 'behavior') IS NOT NULL AS is_collection_paused,
     NULLIF(NULLIF(CAST(discounts AS VARCHAR), '[]'), 'null') AS discounts,
+    COALESCE(collection_method, '') <> 'send_invoice' AS is_automatic,
     default_payment_method,
     cancellation_details ->> 'reason' AS cancellation_reason,
     NULLIF(NULLIF(CAST(default_tax_rates AS VARCHAR), '[]'), 'null') AS tax_rates
