@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -14,7 +14,7 @@ from enrichment.frames import records
 from enrichment.health.config import HealthConfig
 from enrichment.health.signals import SIGNALS, Measured, Signal
 from enrichment.health.weighing import MEASURED, MISSING, Weighed
-from enrichment.messages import Message, say
+from enrichment.messages import LANGUAGES, Message, say
 
 Codes = npt.NDArray[np.intp]
 _STATES: Final = ("unweighted", "missing", "assumed")
@@ -26,16 +26,12 @@ class Reasons:
     """Sentences about ``n`` accounts (rows) and ``s`` signals (columns).
 
     Attributes:
-        codes: (n, s) index into ``messages``.
-        messages: every different thing that is said.
+        codes: (n, s) index into the texts.
+        texts: every different thing that is said, by language.
     """
 
     codes: Codes
-    messages: list[Message]
-
-    def texts(self, language: str) -> list[str]:
-        """Return the text of each message."""
-        return [message.text(language) for message in self.messages]
+    texts: Mapping[str, list[str]]
 
 
 def reasons_of(
@@ -64,7 +60,8 @@ def reasons_of(
             code[here] = numbered + len(_STATES)
         codes[:, column] = code + len(messages)
         messages += [say(f"state.{name}", signal=say(f"name.{signal.id}")) for name in _STATES] + own
-    return Reasons(codes, messages)
+    texts = {language: [message.text(language) for message in messages] for language in LANGUAGES}
+    return Reasons(codes, texts)
 
 
 def _said(signal: Signal, found: Measured, rows: Codes, config: HealthConfig) -> tuple[Codes, list[Message]]:
@@ -72,7 +69,8 @@ def _said(signal: Signal, found: Measured, rows: Codes, config: HealthConfig) ->
     words = pd.DataFrame({name: _taken(column, rows) for name, column in found.words.items()})
     if words.empty:
         return np.empty(0, dtype=np.intp), []
-    number: Codes = words.groupby(list(words), sort=False, dropna=False).ngroup().to_numpy(dtype=np.intp)
+    group = words.groupby(list(words), sort=False, dropna=False).ngroup()
+    number = np.asarray(group, dtype=np.intp)
     different = words.iloc[np.unique(number, return_index=True)[1]]
     return number, [signal.reason(row, config) for row in records(different)]
 

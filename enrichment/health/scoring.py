@@ -100,6 +100,7 @@ def score(facts: pd.DataFrame, config: HealthConfig, segments: pd.DataFrame | No
     ).assign(health_config_hash=config.of(None).hash)
     accounts = pd.concat([*(part.accounts for part in parts), others]).sort_index()[list(ACCOUNT_COLUMNS)]
     accounts["health_score"] = accounts["health_score"].astype("Int64")
+    accounts["profile"] = accounts["profile"].astype(object).where(accounts["profile"].notna(), None)
     signals = _signal_table(customers["account_id"], parts)
     return Health(accounts, signals, _sources(customers, config))
 
@@ -169,7 +170,7 @@ def _signal_table(account_ids: pd.Series[str], parts: Sequence[_Scored]) -> pd.D
         most[part.rows], state[part.rows] = part.weighed.maxima, part.weighed.state
         code[part.rows] = part.reasons.codes + len(texts["en"])
         for language in LANGUAGES:
-            texts[language] += part.reasons.texts(language)
+            texts[language] += part.reasons.texts[language]
     place = np.tile(np.arange(len(SIGNALS)), len(account_ids))
     return pd.DataFrame(
         {

@@ -22,7 +22,7 @@ class Account(NamedTuple):
         score: after caps, 0 to 100.
         coverage: per cent of the points that are measured.
         held: why a cap holds the score down, where one does.
-        told: the signals to tell, the heaviest first: (index into ``Reasons.messages``, points lost).
+        told: the signals to tell, the heaviest first: (index into ``Reasons.texts``, points lost).
     """
 
     name: str
@@ -38,7 +38,7 @@ class Writer:
 
     def __init__(self, language: str, reasons: Reasons, config: HealthConfig) -> None:
         self._language = language
-        self._reasons = reasons.texts(language)
+        self._reasons = reasons.texts[language]
         self._new_days = config.new_days
         self._entries: dict[str, str] = catalogue(language)
         self._reason = cache(self._written_reason)

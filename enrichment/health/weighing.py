@@ -98,7 +98,7 @@ def weigh(
 def _counts(known: Flags, base: Numbers, here: Flags) -> Flags:
     """(n) whether at least half of a component's points are measured."""
     whole = base[here].sum()
-    counts: Flags = (known[:, here] * base[here]).sum(axis=1) * 2 >= whole
+    counts: Flags = (known[:, here] * base[here]).sum(axis=1) * 2 >= whole - 1e-9
     return counts & bool(whole > 0)
 
 
