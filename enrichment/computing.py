@@ -53,7 +53,8 @@ TABLES: Final = (
     "marketing_spend",
     "fx_conversions",
     "account_match",
-    "health_signals",
+    "account_health",
+    "account_health_signals",
     "health_sources",
     "account_flags",
     "flag_episodes",
@@ -102,7 +103,14 @@ def compute(
         facts, money, _cltv(engine, facts, policy, reporting), health.accounts, flags, policy.hash
     )
     leave(engine, "accounts", accounts, tables.ACCOUNTS)
-    leave(engine, "health_signals", health.signals, tables.HEALTH_SIGNALS)
+    shown = health.accounts.assign(
+        computed_band=health.accounts["health_band"],
+        **dict.fromkeys(("override_reason", "override_author", "override_expires_at")),
+    )
+    leave(engine, "account_health", shown, tables.ACCOUNT_HEALTH)
+    hashes = health.accounts[["account_id", "health_config_hash"]]
+    signals = health.signals.merge(hashes, on="account_id", how="left", validate="many_to_one")
+    leave(engine, "account_health_signals", signals, tables.HEALTH_SIGNALS)
     leave(engine, "health_sources", health.sources, tables.HEALTH_SOURCES)
     leave(engine, "account_flags", flags, tables.ACCOUNT_FLAGS)
     moved = advance(episodes, flags, as_of, config.cooldown_days)

@@ -105,6 +105,29 @@ RUN_CLOCK: Final = {
     "policy_hash": _TEXT,
 }
 """The one row that says which instant is described, with the windows of the health configuration."""
+ACCOUNT_HEALTH: Final = {
+    "account_id": _TEXT,
+    "health_score": _INT,
+    "health_band": _TEXT,
+    "computed_band": _TEXT,
+    "health_coverage": _INT,
+    "score_before_caps": _FLOAT,
+    "cap": _INT,
+    "points_lost": _FLOAT,
+    "points_assumed": _FLOAT,
+    "health_reasons": _TEXT,
+    "health_reasons_fr": _TEXT,
+    "top_reason": _TEXT,
+    "top_reason_fr": _TEXT,
+    "override_reason": _TEXT,
+    "override_author": _TEXT,
+    "override_expires_at": "TIMESTAMP",
+    "health_config_hash": _TEXT,
+}
+"""One row per account. ``health_band`` is what is shown: the computed band, or what a person decided.
+
+Of accounts with a score, score_before_caps + points_lost + points_assumed = 100.
+"""
 HEALTH_SIGNALS: Final = {
     "account_id": _TEXT,
     "component": _TEXT,
@@ -115,7 +138,9 @@ HEALTH_SIGNALS: Final = {
     "state": _TEXT,
     "reason_en": _TEXT,
     "reason_fr": _TEXT,
+    "health_config_hash": _TEXT,
 }
+"""What each signal gave and cost each scored account: earned + lost + assumed are the maximum."""
 HEALTH_SOURCES: Final = {
     "component": _TEXT,
     "state": _TEXT,

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -46,10 +46,16 @@ from warehouse.engine import Engine
 from warehouse.files import FileLock, make_directory
 from warehouse.landing import Landing
 from warehouse.marts import Marts
+from warehouse.snapshots import Snapshots
 from warehouse.store import STORE_FILE, Store
 
 CRM_STREAMS = ("hubspot_properties", "hubspot_tasks")
 """What the plan reads beside the models' own sources."""
+
+
+HISTORY_TABLES = ("account_health", "account_health_signals")
+"""What is kept of every day that is described."""
+HISTORY_COLUMNS = ("health_score", "health_band", "health_coverage", "health_config_hash")
 
 
 @dataclass(frozen=True)
@@ -148,6 +154,11 @@ class Pipeline:
         # Asked through self.store each time: close() drops the store, and the next use opens another.
         return Marts(self.settings.home / "marts", lambda: self.store.current_run())  # noqa: PLW0108
 
+    @cached_property
+    def snapshots(self) -> Snapshots:
+        """What scores were made of on the days that have been described."""
+        return Snapshots(self.settings.home / "history")
+
     @property
     def _rates_folder(self) -> Path:
         """Where the ECB's exchange rates are kept."""
@@ -219,8 +230,10 @@ class Pipeline:
             except Exception as error:
                 self.store.fail_run(run_id, self._now(), type(error).__name__)
                 raise
+            self._keep(run_id, as_of)
             self.store.finish_run(run_id, self._now(), {"accounts": result.accounts}, self._episodes(run_id))
             self.marts.sweep()
+            self.snapshots.sweep(started.date())
             bands = ", ".join(f"{count} {band}" for band, count in result.bands.items())
             aside = sum(result.rejected.values())
             report(
@@ -305,7 +318,8 @@ class Pipeline:
 
         Returns:
             ``account`` (its row), ``match`` (how each Stripe customer was matched), ``items`` (each
-            subscription item with its steps), ``signals`` and ``flags``.
+            subscription item with its steps), ``signals``, ``flags`` and ``health_history`` (the score on
+            each day that was kept, oldest first).
         """
         account = next(row for row in self.accounts() if row["account_id"] == account_id)
         customers = set(account["stripe_customer_ids"])
@@ -318,8 +332,9 @@ class Pipeline:
                 row for row in records(self.marts.read("account_match")) if row["customer_id"] in customers
             ],
             "items": items,
-            "signals": self._of_account("health_signals", account_id),
+            "signals": self._of_account("account_health_signals", account_id),
             "flags": self._of_account("account_flags", account_id),
+            "health_history": records(self.snapshots.read("account_health", account_id, HISTORY_COLUMNS)),
         }
 
     def _compute(self, run_id: str, as_of: datetime) -> EnrichResult:
@@ -334,6 +349,12 @@ class Pipeline:
             compute(engine, self._match, as_of, self.policy, self._health, episodes, reporting)
             engine.export(TABLES, directory)
             return _enriched(engine, directory, as_of, self.settings.language, notes)
+
+    def _keep(self, run_id: str, as_of: datetime) -> None:
+        """Keep what the scores of the day are made of; the end of a day is the day's own."""
+        folder = self.marts.directory(run_id)
+        day = (as_of - timedelta(microseconds=1)).date()
+        self.snapshots.keep(day, [folder / f"{table}.parquet" for table in HISTORY_TABLES])
 
     def _of_account(self, table: str, account_id: str) -> list[dict[str, Any]]:
         return [row for row in records(self.marts.read(table)) if row["account_id"] == account_id]

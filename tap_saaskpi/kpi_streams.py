@@ -159,11 +159,20 @@ class Funnel(KpiStream):
     keys = ("step",)
 
 
+class AccountHealth(KpiStream):
+    """Each account's health score, its band, what held it back, and what a person decided about it."""
+
+    name = "kpi_account_health"
+    table = "account_health"
+    columns = tables.ACCOUNT_HEALTH
+    keys = ("account_id",)
+
+
 class HealthSignals(KpiStream):
     """What each signal gave or cost an account's health score, and why."""
 
-    name = "kpi_health_signals"
-    table = "health_signals"
+    name = "kpi_account_health_signals"
+    table = "account_health_signals"
     columns = tables.HEALTH_SIGNALS
     keys = ("account_id", "component", "signal")
 
@@ -199,6 +208,7 @@ STREAMS: Final[tuple[type[KpiStream], ...]] = (
     MrrBridge,
     SubscriptionItems,
     Funnel,
+    AccountHealth,
     HealthSignals,
     AccountFlags,
     FlagEpisodes,

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import requests
 from pydantic import SecretStr
 
 from saaskpi.cli.base import Context, shared_options
@@ -26,12 +27,15 @@ from saaskpi.cli.show import COLUMNS, print_totals
 from saaskpi.cli.words import applied_lines, next_steps
 from saaskpi.errors import UnavailableError, UsageError
 from saaskpi.portfolio import Filter, portfolio
-from saaskpi.settings import Settings
+from saaskpi.settings import Settings, UsageSettings, UsageSourceSettings
 
 SANDBOX_REQUESTS_PER_SECOND = 90
 """The simulated Stripe allows 100, as Stripe does in live mode."""
 ENV_FILE = "demo.env"
 MARKER = "demo.txt"
+USAGE_FILE = "usage.jsonl"
+CORE_EVENTS = ("workflow_run", "report_created")
+"""What counts as real use of the simulated product; logging in does not."""
 
 
 @click.command(epilog="Example: saaskpi demo --customers 50 --once")
@@ -52,6 +56,8 @@ def demo(context: Context, customers: int, months: int, seed: int, once: bool) -
         sandbox = server.enter_context(_sandbox(customers, months, seed))
         report(f"{customers:,} customers, {months} months of history, today is {sandbox['today']}")
     with server:
+        with context.stages.stage("usage") as report:
+            report(f"{fetch_usage(settings.home, sandbox):,} bytes of the product's own events")
         pipeline = context.pipeline(pointed_at(settings, sandbox))
         with pipeline.alone():
             result = pipeline.run()
@@ -98,9 +104,13 @@ def pointed_at(settings: Settings, sandbox: Mapping[str, Any]) -> Settings:
         sandbox: the JSON line that ``python -m sandbox`` prints.
     """
     stripe, hubspot = sandbox["stripe"], sandbox["hubspot"]
+    usage = UsageSettings(
+        sources=[UsageSourceSettings(file=settings.home / USAGE_FILE)], core_events=list(CORE_EVENTS)
+    )
     return settings.model_copy(
         update={
             "as_of": date.fromisoformat(sandbox["today"]),
+            "usage": usage,
             "stripe": settings.stripe.model_copy(
                 update={
                     "api_base": stripe["api_base"],
@@ -125,11 +135,22 @@ def write_env(home: Path, sandbox: Mapping[str, Any]) -> Path:
         "STRIPE_API_KEY": sandbox["stripe"]["api_key"],
         "SAASKPI_HUBSPOT__API_BASE": sandbox["hubspot"]["api_base"],
         "HUBSPOT_ACCESS_TOKEN": sandbox["hubspot"]["access_token"],
+        "SAASKPI_USAGE__SOURCES": json.dumps([{"file": str((home / USAGE_FILE).resolve())}]),
+        "SAASKPI_USAGE__CORE_EVENTS": json.dumps(CORE_EVENTS),
     }
     path.write_text(
         "".join(f"export {name}='{value}'\n" for name, value in variables.items()), encoding="utf-8"
     )
     return path
+
+
+def fetch_usage(home: Path, sandbox: Mapping[str, Any]) -> int:
+    """Keep the product's usage events in the home, as a company would export them; return the file's size."""
+    address = f"{sandbox['stripe']['api_base']}/_sandbox/usage.jsonl"
+    with requests.get(address, stream=True, timeout=60) as answer, (home / USAGE_FILE).open("wb") as file:
+        answer.raise_for_status()
+        shutil.copyfileobj(answer.raw, file)
+        return file.tell()
 
 
 @contextlib.contextmanager

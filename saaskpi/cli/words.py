@@ -17,6 +17,8 @@ from saaskpi.cli.output import counted
 if TYPE_CHECKING:
     from saaskpi.pipeline import EnrichResult, PullResult, Written
 
+HISTORY_DAYS = 12
+"""Days of the score's history that are printed; --json holds all of them."""
 PLAN_LINES = 40
 """Companies whose changes are printed; the file of ``-o`` and ``--json`` hold all of them."""
 
@@ -228,9 +230,23 @@ def _health_lines(explanation: Mapping[str, Any], language: str) -> Iterator[str
     yield f"Health: {account['health_reasons']}"
     for component, group in groupby(explanation["signals"], key=lambda row: row["component"]):
         yield from _component_lines(component, list(group), language)
+    yield from _score_history(explanation["health_history"])
     for flag in explanation["flags"]:
         kind = flag["kind"].capitalize()
         yield f"{kind} ({flag['severity']}) {flag['flag']}: {flag[f'evidence_{language}']}"
+
+
+def _score_history(days: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Tell the score on the last days that were kept, and where the settings of the score changed."""
+    if len(days) < 2:
+        return
+    yield "Score on the days that were described"
+    shown = days[-HISTORY_DAYS:]
+    for before, day in zip([None, *shown], shown, strict=False):
+        score = "-" if day["health_score"] is None else day["health_score"]
+        changed = before is not None and before["health_config_hash"] != day["health_config_hash"]
+        mark = "   other settings from here on: not comparable with the days above" if changed else ""
+        yield f"  {day['day']}  {score:>3}  {day['health_band']:<7}{mark}".rstrip()
 
 
 def _component_lines(component: str, signals: Sequence[Mapping[str, Any]], language: str) -> Iterator[str]:

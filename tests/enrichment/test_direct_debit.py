@@ -58,6 +58,6 @@ def test_a_debit_settled_after_nine_days_was_not_late(paid: str, due: str | None
         "due_date": due and epoch(due),
         "status_transitions": {"finalized_at": epoch("2026-10-06"), "paid_at": epoch(paid)},
     }
-    signals = accounts("active", "2026-10-06", **told)["health_signals"]
+    signals = accounts("active", "2026-10-06", **told)["account_health_signals"]
     (payments,) = signals[signals["signal"] == "payments"].to_dict("records")
     assert (payments["points"] == payments["max_points"]) is good
