@@ -213,6 +213,7 @@ _DECLARED: Final = (
         "hubspot_feedback_submissions",
         hs_survey_type=_TEXT,
         hs_value=_TEXT,
+        hs_response_group=_TEXT,
         hs_submission_timestamp=_MOMENT,
     ),
     _hubspot(

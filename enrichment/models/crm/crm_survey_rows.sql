@@ -5,6 +5,7 @@ WITH found AS (
         'hubspot_feedback_submissions' AS stream,
         id,
         LOWER(hs_survey_type) AS kind,
+        UPPER(COALESCE(hs_response_group, '')) AS response_group,
         COALESCE(hs_value, (CAST(unfit_properties AS JSON) ->> 'hs_value')) AS said,
         COALESCE(hs_submission_timestamp, "createdAt") AS answered_at,
         "createdAt" AS created_at,
@@ -17,6 +18,7 @@ WITH found AS (
         'hubspot_contacts',
         c.id,
         p.kind,
+        '',
         NULLIF(
             COALESCE(
                 (CAST(c.properties AS JSON) ->> p.property), (CAST(c.unfit_properties AS JSON) ->> p.property)
@@ -34,9 +36,25 @@ WITH found AS (
 numbered AS (
     SELECT
         *,
-        CASE WHEN said ~ '^-?[0-9]{1,9}([.][0-9]+)?$' THEN CAST(said AS DOUBLE PRECISION) END AS answer_value
+        CASE WHEN said ~ '^-?[0-9]{1,9}([.][0-9]+)?$' THEN CAST(said AS DOUBLE PRECISION) END AS said_value
     FROM found
     WHERE is_dated OR said IS NOT NULL
+),
+scaled AS (
+    SELECT
+        *,
+        CASE
+            -- HubSpot's survey of three faces counts 0, 1, 2: told from five steps by the group it puts them in.
+            WHEN kind = 'csat'
+                AND (
+                    (said_value = 0 AND response_group IN ('UNHAPPY', 'DETRACTOR'))
+                    OR (said_value = 1 AND response_group IN ('NEUTRAL', 'PASSIVE'))
+                    OR (said_value = 2 AND response_group IN ('HAPPY', 'PROMOTER'))
+                )
+                THEN 1 + 2 * said_value
+            ELSE said_value
+        END AS answer_value
+    FROM numbered
 )
 SELECT
     stream,
@@ -55,4 +73,4 @@ SELECT
         WHEN answered_at IS NULL THEN 'It has no date.'
         WHEN answered_at > updated_at + INTERVAL '1 day' THEN 'It is dated later than its last change.'
     END AS reason
-FROM numbered
+FROM scaled
