@@ -1,5 +1,5 @@
 -- How each account's MRR grew of late, when it is charged next, and which card that would use: the subscription's own
--- method, else the customer's, else the newest. Where today's choice was not there yet at the instant, the newest that was.
+-- method, else the customer's, else the newest. Looking back, the one that was added or used last.
 WITH stood AS (
     SELECT
         l.account_id,
@@ -42,7 +42,7 @@ known_methods AS (
     SELECT
         m.customer_id,
         m.method_id,
-        m.created_epoch,
+        m.chosen_epoch,
         m.card_label,
         m.card_expires_on,
         COUNT(*) OVER (PARTITION BY m.customer_id) AS methods
@@ -58,7 +58,7 @@ chosen AS (
         k.methods,
         ROW_NUMBER() OVER (
             PARTITION BY n.account_id
-            ORDER BY CASE WHEN k.method_id = n.method_id THEN 0 ELSE 1 END, k.created_epoch DESC, k.method_id
+            ORDER BY CASE WHEN k.method_id = n.method_id THEN 0 ELSE 1 END, k.chosen_epoch DESC, k.method_id
         ) AS place
     FROM charges_ahead n
     INNER JOIN known_methods k ON k.customer_id = n.customer_id

@@ -1,6 +1,7 @@
 -- Items as their subscriptions listed them at the instant. What a licensed item was sold for, its last line known by
 -- then says: where there is none, it is not known that there was an item. Usage has neither quantity nor a line before it
--- is billed. An item that is gone since was there until its rest was given back, or its period was over.
+-- is billed. An item was listed until its rest was given back, or others of its subscription were billed without it;
+-- whether it is listed today says nothing of then.
 WITH told AS (
     SELECT
         l.*,
@@ -16,7 +17,8 @@ WITH told AS (
         END AS units,
         ROW_NUMBER() OVER (
             PARTITION BY l.item_id ORDER BY l.period_start DESC, l.is_credit, l.period_end DESC, l.line_id DESC
-        ) AS place
+        ) AS place,
+        MAX(l.period_start) OVER (PARTITION BY l.subscription_id) AS last_billed
     FROM stg_invoice_lines l
     INNER JOIN stg_prices p ON p.price_id = l.price_id
     WHERE l.item_id IS NOT NULL AND p.usage_type <> 'metered'
@@ -43,7 +45,8 @@ listed AS (
     CROSS JOIN rewound_to r
     INNER JOIN stg_subscriptions s ON s.subscription_id = t.subscription_id
     LEFT JOIN present_stg_subscription_items i ON i.item_id = t.item_id
-    WHERE i.item_id IS NOT NULL OR (NOT t.is_credit AND t.period_end > r.at_epoch AND s.end_epoch IS NULL)
+    WHERE s.end_epoch IS NOT NULL
+        OR (NOT t.is_credit AND (t.period_end > r.at_epoch OR t.last_billed < t.period_end))
     UNION ALL
     SELECT
         u.item_id, u.subscription_id, u.price_id, u.quantity, u.created_epoch, b.period_start, b.period_end,

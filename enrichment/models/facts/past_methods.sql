@@ -11,12 +11,13 @@ WITH used AS (
     INNER JOIN stg_charges c ON c.charge_id = m.charge_id
     WHERE m.method_id IS NOT NULL
 )
-SELECT p.method_id, p.customer_id, p.created_epoch, p.method_type, p.card_label, u.card_expires_on
+SELECT p.method_id, p.customer_id, p.created_epoch, p.method_type, p.card_label, u.card_expires_on,
+    GREATEST(p.created_epoch, COALESCE(u.used_epoch, 0)) AS chosen_epoch
 FROM present_stg_payment_methods p
 CROSS JOIN rewound_to r
 LEFT JOIN used u ON u.method_id = p.method_id AND u.place = 1
 WHERE p.created_epoch <= r.at_epoch
 UNION ALL
-SELECT u.method_id, u.customer_id, u.first_used, u.method_type, u.card_label, u.card_expires_on
+SELECT u.method_id, u.customer_id, u.first_used, u.method_type, u.card_label, u.card_expires_on, u.used_epoch
 FROM used u
 WHERE u.customer_place = 1 AND u.method_id NOT IN (SELECT method_id FROM present_stg_payment_methods)

@@ -71,7 +71,6 @@ judged AS (
         CASE
             WHEN ended_by IS NOT NULL
                 THEN CASE WHEN status = 'incomplete_expired' THEN status ELSE 'canceled' END
-            WHEN status = 'incomplete_expired' THEN 'incomplete'
             WHEN trial_end_epoch > at_epoch AND trial_start_epoch <= at_epoch THEN 'trialing'
             WHEN waits = 1 AND created_epoch > at_epoch - 82800 THEN 'incomplete'
             WHEN trial_end_epoch <= at_epoch AND last_billed < trial_end_epoch - 3600 THEN 'paused'
@@ -102,7 +101,7 @@ SELECT
     was_set_aside AND stood_as = 'active' AS is_collection_paused,
     billed_discounts AS discounts,
     is_automatic,
-    default_payment_method,
+    CAST(NULL AS VARCHAR) AS default_payment_method,
     CASE WHEN is_asked THEN cancellation_reason END AS cancellation_reason,
     tax_rates
 FROM judged

@@ -1,4 +1,5 @@
 -- Payment methods attached to customers. card_expires_on: the last day on which a card can be charged.
+-- chosen_epoch: where no method is the default, the latest stands.
 WITH read_out AS (
     SELECT
         id,
@@ -22,5 +23,6 @@ SELECT
             CAST(CAST(exp_year AS VARCHAR) || '-' || CAST(exp_month AS VARCHAR) || '-01' AS DATE)
             + INTERVAL '1 month' - INTERVAL '1 day' AS DATE
         )
-    END AS card_expires_on
+    END AS card_expires_on,
+    created AS chosen_epoch
 FROM read_out
