@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Final
 
 import pandas as pd
 
-from enrichment.backtest.panel import CHURN_COLUMNS, FLAG_COLUMNS, SNAPSHOT_COLUMNS, Snapshots, empty
-from enrichment.backtest.snapshots import take_snapshot
+from enrichment.backtest.panel import Snapshots
+from enrichment.backtest.snapshots import gathered, month_starts, take_snapshot
 from enrichment.engine import EngineProtocol
 from enrichment.facts.describing import describe
 from enrichment.facts.rewinding import churns, restore, rewind
 from enrichment.health.config import HealthConfig
 from enrichment.policy import Policy
-
-MOST_MONTHS: Final = 36
 
 
 def past_snapshots(
@@ -46,34 +43,7 @@ def past_snapshots(
             taken.append(take_snapshot(describe(engine), month, horizon_days, config))
     finally:
         restore(engine)
-    return Snapshots(
-        rows=stacked([snapshot.rows for snapshot in taken], SNAPSHOT_COLUMNS),
-        flags=stacked([snapshot.flags for snapshot in taken], FLAG_COLUMNS),
-        churns=stacked([left], CHURN_COLUMNS),
-        ends_at=as_of.astimezone(UTC).replace(tzinfo=None),
-        horizon_days=horizon_days,
-    )
-
-
-def month_starts(first: datetime | None, last: datetime, most: int = MOST_MONTHS) -> list[datetime]:
-    """Return the starts (UTC, aware) of the months after ``first`` up to ``last``, the latest ``most``.
-
-    Args:
-        first: None when there is nothing to look at.
-        last: no month starts after it.
-        most: how many months are looked at.
-    """
-    if first is None:
-        return []
-    span = pd.date_range(first, last.astimezone(UTC).replace(tzinfo=None), freq="MS", normalize=True)
-    starts = [moment.to_pydatetime().replace(tzinfo=UTC) for moment in span]
-    return [moment for moment in starts if first.replace(tzinfo=UTC) < moment <= last][-most:]
-
-
-def stacked(frames: list[pd.DataFrame], columns: tuple[str, ...]) -> pd.DataFrame:
-    """Return the rows of all frames; without any, a frame with these columns."""
-    filled = [frame[list(columns)] for frame in frames if len(frame)]
-    return pd.concat(filled, ignore_index=True) if filled else empty(columns)
+    return gathered(taken, left, as_of.astimezone(UTC).replace(tzinfo=None), horizon_days)
 
 
 def _first_paid(engine: EngineProtocol) -> datetime | None:

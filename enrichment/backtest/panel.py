@@ -85,19 +85,18 @@ def judged(snapshots: Snapshots) -> Panel:
 
     A snapshot at T is labelled by churn in (T, T + horizon]. Rows after that cannot change its label.
     """
-    rows, days = snapshots.rows, snapshots.horizon_days
+    rows, days = _plain(snapshots.rows), snapshots.horizon_days
     horizon = pd.Timedelta(days=days)
     population = rows[rows["in_population"].astype(bool)]
     is_over = population["as_of"] + horizon <= pd.Timestamp(snapshots.ends_at)
     kept = _with_next_churn(population[is_over], snapshots.churns, horizon)
-    flags = snapshots.flags.merge(kept[["as_of", "account_id"]], on=["as_of", "account_id"])
+    flags = _plain(snapshots.flags).merge(kept[["as_of", "account_id"]], on=["as_of", "account_id"])
     return Panel(kept, flags, days, int((~is_over).sum()), len(rows) - len(population))
 
 
 def _with_next_churn(rows: pd.DataFrame, churns: pd.DataFrame, horizon: pd.Timedelta) -> pd.DataFrame:
-    left = rows.assign(as_of=rows["as_of"].astype(_TIME)).sort_values(["as_of", "account_id"])
-    right = churns[list(CHURN_COLUMNS)].assign(churned_at=churns["churned_at"].astype(_TIME))
-    right = right.sort_values(["churned_at", "account_id"])
+    left = _plain(rows).sort_values(["as_of", "account_id"])
+    right = _plain(churns[list(CHURN_COLUMNS)]).sort_values(["churned_at", "account_id"])
     found = pd.merge_asof(
         left,
         right,
@@ -109,6 +108,12 @@ def _with_next_churn(rows: pd.DataFrame, churns: pd.DataFrame, horizon: pd.Timed
         tolerance=horizon,
     )
     return found.assign(churned=found["churned_at"].notna())
+
+
+def _plain(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the frame with ids as plain objects and times of one precision, however they came."""
+    times = {name: _TIME for name in ("as_of", "churned_at") if name in frame}
+    return frame.astype({"account_id": object, **times})
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,9 +138,7 @@ def lead_time(snapshots: Snapshots) -> Lead:
     """
     panel = judged(snapshots)
     left = panel.rows[panel.rows["churned"]]
-    known = snapshots.rows[snapshots.rows["in_population"].astype(bool)].assign(
-        as_of=lambda frame: frame["as_of"].astype(_TIME)
-    )
+    known = _plain(snapshots.rows[snapshots.rows["in_population"].astype(bool)])
     months = {moment: place for place, moment in enumerate(sorted(known["as_of"].unique()))}
     seen = {
         account: dict(zip(group["as_of"].map(months), group["band"] == "red", strict=True))

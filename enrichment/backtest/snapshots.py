@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from enrichment.backtest.panel import FLAG_COLUMNS, SNAPSHOT_COLUMNS
+from enrichment.backtest.panel import CHURN_COLUMNS, FLAG_COLUMNS, SNAPSHOT_COLUMNS, Snapshots, empty
 from enrichment.health.config import HealthConfig
 from enrichment.health.flags import raise_flags
 from enrichment.health.scoring import CUSTOMERS, score
 from enrichment.health.signals import COMPONENTS, Numbers, numbers
 
 LEAST_DAYS: Final = 28
+MOST_MONTHS: Final = 36
 _MONTH: Final = 31
 
 
@@ -24,6 +26,21 @@ class Snapshot(NamedTuple):
 
     rows: pd.DataFrame
     flags: pd.DataFrame
+
+
+def month_starts(first: datetime | None, last: datetime, most: int = MOST_MONTHS) -> list[datetime]:
+    """Return the starts (UTC, aware) of the months after ``first`` up to ``last``, the latest ``most``.
+
+    Args:
+        first: None when there is nothing to look at.
+        last: no month starts after it.
+        most: how many months are looked at.
+    """
+    if first is None:
+        return []
+    span = pd.date_range(first, last.astimezone(UTC).replace(tzinfo=None), freq="MS", normalize=True)
+    starts = [moment.to_pydatetime().replace(tzinfo=UTC) for moment in span]
+    return [moment for moment in starts if first.replace(tzinfo=UTC) < moment <= last][-most:]
 
 
 def take_snapshot(facts: pd.DataFrame, as_of: datetime, horizon_days: int, config: HealthConfig) -> Snapshot:
@@ -56,6 +73,32 @@ def take_snapshot(facts: pd.DataFrame, as_of: datetime, horizon_days: int, confi
         }
     )
     return Snapshot(rows[list(SNAPSHOT_COLUMNS)], flags[list(FLAG_COLUMNS)])
+
+
+def gathered(
+    taken: Sequence[Snapshot], churns: pd.DataFrame, ends_at: datetime, horizon_days: int
+) -> Snapshots:
+    """Put the snapshots of all months together.
+
+    Args:
+        taken: one per month.
+        churns: with ``CHURN_COLUMNS``.
+        ends_at: until when churn is known, UTC without zone.
+        horizon_days: within how many days of a snapshot churn counts.
+    """
+    return Snapshots(
+        rows=_stacked([snapshot.rows for snapshot in taken], SNAPSHOT_COLUMNS),
+        flags=_stacked([snapshot.flags for snapshot in taken], FLAG_COLUMNS),
+        churns=_stacked([churns], CHURN_COLUMNS),
+        ends_at=ends_at,
+        horizon_days=horizon_days,
+    )
+
+
+def _stacked(frames: Sequence[pd.DataFrame], columns: tuple[str, ...]) -> pd.DataFrame:
+    """Return the rows of all frames; without any, a frame with these columns."""
+    filled = [frame[list(columns)] for frame in frames if len(frame)]
+    return pd.concat(filled, ignore_index=True) if filled else empty(columns)
 
 
 def _shares(signals: pd.DataFrame, accounts: pd.Series[str]) -> dict[str, Numbers]:

@@ -9,9 +9,8 @@ from typing import Any, Final
 
 import pandas as pd
 
-from enrichment.backtest.history import month_starts, stacked
-from enrichment.backtest.panel import CHURN_COLUMNS, FLAG_COLUMNS, SNAPSHOT_COLUMNS, Snapshots
-from enrichment.backtest.snapshots import take_snapshot
+from enrichment.backtest.panel import Snapshots
+from enrichment.backtest.snapshots import gathered, month_starts, take_snapshot
 from enrichment.health.columns import COLUMNS
 from enrichment.health.config import HealthConfig
 from saaskpi.churn_data.given import Moment, read_given
@@ -19,6 +18,7 @@ from saaskpi.churn_data.mapping import KEYS, LIVES, NOT_GIVEN, SNAPSHOTS, DataMa
 from saaskpi.churn_data.rows import read_lives
 from saaskpi.churn_data.table import Table, read_table
 from saaskpi.churn_data.usage_facts import Events, read_events
+from saaskpi.imports.csv_file import normalised
 
 _ASSUMED: Final[dict[str, Any]] = {
     "status": "active",
@@ -70,14 +70,8 @@ def read_snapshots(
         report(f"{moment:%Y-%m}")
         known = _with_usage(facts, used[0], moment, config.usage_days) if used else facts
         taken.append(take_snapshot(_whole(known), moment, horizon_days, config))
-    snapshots = Snapshots(
-        rows=stacked([snapshot.rows for snapshot in taken], SNAPSHOT_COLUMNS),
-        flags=stacked([snapshot.flags for snapshot in taken], FLAG_COLUMNS),
-        churns=stacked([churns], CHURN_COLUMNS),
-        ends_at=until,
-        horizon_days=horizon_days,
-    )
-    return snapshots, table.aside.notes() + (used[1].aside.notes() if used else [])
+    notes = table.aside.notes() + (used[1].aside.notes() if used else [])
+    return gathered(taken, churns, until, horizon_days), notes
 
 
 def _told(
@@ -102,11 +96,13 @@ def _with_usage(facts: pd.DataFrame, events: Events, moment: datetime, usage_day
 
 
 def _specs(table: Table, mapping: DataMapping) -> dict[str, Spec]:
-    """Return where each fact is found: as mapped, else in a column of its own name."""
+    """Return where each fact is found: as mapped; without a mapping, in a column of its own name.
+
+    With one, a column counts only where it is mapped: somebody's ``Status`` need not be our ``status``.
+    """
     known = [*KEYS, *(name for name in COLUMNS if name not in NOT_GIVEN)]
-    named = {name.replace("_", " "): name for name in known}
-    own = {named[title]: Spec(columns=(title,)) for title in table.frame.columns if title in named}
-    specs = {**own, **mapping.columns}
+    own = {name: Spec(columns=(title,)) for name in known if (title := normalised(name)) in table.frame}
+    specs = dict(mapping.columns) or own
     table.require([column for spec in specs.values() for column in spec.reads])
     return specs
 

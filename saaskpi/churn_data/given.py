@@ -63,7 +63,7 @@ def _told_churns(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _marked_churns(rows: pd.DataFrame, horizon_days: int) -> pd.DataFrame:
-    """Return a churn per run of marked snapshots: those within a horizon of the first foretell the same one."""
+    """Return a churn per run of marked snapshots: those within a horizon of its first foretell the same."""
     horizon = pd.Timedelta(days=horizon_days)
     marked = rows[rows["churned"].astype(bool)]
     marked = marked.assign(kind=_kinds(marked)).sort_values(["account_id", "as_of"])
@@ -87,6 +87,9 @@ def _derived(facts: pd.DataFrame, moment: pd.Timestamp) -> pd.DataFrame:
         more["days_to_renewal"] = (facts["renewal_date"] - moment).dt.days
     if "invoices_ever" not in facts and "invoices" in facts:
         more["invoices_ever"] = facts["invoices"]
+    for survey in ("nps", "csat"):
+        if survey in facts and f"{survey}_answers" not in facts:
+            more[f"{survey}_answers"] = facts[survey].notna().astype(float)
     return facts.assign(**more).drop(
         columns=[name for name in facts if name in KEYS and name != "account_id"]
     )

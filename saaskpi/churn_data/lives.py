@@ -12,8 +12,9 @@ from enrichment.backtest.panel import CHURN_COLUMNS, VOLUNTARY
 from saaskpi.churn_data.mapping import TERMS
 
 FACTS: Final = ("mrr", "paid_seats", "term_days", "plan")
-"""What a row with a beginning and an end may say: it held from the one to the other. Everything else would have
-no date, and what has no date may have been learnt after the churn."""
+"""What a row with a beginning and an end may say: it held from the one to the other.
+
+Everything else would have no date, and what has no date may have been learnt after the churn."""
 _GAP: Final = timedelta(days=1)
 _FOREVER: Final = pd.Timestamp("2200-01-01")
 _HOW: Final = {"mrr": "sum", "paid_seats": "sum", "term_days": "max", "plan": "first"}

@@ -31,6 +31,7 @@ def read_rows(table: Table, specs: Specs) -> pd.DataFrame:
 
 
 def keep_aside(table: Table, is_bad: pd.Series[bool], reason: str) -> None:
+    """Keep rows aside that are marked in a frame read from the table."""
     table.drop(is_bad.reindex(table.frame.index), reason)
 
 

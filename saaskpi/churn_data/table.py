@@ -146,12 +146,15 @@ def take(table: Table, name: str, spec: Spec) -> pd.Series[Any]:
         return _number(table, name, spec)
     cells = _where(table, _coded(table.frame[spec.columns[0]], spec), spec)
     if kind == "date":
-        return _kept(table, name, cells, _dates(cells), "date")
+        return _kept(table, name, cells, _dates(cells), "a date")
     if kind == "yes or no":
         said = {**dict.fromkeys(_TRUE, True), **dict.fromkeys(_FALSE, False)}
         read = _objects(cells.map(lambda cell: said.get(str(cell).lower())))
         return _kept(table, name, cells, read, "yes or no")
-    return _objects(cells.map(str, na_action="ignore"))
+    choices = COLUMNS[name].choices if name in COLUMNS else ()
+    texts = _objects(cells.map(str, na_action="ignore"))
+    known = texts.where(texts.isin(choices), None) if choices else texts
+    return _kept(table, name, cells, known, " or ".join(choices))
 
 
 def _dates(cells: pd.Series[Any]) -> pd.Series[Any]:
@@ -179,13 +182,13 @@ def _number(table: Table, name: str, spec: Spec) -> pd.Series[Any]:
 def _plain_number(table: Table, name: str, spec: Spec, column: str) -> pd.Series[float]:
     cells = _coded(table.frame[column], spec)
     read = pd.to_numeric(cells, errors="coerce").astype(np.float64)
-    return _kept(table, name, cells, read.where(np.isfinite(read)), "number")
+    return _kept(table, name, cells, read.where(np.isfinite(read)), "a number")
 
 
 def _kept(table: Table, name: str, cells: pd.Series[Any], read: pd.Series[Any], kind: str) -> pd.Series[Any]:
     """Keep aside the rows whose cell holds something that could not be read."""
     is_bad = cells.notna() & read.isna()
-    table.drop(is_bad, f"{name} is no {kind}." if kind != "yes or no" else f"{name} is neither yes nor no.")
+    table.drop(is_bad, f"{name} is not {kind}.")
     return read[~is_bad]
 
 
