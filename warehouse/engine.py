@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from saaskpi.errors import StoreError, UsageError
+from saaskpi.errors import DataError, StoreError, UsageError
 from warehouse.files import make_directory, sync_directory, sync_file, writing
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -107,6 +107,30 @@ class Engine:
             sql: one SELECT.
         """
         self._execute(f"CREATE OR REPLACE TABLE {_name(name)} AS {sql}")
+
+    def write(self, sql: str, path: Path) -> None:
+        """Write the answer to a query into a Parquet file, row by row: it may be larger than the memory.
+
+        Args:
+            sql: one SELECT, which may read files that people gave.
+            path: is complete on disk, or not there, when this returns or raises.
+
+        Raises:
+            DataError: a file that the query reads is not what the query takes it for.
+            StoreError: the disk refuses, or the memory limit is too low.
+        """
+        incoming = path.with_name(f"{path.name}.incoming")
+        try:
+            target = f"{_text(str(incoming))} (FORMAT parquet, COMPRESSION zstd)"
+            self._execute(f"COPY ({sql}) TO {target}")
+            with writing(path.parent):
+                sync_file(incoming)
+                incoming.replace(path)
+                sync_directory(path.parent)
+        except (duckdb.InvalidInputException, duckdb.ConversionException) as error:
+            raise DataError(f"{_said(error)}.") from error
+        finally:
+            incoming.unlink(missing_ok=True)
 
     def frame(self, name_or_query: str) -> pd.DataFrame:
         """Return a table, a view or the answer to a query.
