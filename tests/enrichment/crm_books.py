@@ -12,6 +12,7 @@ from enrichment.computing import set_clock
 from enrichment.facts.catalogue import PART_COLUMNS
 from enrichment.facts.crm import TABLES, describe_crm, prepare_crm
 from enrichment.facts.sources import FactSources
+from enrichment.frames import records
 from enrichment.health.config import HealthConfig
 from enrichment.policy import Policy
 from enrichment.sources import SOURCES, latest_sql
@@ -169,12 +170,18 @@ class Portal(Books):
         with self.prepared(sources) as engine:
             return facts_at(engine, AS_OF - timedelta(days=ago), config)
 
+    def rows(self, ago: float = 0, sources: FactSources | None = None) -> dict[str, dict[str, Any]]:
+        """Return the facts by account id as plain values; None where one is null."""
+        return {row["account_id"]: row for row in records(self.facts(ago, sources))}
+
+    def row(self, ago: float = 0, sources: FactSources | None = None) -> dict[str, Any]:
+        """Return the facts of the only account."""
+        (row,) = self.rows(ago, sources).values()
+        return row
+
     def fact(self, name: str, ago: float = 0, sources: FactSources | None = None) -> Any:
         """Return one fact of the only account; None when it is null."""
-        row = self.facts(ago, sources)
-        assert len(row) == 1
-        value = row[name].iloc[0]
-        return None if pd.isna(value) else value
+        return self.row(ago, sources)[name]
 
     def aside(self, sources: FactSources | None = None) -> list[tuple[str, str, str]]:
         """Return (stream, id, reason) of what no fact is read from."""

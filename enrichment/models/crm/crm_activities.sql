@@ -12,7 +12,7 @@ WITH logged AS (
         CASE
             -- HubSpot's own outcome "Connected", the same in every portal.
             WHEN hs_call_disposition IS NOT NULL THEN hs_call_disposition = 'f240bbac-87c9-4f6e-bf70-924b57d47db7'
-            ELSE COALESCE(hs_call_status, '') = 'COMPLETED' AND COALESCE(hs_call_duration, '') ~ '^[0-9]*[1-9][0-9.]*$'
+            ELSE COALESCE(hs_call_status, '') = 'COMPLETED' AND COALESCE(hs_call_duration, '') ~ '^[0-9.]*[1-9][0-9.]*$'
         END AS is_touch
     FROM latest_hubspot_calls
     WHERE NOT COALESCE(archived, FALSE)

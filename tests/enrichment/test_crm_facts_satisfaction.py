@@ -1,0 +1,312 @@
+"""Survey answers, tickets and expansion deals of accounts, worked by hand."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import pytest
+
+from enrichment.facts.sources import FactSources
+from tests.enrichment.crm_books import Portal, days_before
+
+SURVEYS = FactSources(nps_property="our_nps", csat_property="our_csat")
+BUDGET = FactSources(budget_property="budget")
+
+
+@pytest.fixture
+def portal() -> Portal:
+    """A portal with one account that has two contacts, and with support and deal pipelines."""
+    portal = Portal()
+    portal.account()
+    portal.contact("501")
+    portal.contact("502")
+    portal.pipelines()
+    return portal
+
+
+def test_each_contacts_latest_answer_counts(portal: Portal) -> None:
+    portal.answer(2, "f1", 100)
+    portal.answer(9, "f2", 20)
+    portal.answer(6, "f3", 50, links=("contacts/502",))
+    portal.answer(4, "f4", 30, hs_survey_type="CSAT")
+    portal.answer(1, "f5", 30, hs_survey_type="CES")
+    row = portal.row()
+    assert (row["nps"], row["nps_answers"]) == (7.5, 2)
+    assert (row["nps_worst"], row["nps_worst_on"]) == (6, date(2026, 9, 11))
+    # 501 rose from 2 to 9; 502 has answered once.
+    assert row["nps_drop"] == 0
+    assert (row["csat"], row["csat_answers"]) == (4, 1)
+
+
+def test_the_largest_fall_of_one_contact_to_its_latest_answer(portal: Portal) -> None:
+    portal.answer(10, "f1", 500)
+    portal.answer(8, "f2", 300)
+    portal.answer(5, "f3", 10)
+    portal.answer(9, "f4", 90, links=("contacts/502",))
+    assert portal.fact("nps_drop") == 3
+    assert portal.fact("nps_drop", ago=11) is None
+    portal.answer(4, "f5", 5, links=("contacts/502",))
+    assert portal.fact("nps_drop") == 5
+
+
+@pytest.mark.parametrize("ago, nps", [(0, None), (0.01, 7), (-0.01, None)])
+def test_an_answer_counts_for_180_days(portal: Portal, ago: float, nps: float | None) -> None:
+    portal.answer(7, "f1", 180)
+    assert portal.fact("nps", ago=ago) == nps
+
+
+def test_an_answer_is_known_when_it_is_given_or_read(portal: Portal) -> None:
+    portal.answer(7, "f1", 40)
+    portal.answer(3, "f2", 30, created=20)
+    assert portal.fact("nps", ago=20) == 3
+    assert portal.fact("nps", ago=21) == 7
+    assert portal.fact("nps", ago=41) is None
+
+
+def test_answers_of_others_do_not_count(portal: Portal) -> None:
+    portal.contact("801", "9999")
+    portal.answer(1, "f1", links=("contacts/801",))
+    portal.answer(1, "f2", links=())
+    assert portal.fact("nps") is None
+    assert portal.aside() == []
+
+
+@pytest.mark.parametrize(
+    "value, group, csat",
+    [
+        (0, "UNHAPPY", 1),
+        (1, "Passive", 3),
+        (2, "Happy", 5),
+        (1, "Unhappy", 1),
+        (2, "DETRACTOR", 2),
+        (3, "", 3),
+    ],
+)
+def test_csat_of_three_faces_is_read_on_the_scale_of_five(
+    portal: Portal, value: int, group: str, csat: float
+) -> None:
+    portal.answer(value, hs_survey_type="CSAT", hs_response_group=group)
+    assert portal.fact("csat") == csat
+
+
+def test_answers_that_are_none_are_kept_aside(portal: Portal) -> None:
+    for number, value in enumerate([11, -1, 7.5, "great", "NaN", "", "1e1", 10**12]):
+        portal.answer(value, f"f{number}")
+    for number, value in enumerate([0, 5.1, 6, "Infinity"]):
+        portal.answer(value, f"g{number}", hs_survey_type="CSAT")
+    portal.answer(None, "h0", unfit={"hs_value": "nine"})
+    portal.answer(None, "h1")
+    portal.answer(9, "h2", -500, created=5)
+    row = portal.row()
+    assert (row["nps"], row["csat"]) == (None, None)
+    number, nps, csat = (
+        "The answer is no number.",
+        "An NPS answer is a whole number from 0 to 10.",
+        "A CSAT answer is a number from 1 to 5.",
+    )
+    nothing, later = "The answer has no value.", "It is dated later than its last change."
+    reasons = {
+        **dict(
+            zip(("f0", "f1", "f2", "f3", "f4", "f5"), (nps, nps, nps, number, number, nothing), strict=True)
+        ),
+        "f6": number,
+        "f7": number,
+        **dict(zip(("g0", "g1", "g2", "g3"), (csat, csat, csat, number), strict=True)),
+        **{"h0": number, "h1": nothing, "h2": later},
+    }
+    assert portal.aside() == [
+        ("hubspot_feedback_submissions", name, reason) for name, reason in sorted(reasons.items())
+    ]
+
+
+def test_properties_answer_for_contacts_who_gave_no_dated_answer(portal: Portal) -> None:
+    portal.contact("503", changed=40, our_nps="8", our_csat=4.5)
+    portal.contact("504", changed=60, our_nps=3)
+    portal.answer(6, "f1", 100, links=("contacts/504",))
+    row = portal.row(sources=SURVEYS)
+    assert (row["nps"], row["nps_answers"], row["nps_worst"]) == (7, 2, 6)
+    assert (row["csat"], row["csat_answers"]) == (4.5, 1)
+    # Before the contact's last change nobody can tell what the property was.
+    assert portal.row(ago=41, sources=SURVEYS)["nps"] == 6
+    assert portal.row()["csat"] is None
+
+
+def test_a_property_that_is_no_answer_is_kept_aside(portal: Portal) -> None:
+    portal.contact("503", our_nps="promoter", our_csat="9")
+    portal.contact("504", unfit={"our_nps": "NaN"})
+    portal.contact("505", our_nps="", our_csat=None)
+    assert portal.row(sources=SURVEYS)["nps"] is None
+    assert portal.aside(SURVEYS) == [
+        ("hubspot_contacts", "503", "A CSAT answer is a number from 1 to 5."),
+        ("hubspot_contacts", "503", "The answer is no number."),
+        ("hubspot_contacts", "504", "The answer is no number."),
+    ]
+
+
+def test_tickets_of_the_last_days_and_their_norm(portal: Portal) -> None:
+    for number, ago in enumerate([0.1, 29.9, 30, 31, 200, 394.9, 395, 600]):
+        portal.ticket(f"t{number}", ago, max(ago - 1, 0))
+    row = portal.row()
+    assert row["tickets"] == 2
+    # Four within the year before: 30, 31, 200 and 394.9 days ago.
+    assert row["tickets_norm"] == pytest.approx(4 * 30 / 365)
+
+
+@pytest.mark.parametrize("known, norm", [(59, None), (60, 30 / 30), (130, 30 / 100), (2000, 30 / 365)])
+def test_the_norm_of_a_young_company_is_over_its_own_time(known: int, norm: float | None) -> None:
+    portal = Portal()
+    portal.account(created=known)
+    portal.pipelines()
+    portal.ticket("t1", 40, 39)
+    assert portal.fact("tickets") == 0
+    assert portal.fact("tickets_norm") == (None if norm is None else pytest.approx(norm))
+
+
+def test_no_ticket_is_a_fact_only_where_there_are_tickets(portal: Portal) -> None:
+    row = portal.row()
+    assert row["has_tickets"] is False
+    assert [row[name] for name in ("tickets", "tickets_norm", "pressing_tickets")] == [None, None, None]
+    portal.ticket("t1", 50, links=("companies/9999",))
+    row = portal.row()
+    assert row["has_tickets"] is True
+    assert [row[name] for name in ("tickets", "tickets_norm", "pressing_tickets")] == [0, 0, 0]
+    assert portal.fact("has_tickets", ago=51) is False
+
+
+def test_tickets_that_press(portal: Portal) -> None:
+    portal.ticket("t1", 3)
+    portal.ticket("t2", 8)
+    portal.ticket("t3", 5, hs_ticket_priority="HIGH")
+    portal.ticket("t4", 6, hs_ticket_priority="URGENT")
+    portal.ticket("t5", 90, 1, hs_ticket_priority="HIGH")
+    row = portal.row()
+    assert row["pressing_tickets"] == 3
+    assert (row["hot_ticket_id"], row["hot_ticket_days"]) == ("t4", 6)
+    before = portal.row(ago=1.5)
+    # t5 was still open then and old; that it was of high priority is known from its last change on.
+    assert (before["pressing_tickets"], before["hot_ticket_id"]) == (3, "t4")
+
+
+def test_seven_days_to_the_second_are_not_more(portal: Portal) -> None:
+    portal.ticket("t1", 7)
+    assert portal.fact("pressing_tickets") == 0
+    assert portal.fact("pressing_tickets", ago=-0.001) == 1
+
+
+@pytest.mark.parametrize(
+    "stage, closed_date, changed, open_days_ago",
+    [
+        # A closing date closes it; a closed stage without one, from the last change on.
+        ("4", days_before(5), 2, (6, 20)),
+        ("4", None, 12, (13, 20)),
+        # A closing date that lies ahead was written by hand.
+        ("4", days_before(-30), 12, (13, 20)),
+        # Opened again: the date is that of the first time.
+        ("1", days_before(5), 2, (0, 6, 20)),
+        # A stage that no pipeline has: the date alone tells.
+        ("77", days_before(5), 2, (6, 20)),
+        ("77", None, 2, (0, 6, 20)),
+    ],
+)
+def test_when_a_ticket_is_closed(
+    portal: Portal, stage: str, closed_date: str | None, changed: float, open_days_ago: tuple[int, ...]
+) -> None:
+    portal.ticket("t1", 40, changed=changed, hs_pipeline_stage=stage, closed_date=closed_date)
+    found = tuple(ago for ago in (0, 6, 13, 20) if portal.fact("pressing_tickets", ago=ago))
+    assert set(open_days_ago) <= set(found)
+    assert (0 in found) is (0 in open_days_ago)
+
+
+def test_tickets_belong_to_their_primary_company_or_their_contacts(portal: Portal) -> None:
+    portal.account("1002")
+    portal.ticket("t1", 5, links=("companies/1001", "companies/1002!"))
+    portal.ticket("t2", 5, links=("contacts/501",))
+    portal.ticket("t3", 5, links=("companies/9999!", "contacts/501"))
+    portal.ticket("t4", -5, created=9, changed=9)
+    assert [row["tickets"] for row in portal.rows().values()] == [1, 1]
+    assert portal.aside() == [("hubspot_tickets", "t4", "It is dated later than its last change.")]
+
+
+def test_the_expansion_deal_that_moved_last(portal: Portal) -> None:
+    portal.deal("d1", 300, changed=50, amount="1999.99")
+    portal.deal("d2", 200, changed=20, amount=120000, deal_currency_code="JPY")
+    row = portal.row()
+    assert (row["expansion_deal_id"], row["expansion_deal_name"]) == ("d2", "Deal d2")
+    assert (row["expansion_amount"], row["expansion_currency"]) == (120000, "jpy")
+    assert row["expansion_moved_days"] == 20
+    # When the stage was entered says more than some change of the record.
+    portal.deal("d3", 200, changed=1, hs_v2_date_entered_current_stage=days_before(15))
+    assert (portal.fact("expansion_deal_id"), portal.fact("expansion_moved_days")) == ("d3", 15)
+    earlier = portal.row(ago=21)
+    assert (earlier["expansion_deal_id"], earlier["expansion_amount"]) == ("d1", 199999)
+    assert earlier["expansion_moved_days"] == 29
+
+
+@pytest.mark.parametrize(
+    "more, counts",
+    [
+        ({}, True),
+        ({"dealstage": "closedwon"}, False),
+        ({"dealstage": "gone", "hs_is_closed": True}, False),
+        ({"dealstage": "gone", "hs_is_closed": False}, True),
+        ({"dealtype": "newbusiness"}, False),
+        ({"dealtype": None}, False),
+        ({"pipeline": "p_renewal"}, False),
+        ({"pipeline": "unheard of"}, True),
+        ({"links": ("companies/9999!",)}, False),
+    ],
+)
+def test_which_deals_are_open_expansion(portal: Portal, more: dict[str, Any], counts: bool) -> None:
+    portal.deal(**more)
+    assert (portal.fact("expansion_deal_id") == "d1") is counts
+
+
+@pytest.mark.parametrize("named", ["expansion", "UPSELL ", "upsell"])
+def test_named_pipelines_hold_the_expansion_deals_of_whatever_type(portal: Portal, named: str) -> None:
+    sources = FactSources(expansion_pipelines=(named,))
+    portal.deal("d1", 50, dealtype="newbusiness")
+    portal.deal("d2", 5, pipeline="default")
+    assert portal.fact("expansion_deal_id", sources=sources) == "d1"
+
+
+def test_a_pipeline_may_be_named_that_cannot_be_read() -> None:
+    portal = Portal()
+    portal.account()
+    portal.deal(dealtype=None)
+    assert portal.fact("expansion_deal_id", sources=FactSources(expansion_pipelines=("expansion",))) == "d1"
+
+
+@pytest.mark.parametrize(
+    "amount, currency, want",
+    [
+        ("12.345", "EUR", (1235, "eur")),
+        (7, "kwd", (7000, "kwd")),
+        ("lots", "EUR", (None, "eur")),
+        (-5, "EUR", (None, "eur")),
+        ("NaN", "EUR", (None, "eur")),
+        (5, "XXX", (None, None)),
+        (5, None, (None, None)),
+        (None, "EUR", (None, "eur")),
+    ],
+)
+def test_amounts_in_minor_units(
+    portal: Portal, amount: Any, currency: str | None, want: tuple[int | None, str | None]
+) -> None:
+    portal.deal(amount=amount, deal_currency_code=currency)
+    row = portal.row()
+    assert row["expansion_deal_id"] == "d1"
+    assert (row["expansion_amount"], row["expansion_currency"]) == want
+
+
+def test_a_budget_is_what_the_property_says() -> None:
+    portal = Portal()
+    said = {"1": "in Q1", "2": 40000, "3": True, "4": False, "5": 0, "6": " ", "7": None, "8": "No"}
+    for company, value in said.items():
+        portal.account(company, budget=value)
+    rows = portal.rows(sources=BUDGET)
+    found = {company: row["budget_value"] for company, row in rows.items() if row["budget_value"]}
+    assert found == {"1": "in Q1", "2": "40000", "3": "true"}
+    assert rows["1"]["budget_days"] == 900
+    assert rows["4"]["budget_days"] is None
+    assert {row["budget_value"] for row in portal.rows().values()} == {None}
