@@ -144,6 +144,9 @@ class Columns:
 
     Args:
         frame: rows of ``account_facts`` with ``health_score`` and ``health_band`` beside them.
+
+    Attributes:
+        read: the columns that were asked for in plain Python so far.
     """
 
     def __init__(self, frame: pd.DataFrame) -> None:
@@ -151,7 +154,7 @@ class Columns:
         self._numbers: dict[str, Numbers] = {}
         self._texts: dict[str, Texts] = {}
         self._days: dict[str, Days] = {}
-        self._plain: dict[str, list[Any]] = {}
+        self.read: dict[str, list[Any]] = {}
 
     def __len__(self) -> int:
         return len(self._frame)
@@ -189,9 +192,9 @@ class Columns:
 
     def plain(self, name: str) -> list[Any]:
         """Return a column as plain Python values: int, float, str, bool, date; None is unknown."""
-        if name not in self._plain:
-            self._plain[name] = self._as_python(name)
-        return self._plain[name]
+        if name not in self.read:
+            self.read[name] = self._as_python(name)
+        return self.read[name]
 
     def row(self, place: int) -> Row:
         """Return one account."""
@@ -232,14 +235,17 @@ def _is_day(value: object) -> TypeGuard[date]:
 class Row(Mapping[str, Any]):
     """One account: its documented columns as plain Python values, None where unknown."""
 
-    __slots__ = ("_columns", "_place")
+    __slots__ = ("_columns", "_place", "_plain")
 
     def __init__(self, columns: Columns, place: int) -> None:
         self._columns = columns
+        self._plain = columns.read
         self._place = place
 
     def __getitem__(self, name: str) -> Any:
-        return self._columns.plain(name)[self._place]
+        # Flags of a large book read a million values here: most are of columns that were read before.
+        column = self._plain.get(name)
+        return (self._columns.plain(name) if column is None else column)[self._place]
 
     def __iter__(self) -> Iterator[str]:
         return iter(COLUMNS)

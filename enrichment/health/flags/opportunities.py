@@ -7,7 +7,7 @@ from typing import Final
 from enrichment.health.columns import COLUMNS, Columns, Row
 from enrichment.health.flags.risks import is_owing
 from enrichment.health.flags.rule import OPPORTUNITY, Ground, Rule, Scene, Severities, graded
-from enrichment.health.flags.words import ago, count, money, per_cent, shortened
+from enrichment.health.flags.words import Count, ago, money, per_cent, shortened
 from enrichment.messages import Message, say
 
 _MONTH: Final = 31
@@ -117,7 +117,7 @@ def _advocate(accounts: Columns, scene: Scene) -> Severities:
 def _say_advocate(row: Row, _: Scene) -> Message:
     return say(
         "flag.advocate.reference",
-        nps=count(row["nps"]),
+        nps=Count(row["nps"]),
         score=row["health_score"],
         date=row["customer_since"],
     )

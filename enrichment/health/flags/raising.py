@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date
+from functools import partial
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -15,11 +16,22 @@ from enrichment.health.config import HealthConfig
 from enrichment.health.flags.config import FlagConfig
 from enrichment.health.flags.opportunities import OPPORTUNITIES
 from enrichment.health.flags.risks import RISKS
-from enrichment.health.flags.rule import HIGH, RISK, SEVERITIES, OwnRule, Rule, Scene, Severities, graded
+from enrichment.health.flags.rule import (
+    HIGH,
+    RISK,
+    SEVERITIES,
+    Ground,
+    OwnRule,
+    Rule,
+    Scene,
+    Severities,
+    graded,
+)
 from enrichment.health.scoring import CUSTOMERS
 from enrichment.messages import LANGUAGES
 from enrichment.tables import ACCOUNT_FLAGS
 
+Places = npt.NDArray[np.intp]
 RULES: Final = (*RISKS, *OPPORTUNITIES)
 """Every flag of ours, in the order in which it is shown."""
 
@@ -50,28 +62,46 @@ def raise_flags(
     in_danger = np.zeros(len(columns), dtype=np.bool_)
     for one in found:
         in_danger |= (one.severity == HIGH) & (one.kind == RISK)
-    frames = [_table(one, columns, scene, in_danger) for one in found]
+    frames = [_table(one, columns, in_danger) for one in found]
     raised = pd.concat(frames, ignore_index=True).sort_values("place", kind="stable", ignore_index=True)
     return raised[list(ACCOUNT_FLAGS)]
 
 
 class _Found(NamedTuple):
-    """One flag of all accounts: its severity, and whose words tell it."""
+    """One flag of all accounts: its severity, and what tells the accounts at some places."""
 
     flag: str
     kind: str
     severity: Severities
-    ground_severities: list[Severities]
-    source: Rule | OwnRule
+    tell: Callable[[Places], Iterator[tuple[str, ...]]]
 
 
 def _ours(rule: Rule, columns: Columns, scene: Scene) -> _Found:
-    grounds = [ground.find(columns, scene) for ground in rule.grounds]
-    return _Found(rule.flag, rule.kind, np.maximum.reduce(grounds), grounds, rule)
+    severities = np.array([ground.find(columns, scene) for ground in rule.grounds])
+    tell = partial(_told, rule.grounds, severities, columns, scene)
+    return _Found(rule.flag, rule.kind, severities.max(axis=0), tell)
 
 
 def _own(rule: OwnRule, columns: Columns) -> _Found:
-    return _Found(rule.flag, rule.kind, graded(**{rule.severity: rule.holds(columns)}), [], rule)
+    severity = graded(**{rule.severity: rule.holds(columns)})
+    return _Found(rule.flag, rule.kind, severity, partial(_told_by, rule, columns))
+
+
+def _told(
+    grounds: tuple[Ground, ...], severities: Severities, columns: Columns, scene: Scene, places: Places
+) -> Iterator[tuple[str, ...]]:
+    """Give the evidence in every language: of all grounds that hold, the gravest first."""
+    held = severities[:, places]
+    ranked = np.argsort(-held, axis=0, kind="stable").T.tolist()
+    for place, order, number in zip(places.tolist(), ranked, (held > 0).sum(axis=0).tolist(), strict=True):
+        row = columns.row(place)
+        said = [grounds[index].tell(row, scene) for index in order[:number]]
+        yield tuple([" ".join([message.text(language) for message in said]) for language in LANGUAGES])
+
+
+def _told_by(rule: OwnRule, columns: Columns, places: Places) -> Iterator[tuple[str, ...]]:
+    for place in places.tolist():
+        yield tuple(rule.text(columns.row(place), language) for language in LANGUAGES)
 
 
 def _with_health(customers: pd.DataFrame, health: pd.DataFrame) -> pd.DataFrame:
@@ -96,12 +126,12 @@ def _today(customers: pd.DataFrame) -> date | None:
     return today
 
 
-def _table(found: _Found, columns: Columns, scene: Scene, in_danger: Mask) -> pd.DataFrame:
+def _table(found: _Found, columns: Columns, in_danger: Mask) -> pd.DataFrame:
     """Return the rows of one flag, with the account's place."""
     up = found.severity > 0
     places = np.flatnonzero(up if found.kind == RISK else up & ~in_danger)
     accounts = columns.plain("account_id")
-    texts = list(zip(*_texts(found, columns, scene, places), strict=True)) or [(), ()]
+    texts = list(zip(*found.tell(places), strict=True)) or [(), ()]
     return pd.DataFrame(
         {
             "account_id": pd.Series([accounts[place] for place in places], dtype=object),
@@ -112,22 +142,3 @@ def _table(found: _Found, columns: Columns, scene: Scene, in_danger: Mask) -> pd
             "place": places,
         }
     )
-
-
-def _texts(
-    found: _Found, columns: Columns, scene: Scene, places: npt.NDArray[np.intp]
-) -> Iterator[tuple[str, ...]]:
-    """Give the evidence of each account in every language: of all grounds that hold, the gravest first."""
-    source = found.source
-    if not isinstance(source, Rule):
-        for place in places.tolist():
-            yield tuple(source.text(columns.row(place), language) for language in LANGUAGES)
-        return
-    held = [severity[places].tolist() for severity in found.ground_severities]
-    for number, place in enumerate(places.tolist()):
-        row = columns.row(place)
-        grounds = sorted(
-            (-severities[number], index) for index, severities in enumerate(held) if severities[number]
-        )
-        told = [source.grounds[index].tell(row, scene) for _, index in grounds]
-        yield tuple(" ".join(message.text(language) for message in told) for language in LANGUAGES)

@@ -8,7 +8,7 @@ import numpy as np
 
 from enrichment.health.columns import Columns, Mask, Row
 from enrichment.health.flags.rule import RISK, Ground, Rule, Scene, Severities, graded
-from enrichment.health.flags.words import ago, contact, count, last_touch, money, per_cent, shortened
+from enrichment.health.flags.words import Count, ago, contact, last_touch, money, per_cent, shortened
 from enrichment.messages import Message, say
 
 _MONTH: Final = 31
@@ -28,10 +28,10 @@ def _usage_drop(accounts: Columns, scene: Scene) -> Severities:
 
 def _say_usage_drop(row: Row, scene: Scene) -> Message:
     now, before = row["core_events"], row["core_events_before"]
-    said = {"before": count(before), "days": scene.health.usage_days}
+    said = {"before": Count(before), "days": scene.health.usage_days}
     if now == 0:
         return say("flag.usage_drop.none", **said)
-    return say("flag.usage_drop.fall", percent=per_cent(before - now, before), now=count(now), n=now, **said)
+    return say("flag.usage_drop.fall", percent=per_cent(before - now, before), now=Count(now), n=now, **said)
 
 
 def _silent(accounts: Columns, scene: Scene) -> Severities:
@@ -213,7 +213,7 @@ def _say_low_nps(row: Row, _: Scene) -> Message:
     if said["date"] is None:
         return say("flag.low_nps.undated", **said)
     if (row["nps_answers"] or 1) > 1 and row["nps"] is not None:
-        return say("flag.low_nps.several", answers=row["nps_answers"], mean=count(row["nps"]), **said)
+        return say("flag.low_nps.several", answers=row["nps_answers"], mean=Count(row["nps"]), **said)
     return say("flag.low_nps.one", **said)
 
 
@@ -233,7 +233,7 @@ def _many_tickets(accounts: Columns, scene: Scene) -> Severities:
 
 
 def _say_many_tickets(row: Row, scene: Scene) -> Message:
-    norm = count(row["tickets_norm"])
+    norm = Count(row["tickets_norm"])
     return say("flag.ticket_spike.many", n=row["tickets"], norm=norm, days=scene.health.ticket_days)
 
 

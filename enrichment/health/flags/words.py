@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 from enrichment.health.columns import COLUMNS, Row
-from enrichment.messages import Message, Money, Number, Sayable, say
+from enrichment.messages import Message, Money, Sayable, say
 from enrichment.money import CURRENCIES
 
 _CODES: Final = frozenset(CURRENCIES)
 _LONGEST: Final = 80
+_MARKS: Final[dict[str, dict[int, str]]] = {"en": {}, "fr": {ord(","): "\u202f", ord("."): ","}}
 
 
 def money(row: Row, column: str) -> Sayable:
@@ -20,9 +22,15 @@ def money(row: Row, column: str) -> Sayable:
     return Money(amount, currency)
 
 
-def count(value: float) -> Number:
-    """Return a number of things with at most one decimal."""
-    return Number(str(round(value, 1)))
+@dataclass(frozen=True, slots=True)
+class Count(Sayable):
+    """A number of things, or a mean of such numbers: with one decimal where it is not whole."""
+
+    value: float
+
+    def text(self, language: str) -> str:
+        """Return ``1,234.5`` or ``1 234,5``."""
+        return f"{self.value:,.1f}".removesuffix(".0").translate(_MARKS[language])
 
 
 def per_cent(part: float, whole: float) -> int:
