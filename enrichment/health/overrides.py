@@ -28,23 +28,25 @@ def apply(accounts: pd.DataFrame, overrides: pd.DataFrame, as_of: datetime) -> p
         as_of: the instant, aware.
 
     Returns:
-        A copy, with the band of the score itself beside it as ``computed_band``.
+        A copy, with the band of the score itself beside it as ``computed_band`` and, where a decision holds,
+        ``override_reason``, ``override_author`` and ``override_expires_at`` (UTC without zone), else null.
 
     Raises:
         UsageError: a decision is for a band that is no colour.
     """
-    found = accounts.assign(computed_band=accounts["health_band"])
-    decisions = {row["account_id"]: row for row in _in_force(overrides, as_of)}
-    here = found["account_id"].isin(list(decisions))
-    rows = records(found.loc[here, ["account_id", "name", "health_score", "computed_band"]])
-    told = [(decisions[row["account_id"]], row) for row in rows]
-    found.loc[here, "health_band"] = [decision["band"] for decision, _ in told]
+    columns = ["band", "reason", "author", "expires_at"]
+    in_force = _in_force(overrides, as_of).set_index("account_id")[columns].add_prefix("override_")
+    found = accounts.assign(computed_band=accounts["health_band"]).merge(
+        in_force, how="left", left_on="account_id", right_index=True
+    )
+    here = found["override_band"].notna()
+    rows = records(found[here])
+    found.loc[here, "health_band"] = found.loc[here, "override_band"]
     for language, suffix in _SUFFIXES.items():
-        whole = [_sentence(decision, row).text(language) for decision, row in told]
-        top = [_top(decision).text(language) for decision, _ in told]
+        whole, top = ([said(row).text(language) for row in rows] for said in (_sentence, _top))
         found[f"health_reasons{suffix}"] = _with(found[f"health_reasons{suffix}"], here, whole)
         found[f"top_reason{suffix}"] = _with(found[f"top_reason{suffix}"], here, top)
-    return found
+    return found.drop(columns="override_band")
 
 
 def _with(column: pd.Series[str], here: pd.Series[bool], texts: list[str]) -> pd.Series[Any]:
@@ -54,36 +56,38 @@ def _with(column: pd.Series[str], here: pd.Series[bool], texts: list[str]) -> pd
     return changed
 
 
-def _in_force(overrides: pd.DataFrame, as_of: datetime) -> list[dict[str, Any]]:
-    if overrides.empty:
-        return []
+def _in_force(overrides: pd.DataFrame, as_of: datetime) -> pd.DataFrame:
+    """Return the newest decision of each account, where it holds; times are UTC without zone."""
     unknown = sorted(set(overrides["band"]) - set(COLOURS))
     if unknown:
         raise UsageError(
             f"A decision is for the band {unknown[0]!r}.", hint=f"Choose from: {', '.join(COLOURS)}."
         )
-    times = {name: pd.to_datetime(overrides[name], utc=True) for name in ("created_at", "expires_at")}
-    now = pd.Timestamp(as_of.astimezone(UTC))
+    times = {name: _utc(overrides[name]) for name in ("created_at", "expires_at")}
+    now = pd.Timestamp(as_of.astimezone(UTC).replace(tzinfo=None))
     made = overrides.assign(**times)
     newest = made[made["created_at"] <= now].sort_values("created_at", kind="stable")
     newest = newest.drop_duplicates("account_id", keep="last")
-    in_force = newest[newest["expires_at"] > now]
-    return records(in_force.assign(expires_at=in_force["expires_at"].dt.date))
+    return newest[newest["expires_at"] > now]
 
 
-def _sentence(decision: dict[str, Any], row: dict[str, Any]) -> Message:
-    said = {**_said(decision), "name": row["name"], "band": say(f"band.{decision['band']}")}
+def _utc(moments: pd.Series[Any]) -> pd.Series[pd.Timestamp]:
+    return pd.to_datetime(moments, utc=True).dt.tz_localize(None).astype("datetime64[us]")
+
+
+def _sentence(row: dict[str, Any]) -> Message:
+    said = {**_said(row), "name": row["name"], "band": say(f"band.{row['override_band']}")}
     if row["health_score"] is None:
         return say("override.unscored", **said)
     computed = say(f"band.{row['computed_band']}")
     return say("override.scored", **said, score=int(row["health_score"]), computed=computed)
 
 
-def _top(decision: dict[str, Any]) -> Message:
-    return say("override.top", **_said(decision))
+def _top(row: dict[str, Any]) -> Message:
+    return say("override.top", **_said(row))
 
 
-def _said(decision: dict[str, Any]) -> dict[str, Any]:
+def _said(row: dict[str, Any]) -> dict[str, Any]:
     """Return who decided, until when and why, as a part of a sentence: on one line, without a full stop."""
-    author, reason = (" ".join(str(decision[name]).split()) for name in ("author", "reason"))
-    return {"author": author, "date": decision["expires_at"], "reason": reason.rstrip(" .")}
+    author, reason = (" ".join(str(row[f"override_{name}"]).split()) for name in ("author", "reason"))
+    return {"author": author, "date": row["override_expires_at"], "reason": reason.rstrip(" .")}
