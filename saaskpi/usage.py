@@ -192,31 +192,39 @@ class _Reader:
         return not any(item["due"] and item["due"] <= plain(self._now) for item in note["asides"])
 
     def _take(self) -> dict[str, Any]:
+        """Write the good rows and the others, and count both."""
         head = read_head(self._source.file, self._source.stream)
+        sql = rows_sql(self._source, head, self._now)
         with Engine(*self._limits, temp_dir=self._spill) as engine:
             try:
-                self._write(engine, head)
+                engine.write(sql, self._parts.good)
             except DataError as error:
                 raise UsageError(
                     f"The usage file {self._source.file} cannot be read: {error.message}",
                     hint="Save it as CSV or JSON lines, UTF-8, with one kind of line end.",
                 ) from None
-            asides = _asides(engine, self._parts.bad)
+            asides = self._set_aside(engine, head)
             counted = engine.frame(f"SELECT COUNT(*) AS rows FROM {_parquet(self._parts.good)}")
         rows = int(counted["rows"].iloc[0])
         self._check_stream(head, rows, asides)
         return {"rows": rows, "asides": asides}
 
-    def _write(self, engine: Engine, head: Head) -> None:
-        """Write the good rows, then the others."""
-        good = rows_sql(self._source, head, self._now, "odd_lines")
-        engine.write(f"SELECT {_COLUMNS} FROM ({good}) judged WHERE reason IS NULL", self._parts.good)
-        bad = rows_sql(self._source, head, self._now, "odd_again")
+    def _set_aside(self, engine: Engine, head: Head) -> list[dict[str, Any]]:
+        """Move the rows with a reason into a file of their own; return them counted."""
+        written = _parquet(self._parts.good)
         later = ", ".join(map(text, LATER))
-        due = f'CASE WHEN reason IN ({later}) THEN GREATEST("at", known_at) END AS due'
-        aside = f"SELECT told, reason, {due} FROM ({bad}) judged WHERE reason IS NOT NULL"
+        bad = (
+            f'SELECT told, reason, CASE WHEN reason IN ({later}) THEN GREATEST("at", known_at) END AS due '
+            f"FROM {written} WHERE reason IS NOT NULL"
+        )
         odd = f" UNION ALL {_odd_lines()}" if head.kind == "csv" else ""
-        engine.write(aside + odd, self._parts.bad)
+        engine.write(bad + odd, self._parts.bad)
+        asides = _asides(engine, self._parts.bad)
+        if not asides:
+            self._parts.bad.unlink()
+        else:
+            engine.write(f"SELECT {_COLUMNS} FROM {written} WHERE reason IS NULL", self._parts.good)
+        return asides
 
     def _check_stream(self, head: Head, rows: int, asides: Sequence[dict[str, Any]]) -> None:
         if head.kind == "singer" and self._source.stream and not rows and not asides:
@@ -227,32 +235,29 @@ class _Reader:
 
 
 def _odd_lines() -> str:
-    """Return the SELECT of what could not be parted into columns."""
+    """Return the SELECT of the lines that could not be parted into columns."""
     reasons = " ".join(f"WHEN {text(kind)} THEN {text(words)}" for kind, words in _ODD.items())
     return (
-        "SELECT ['line ' || CAST(line AS VARCHAR)], "
+        "SELECT 'line ' || CAST(line AS VARCHAR), "
         f"CASE MIN(CAST(error_type AS VARCHAR)) {reasons} ELSE {text(_NO_COLUMNS)} END, NULL "
         "FROM odd_lines GROUP BY line"
     )
 
 
 def _asides(engine: Engine, path: Path) -> list[dict[str, Any]]:
-    """Count the rows kept aside by reason, with examples; remove the file when there are none."""
+    """Count the rows kept aside by reason, with examples and when they are due at the earliest."""
     found = engine.frame(
         "SELECT reason, COUNT(*) AS rows, CAST(MIN(due) AS VARCHAR) AS due, "
-        "ARRAY_AGG(ARRAY_TO_STRING(told, ', ') ORDER BY told) "
-        f"FILTER (WHERE place <= {_EXAMPLES}) AS examples "
+        f"ARRAY_AGG(told ORDER BY told) FILTER (WHERE place <= {_EXAMPLES}) AS examples "
         f"FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY reason) AS place FROM {_parquet(path)}) placed "
         "GROUP BY reason ORDER BY rows DESC, reason"
     )
-    if found.empty:
-        path.unlink()
     return [
         {
             "reason": row["reason"],
             "rows": int(row["rows"]),
             "due": row["due"] if isinstance(row["due"], str) else None,
-            "examples": [example or "" for example in row["examples"]],
+            "examples": row["examples"],
         }
         for row in found.to_dict("records")
     ]

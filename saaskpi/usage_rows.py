@@ -58,43 +58,54 @@ def cells_of(source: UsageSourceSettings, head: Head) -> dict[str, str]:
     return found
 
 
-def rows_sql(source: UsageSourceSettings, head: Head, now: datetime, odd: str) -> str:
-    """Return the SELECT of every row of a file: its typed columns, its cells as text and why it is no good.
+def rows_sql(source: UsageSourceSettings, head: Head, now: datetime) -> str:
+    """Return the SELECT of every row of a file: its typed columns, and why it is no good.
 
-    Columns: those of ``usage_events``, then ``told`` (list of text) and ``reason`` (null of a good row).
+    Columns: those of ``usage_events``, then ``reason`` (null of a good row) and ``told`` (its cells as they
+    stand there, null of a good row). Lines of a CSV file that cannot be parted into cells are noted in the
+    table ``odd_lines``.
 
     Args:
         source: the file.
         head: its first lines.
         now: the clock's time, aware; nothing can have been used later.
-        odd: table in which the lines of a CSV file that cannot be parted into cells are noted.
 
     Raises:
         UsageError: as :func:`cells_of`.
     """
     cells = cells_of(source, head)
-    rows = _csv_rows(source, head, cells, odd) if head.kind == "csv" else _json_rows(source, head, cells)
+    rows = _csv_rows(source, head, cells) if head.kind == "csv" else _json_rows(source, head, cells)
     quantity = "TRY_CAST(c_quantity AS DOUBLE)" if "quantity" in cells else "CAST(1 AS DOUBLE)"
-    clock = text(plain(now))
+    known_at = _moment("c_known_at") if "known_at" in cells else '"at"'
+    cells_told = ", ".join(f"c_{cell}" for cell in CELLS if cell != "user")
+    # Step by step: what stands in a step of its own is worked out once.
+    typed = f"""
+        SELECT
+            NULLIF(TRIM(c_account), '') AS account_key,
+            NULLIF(TRIM(c_user), '') AS user_id,
+            NULLIF(TRIM(c_event), '') AS event,
+            {_moment("c_at")} AS "at",
+            {quantity} AS quantity,
+            *
+        FROM ({rows}) cells"""
+    timed = f"SELECT *, {known_at} AS known_at FROM ({typed}) typed"
+    judged = f"SELECT *, {_reason(cells, text(plain(now)))} AS reason FROM ({timed}) timed"
     return f"""
-        SELECT *, {_reason(cells, clock)} AS reason
-        FROM (
-            SELECT
-                {text(source.key)} AS key_kind,
-                NULLIF(TRIM(c_account), '') AS account_key,
-                NULLIF(TRIM(c_user), '') AS user_id,
-                NULLIF(TRIM(c_event), '') AS event,
-                {_moment("c_at")} AS "at",
-                {quantity} AS quantity,
-                {_moment("c_known_at" if "known_at" in cells else "c_at")} AS known_at,
-                {text(source.file.name)} AS source,
-                [c_account, c_event, c_at, c_quantity, c_known_at] AS told,
-                is_odd
-            FROM ({rows}) told
-        ) typed"""
+        SELECT
+            {text(source.key)} AS key_kind,
+            account_key,
+            user_id,
+            event,
+            "at",
+            quantity,
+            known_at,
+            {text(source.file.name)} AS source,
+            reason,
+            CASE WHEN reason IS NOT NULL THEN CONCAT_WS(', ', {cells_told}) END AS told
+        FROM ({judged}) judged"""
 
 
-def _csv_rows(source: UsageSourceSettings, head: Head, cells: Mapping[str, str], odd: str) -> str:
+def _csv_rows(source: UsageSourceSettings, head: Head, cells: Mapping[str, str]) -> str:
     """Read by the place of a column and not by its name, which may stand there twice."""
     columns = ", ".join(f"'c{place}': 'VARCHAR'" for place in range(len(head.names)))
     chosen = ", ".join(
@@ -104,7 +115,7 @@ def _csv_rows(source: UsageSourceSettings, head: Head, cells: Mapping[str, str],
     form = (
         f"""delim = {text(head.delimiter)}, quote = '"', escape = '"', header = true, null_padding = true"""
     )
-    noted = f"store_rejects = true, rejects_table = '{odd}', rejects_scan = '{odd}_scans'"
+    noted = "store_rejects = true, rejects_table = 'odd_lines', rejects_scan = 'odd_scans'"
     return (
         f"SELECT {chosen}, FALSE AS is_odd FROM read_csv({text(str(source.file))}, {form}, {noted}, "
         f"auto_detect = false, columns = {{{columns}}})"
@@ -136,7 +147,7 @@ def _reason(cells: Mapping[str, str], clock: str) -> str:
         ("account_key IS NULL", "The account is empty."),
         ("event IS NULL", "The event is empty."),
         ('"at" IS NULL', "The time cannot be read: write it like 2026-10-31T12:00:00Z."),
-        ("\"at\" < TIMESTAMP '1970-01-01'", "It lies before 1970."),
+        ("\"at\" <= TIMESTAMP '1970-01-01'", "It lies before 1970."),
         (f'"at" > TIMESTAMP {clock}', LATER[0]),
     ]
     if "quantity" in cells:
@@ -155,12 +166,15 @@ def _reason(cells: Mapping[str, str], clock: str) -> str:
 
 def _moment(cell: str) -> str:
     """Return the expression for a time: ISO 8601, UTC unless it says else, or (milli)seconds since 1970."""
-    return f"""CASE
-        WHEN TRIM({cell}) LIKE '____-%' THEN TRY_CAST(TRIM({cell}) AS TIMESTAMPTZ) AT TIME ZONE 'UTC'
-        WHEN regexp_full_match({cell}, '[0-9]{{10}}(\\.[0-9]+)?')
-        THEN make_timestamp(CAST(TRY_CAST({cell} AS DOUBLE) * 1000000 AS BIGINT))
-        WHEN regexp_full_match({cell}, '[0-9]{{13}}') THEN make_timestamp(TRY_CAST({cell} AS BIGINT) * 1000)
-    END"""
+    return f"""COALESCE(
+        TRY_CAST({cell} AS TIMESTAMPTZ) AT TIME ZONE 'UTC',
+        CASE
+            WHEN regexp_full_match({cell}, '[0-9]{{10}}(\\.[0-9]+)?')
+            THEN make_timestamp(CAST(TRY_CAST({cell} AS DOUBLE) * 1000000 AS BIGINT))
+            WHEN regexp_full_match({cell}, '[0-9]{{13}}')
+            THEN make_timestamp(TRY_CAST({cell} AS BIGINT) * 1000)
+        END
+    )"""
 
 
 def _pointer(place: str, name: str) -> str:
