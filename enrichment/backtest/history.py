@@ -8,11 +8,10 @@ from datetime import UTC, datetime
 import pandas as pd
 
 from enrichment.backtest.panel import Snapshots
-from enrichment.backtest.snapshots import gathered, month_starts, take_snapshot
+from enrichment.backtest.snapshots import Judge, gathered, month_starts, take_snapshot
 from enrichment.engine import EngineProtocol
 from enrichment.facts.describing import describe
 from enrichment.facts.rewinding import churns, restore, rewind
-from enrichment.health.config import HealthConfig
 from enrichment.policy import Policy
 
 
@@ -20,7 +19,7 @@ def past_snapshots(
     engine: EngineProtocol,
     as_of: datetime,
     policy: Policy,
-    config: HealthConfig,
+    judge: Judge,
     horizon_days: int,
     report: Callable[[str], None] = lambda words: None,
 ) -> Snapshots:
@@ -30,7 +29,7 @@ def past_snapshots(
         engine: holds what a run left in it, and the dated tables of ``prepare``.
         as_of: the present, aware; nothing after it is known.
         policy: under which MRR is computed.
-        config: of the score and the flags, as they are now: it is they that are judged.
+        judge: scores and flags, as they are set now: it is they that are judged.
         horizon_days: within how many days of a snapshot churn counts.
         report: is told each month.
     """
@@ -39,8 +38,8 @@ def past_snapshots(
     try:
         for month in month_starts(_first_paid(engine), as_of):
             report(f"{month:%Y-%m}")
-            rewind(engine, month, policy, config)
-            taken.append(take_snapshot(describe(engine), month, horizon_days, config))
+            rewind(engine, month, policy, judge.config)
+            taken.append(take_snapshot(describe(engine), month, horizon_days, judge))
     finally:
         restore(engine)
     return gathered(taken, left, as_of.astimezone(UTC).replace(tzinfo=None), horizon_days)

@@ -45,6 +45,7 @@ class Snapshots:
         churns: one row each time that an account's MRR reached zero, with ``CHURN_COLUMNS``.
         ends_at: until when churn is known, UTC without zone.
         horizon_days: within how many days of a snapshot churn counts.
+        is_dated: whether it is known on which day each account left, and not only that it did.
     """
 
     rows: pd.DataFrame
@@ -52,6 +53,7 @@ class Snapshots:
     churns: pd.DataFrame
     ends_at: datetime
     horizon_days: int
+    is_dated: bool = True
 
 
 @dataclass(frozen=True, slots=True)

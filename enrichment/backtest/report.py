@@ -93,7 +93,7 @@ class Report:
         flags: by lift, risks first.
         components: of the score.
         baselines: what one gets without any score.
-        lead: how long before they left the accounts were red.
+        lead: how long before they left the accounts were red; None when no day is known for any churn.
         curve: see ``catch_curve``.
     """
 
@@ -120,7 +120,7 @@ class Report:
     flags: tuple[Group, ...]
     components: tuple[Measure, ...]
     baselines: tuple[Measure, ...]
-    lead: Lead
+    lead: Lead | None
     curve: tuple[tuple[float, float], ...]
 
     @property
@@ -200,7 +200,7 @@ def build_report(snapshots: Snapshots, rng: np.random.Generator) -> Report:
             _measure(SILENCE, data.auc(data.numbers("days_idle"))),
             _measure(TENURE, data.auc(-data.numbers("days_as_customer"))),
         ),
-        lead=lead_time(snapshots),
+        lead=lead_time(snapshots) if snapshots.is_dated else None,
         curve=catch_curve(risk, data.churned),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
@@ -13,7 +14,9 @@ import pandas as pd
 from enrichment.backtest.panel import CHURN_COLUMNS, FLAG_COLUMNS, SNAPSHOT_COLUMNS, Snapshots, empty
 from enrichment.health.config import HealthConfig
 from enrichment.health.flags import raise_flags
-from enrichment.health.scoring import CUSTOMERS, score
+from enrichment.health.flags.config import FlagConfig
+from enrichment.health.flags.rule import OwnRule
+from enrichment.health.scoring import CUSTOMERS, Health, score
 from enrichment.health.signals import COMPONENTS, Numbers, numbers
 
 LEAST_DAYS: Final = 28
@@ -43,18 +46,40 @@ def month_starts(first: datetime | None, last: datetime, most: int = MOST_MONTHS
     return [moment for moment in starts if first.replace(tzinfo=UTC) < moment <= last][-most:]
 
 
-def take_snapshot(facts: pd.DataFrame, as_of: datetime, horizon_days: int, config: HealthConfig) -> Snapshot:
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """What accounts are scored and flagged with: the same for all months, as it is now.
+
+    Attributes:
+        config: of the score.
+        thresholds: of the flags; None for the documented ones.
+        rules: flags of the user's own.
+        segments: account_id, segment, segment_value; needed when the configuration has profiles.
+    """
+
+    config: HealthConfig
+    thresholds: FlagConfig | None = None
+    rules: Sequence[OwnRule] = ()
+    segments: pd.DataFrame | None = None
+
+    def look(self, facts: pd.DataFrame) -> tuple[Health, pd.DataFrame]:
+        """Return the scores and the flags of accounts."""
+        health = score(facts, self.config, self.segments)
+        return health, raise_flags(facts, health.accounts, self.config, self.rules, self.thresholds)
+
+
+def take_snapshot(facts: pd.DataFrame, as_of: datetime, horizon_days: int, judge: Judge) -> Snapshot:
     """Score the customers among the facts of one instant.
 
     Args:
         facts: rows of ``account_facts`` that hold only what was known at ``as_of``.
         as_of: the instant, aware.
         horizon_days: within which a term must end for an account to be able to leave.
-        config: of the score and the flags.
+        judge: scores and flags them.
     """
     moment = pd.Timestamp(as_of).tz_convert("UTC").tz_localize(None).as_unit("us")
-    health = score(facts, config)
-    flags = raise_flags(facts, health.accounts, config).assign(as_of=moment)
+    health, flags = judge.look(facts)
+    flags = flags.assign(as_of=moment)
     customers = facts[facts["status"].isin(CUSTOMERS)]
     scored = health.accounts.set_index("account_id").loc[customers["account_id"]]
     before, cap = (scored[name].to_numpy(dtype=np.float64) for name in ("score_before_caps", "cap"))
@@ -76,7 +101,12 @@ def take_snapshot(facts: pd.DataFrame, as_of: datetime, horizon_days: int, confi
 
 
 def gathered(
-    taken: Sequence[Snapshot], churns: pd.DataFrame, ends_at: datetime, horizon_days: int
+    taken: Sequence[Snapshot],
+    churns: pd.DataFrame,
+    ends_at: datetime,
+    horizon_days: int,
+    *,
+    is_dated: bool = True,
 ) -> Snapshots:
     """Put the snapshots of all months together.
 
@@ -85,6 +115,7 @@ def gathered(
         churns: with ``CHURN_COLUMNS``.
         ends_at: until when churn is known, UTC without zone.
         horizon_days: within how many days of a snapshot churn counts.
+        is_dated: whether it is known on which day each account left.
     """
     return Snapshots(
         rows=_stacked([snapshot.rows for snapshot in taken], SNAPSHOT_COLUMNS),
@@ -92,6 +123,7 @@ def gathered(
         churns=_stacked([churns], CHURN_COLUMNS),
         ends_at=ends_at,
         horizon_days=horizon_days,
+        is_dated=is_dated,
     )
 
 

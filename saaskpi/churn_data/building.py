@@ -10,9 +10,8 @@ from typing import Any, Final
 import pandas as pd
 
 from enrichment.backtest.panel import Snapshots
-from enrichment.backtest.snapshots import gathered, month_starts, take_snapshot
+from enrichment.backtest.snapshots import Judge, gathered, month_starts, take_snapshot
 from enrichment.health.columns import COLUMNS
-from enrichment.health.config import HealthConfig
 from saaskpi.churn_data.given import Moment, read_given
 from saaskpi.churn_data.mapping import KEYS, LIVES, NOT_GIVEN, SNAPSHOTS, DataMapping, Spec
 from saaskpi.churn_data.rows import read_lives
@@ -39,7 +38,7 @@ def read_snapshots(
     accounts: Path,
     events: Path | None,
     mapping: DataMapping,
-    config: HealthConfig,
+    judge: Judge,
     horizon_days: int,
     now: datetime,
     report: Report = lambda words: None,
@@ -50,7 +49,7 @@ def read_snapshots(
         accounts: a row per account and instant, per paid term, or per account's life.
         events: usage; None when there is none.
         mapping: what the columns mean.
-        config: of the score and the flags.
+        judge: scores and flags.
         horizon_days: within how many days churn counts.
         now: stands for the instant of a table that has none, aware.
         report: is told each instant.
@@ -64,29 +63,29 @@ def read_snapshots(
     table = read_table(accounts)
     specs = _specs(table, mapping)
     used = _read_used(events, mapping) if events else None
-    moments, churns, until = _told(table, specs, mapping, horizon_days, now)
+    moments, churns, until, is_dated = _told(table, specs, mapping, horizon_days, now)
     taken = []
     for moment, facts in moments:
         report(f"{moment:%Y-%m}")
-        known = _with_usage(facts, used[0], moment, config.usage_days) if used else facts
-        taken.append(take_snapshot(_whole(known), moment, horizon_days, config))
+        known = _with_usage(facts, used[0], moment, judge.config.usage_days) if used else facts
+        taken.append(take_snapshot(_whole(known), moment, horizon_days, judge))
     notes = table.aside.notes() + (used[1].aside.notes() if used else [])
-    return gathered(taken, churns, until, horizon_days), notes
+    return gathered(taken, churns, until, horizon_days, is_dated=is_dated), notes
 
 
 def _told(
     table: Table, specs: dict[str, Spec], mapping: DataMapping, horizon_days: int, now: datetime
-) -> tuple[Iterable[Moment], pd.DataFrame, datetime]:
-    """Return each instant with its facts, the churns, and until when churn is known (UTC without zone)."""
+) -> tuple[Iterable[Moment], pd.DataFrame, datetime, bool]:
+    """Return each instant with its facts, the churns, until when these are known, and whether by day."""
     kind = mapping.rows or (LIVES if "started_at" in specs else SNAPSHOTS)
     until = mapping.until.replace(tzinfo=None) if mapping.until else None
     if kind == SNAPSHOTS:
         moments, churns, ends = read_given(table, specs, horizon_days, now)
-        return moments, churns, until or ends
+        return moments, churns, until or ends, "churned_at" in specs
     lives = read_lives(table, specs, kind, until)
     starts = month_starts(lives.rows["started_at"].min(), lives.until.replace(tzinfo=UTC))
     facts = ((moment, lives.facts_at(moment.replace(tzinfo=None))) for moment in starts)
-    return facts, lives.churns(), lives.until
+    return facts, lives.churns(), lives.until, True
 
 
 def _with_usage(facts: pd.DataFrame, events: Events, moment: datetime, usage_days: int) -> pd.DataFrame:
