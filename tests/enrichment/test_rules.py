@@ -187,14 +187,14 @@ def test_a_mistake_is_named_where_it_stands(condition: str, message: str) -> Non
 def test_there_is_a_limit_to_depth(opening: str, closing: str) -> None:
     inner = "mrr > 1" if opening != "-" else "mrr"
     rest = "" if opening != "-" else " > 1"
-    assert parse(opening * DEEPEST + inner + closing * DEEPEST + rest)
+    assert parse(opening * DEEPEST + inner + closing * DEEPEST + rest).kind == "yes or no"
     with pytest.raises(UsageError, match=f"More than {DEEPEST} levels"):
         parse(opening * (DEEPEST + 1) + inner + closing * (DEEPEST + 1) + rest)
 
 
 def test_there_is_a_limit_to_length() -> None:
     longest = " or ".join(["mrr>1"] * (MOST_CHARACTERS // 9))
-    assert parse(longest.ljust(MOST_CHARACTERS))
+    assert parse(longest.ljust(MOST_CHARACTERS)).kind == "yes or no"
     with pytest.raises(UsageError, match=f"has {MOST_CHARACTERS + 1} characters"):
         parse(longest.ljust(MOST_CHARACTERS + 1))
 
@@ -228,7 +228,7 @@ def test_every_kind_of_column_is_written_in_the_language() -> None:
         "{name}; {mrr}; {open_total}; {expansion_amount}; {tickets}; {limit_share}; {renewal_date}; "
         "{is_only_method}; {is_weekly_user}; {nps}; {plan}; {{brace}}"
     )
-    changes = {
+    changes: dict[str, Any] = {
         "mrr": 1234567,
         "expansion_amount": 5000,
         "expansion_currency": "jpy",

@@ -62,7 +62,9 @@ def raise_flags(
     in_danger = np.zeros(len(columns), dtype=np.bool_)
     for one in found:
         in_danger |= (one.severity == HIGH) & (one.kind == RISK)
-    frames = [_table(one, columns, in_danger) for one in found]
+    frames = [_table(one, columns, in_danger) for one in found if one.severity.any()]
+    if not frames:
+        return pd.DataFrame(columns=list(ACCOUNT_FLAGS), dtype=object)
     raised = pd.concat(frames, ignore_index=True).sort_values("place", kind="stable", ignore_index=True)
     return raised[list(ACCOUNT_FLAGS)]
 
@@ -105,9 +107,9 @@ def _told_by(rule: OwnRule, columns: Columns, places: Places) -> Iterator[tuple[
 
 
 def _with_health(customers: pd.DataFrame, health: pd.DataFrame) -> pd.DataFrame:
-    scored = health.drop_duplicates("account_id")[["account_id", "health_score", "health_band"]]
-    beside = customers[["account_id"]].merge(scored, on="account_id", how="left")
-    return customers.assign(health_score=beside["health_score"], health_band=beside["health_band"])
+    scored = health.drop_duplicates("account_id").set_index("account_id")
+    known = {name: customers["account_id"].map(scored[name]) for name in ("health_score", "health_band")}
+    return customers.assign(**known)
 
 
 def _today(customers: pd.DataFrame) -> date | None:
