@@ -183,6 +183,15 @@ class Portal(Books):
         """Return one fact of the only account; None when it is null."""
         return self.row(ago, sources)[name]
 
+    def over(self, name: str, *agos: float, sources: FactSources | None = None) -> list[Any]:
+        """Return one fact of the only account as of so many days before ``AS_OF`` each."""
+        found = []
+        with self.prepared(sources) as engine:
+            for ago in agos:
+                (row,) = records(facts_at(engine, AS_OF - timedelta(days=ago)))
+                found.append(row[name])
+        return found
+
     def aside(self, sources: FactSources | None = None) -> list[tuple[str, str, str]]:
         """Return (stream, id, reason) of what no fact is read from."""
         with self.prepared(sources) as engine:

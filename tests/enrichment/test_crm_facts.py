@@ -71,32 +71,30 @@ def test_the_last_touch_names_itself(portal: Portal) -> None:
     assert (row["days_since_touch"], row["last_touch_kind"], row["last_touch_id"]) == (12, "meeting", "m1")
 
 
-@pytest.mark.parametrize(
-    "outcome, ago, is_held",
-    [
-        # Begun an hour before and over in ten minutes: held once it is over.
+def test_a_meeting_is_held_when_it_is_over() -> None:
+    cases = [
+        # It takes an hour: begun and over, begun, to come.
         (None, 0.05, True),
         (None, 0.03, False),
-        # Somebody noted the outcome, so it is held once it has begun.
+        (None, -30, False),
+        # Somebody noted the outcome: held once it has begun.
         ("COMPLETED", 0.03, True),
         ("COMPLETED", -1, False),
-        (None, -30, False),
-    ],
-)
-def test_a_meeting_is_held_when_it_is_over(
-    portal: Portal, outcome: str | None, ago: float, is_held: bool
-) -> None:
-    portal.meeting(ago=ago, created=5, hs_meeting_outcome=outcome)
-    assert (portal.fact("last_touch_kind") == "meeting") is is_held
+    ]
+    portal = Portal()
+    for number, (outcome, ago, _) in enumerate(cases):
+        links = (f"companies/{portal.account(str(number))}",)
+        portal.meeting(f"m{number}", ago, created=5, hs_meeting_outcome=outcome, links=links)
+    assert [row["last_touch_kind"] == "meeting" for row in portal.rows().values()] == [
+        is_held for *_, is_held in cases
+    ]
 
 
 def test_a_touch_logged_later_is_known_later(portal: Portal) -> None:
     portal.call("c1", 50)
     portal.call("c2", 20, created=5)
-    assert portal.fact("last_touch_id") == "c2"
-    assert portal.fact("days_since_touch") == 20
-    assert portal.fact("last_touch_id", ago=6) == "c1"
-    assert portal.fact("days_since_touch", ago=6) == 44
+    assert portal.over("last_touch_id", 0, 5, 6) == ["c2", "c2", "c1"]
+    assert portal.over("days_since_touch", 0, 5, 6) == [20, 15, 44]
 
 
 def test_the_contacts_of_touches_in_the_window(portal: Portal) -> None:
@@ -108,8 +106,7 @@ def test_the_contacts_of_touches_in_the_window(portal: Portal) -> None:
     portal.call("c2", 20, links=("companies/1001", "contacts/504"), **MISSED)
     # The border: 90 days ago to the second is no longer within 90 days.
     portal.email("e1", 90, links=("companies/1001", "contacts/503"))
-    assert portal.fact("engaged_contacts") == 2
-    assert portal.fact("engaged_contacts", ago=0.01) == 3
+    assert portal.over("engaged_contacts", 0, 0.01) == [2, 3]
 
 
 def test_a_touch_without_the_company_belongs_to_the_contacts(portal: Portal) -> None:
@@ -186,14 +183,15 @@ def test_the_best_state_stands() -> None:
     portal.contact(
         "501", changed=200, hs_buying_role="CHAMPION", hs_employment_change_detected_date="2026-10-01"
     )
-    assert portal.fact("key_contact_state") == "left"
     # Known at the end of 1 October: 29 days before the 31st.
-    assert portal.fact("key_contact_lost_days") == 29
+    row = portal.row()
+    assert (row["key_contact_state"], row["key_contact_lost_days"]) == ("left", 29)
     portal.contact(
         "502", changed=40, hs_buying_role="CHAMPION", hs_email_hard_bounce_reason_enum="UNKNOWN_USER"
     )
-    assert (portal.fact("key_contact_state"), portal.fact("key_contact_id")) == ("bounced", "502")
-    assert portal.fact("key_contact_lost_days") == 40
+    row = portal.row()
+    assert (row["key_contact_state"], row["key_contact_id"]) == ("bounced", "502")
+    assert row["key_contact_lost_days"] == 40
     portal.contact("503", hs_buying_role="DECISION_MAKER", email="c@example.com")
     row = portal.row()
     assert (row["key_contact_state"], row["key_contact_name"]) == ("present", "c@example.com")
@@ -207,7 +205,8 @@ def test_of_two_who_are_lost_the_last_one_counts() -> None:
         portal.contact(
             contact, changed=changed, hs_buying_role="CHAMPION", hs_email_hard_bounce_reason_enum="OTHER"
         )
-    assert (portal.fact("key_contact_id"), portal.fact("key_contact_lost_days")) == ("502", 15)
+    row = portal.row()
+    assert (row["key_contact_id"], row["key_contact_lost_days"]) == ("502", 15)
 
 
 def test_bounces_count_where_no_mail_ever_arrived() -> None:
@@ -223,8 +222,7 @@ def test_a_role_is_known_at_the_contacts_last_change() -> None:
     portal = Portal()
     portal.account()
     portal.contact(created=400, changed=30, hs_buying_role="CHAMPION")
-    assert portal.fact("key_contact_state", ago=30) == "present"
-    assert portal.fact("key_contact_state", ago=31) is None
+    assert portal.over("key_contact_state", 30, 31) == ["present", None]
 
 
 def test_a_day_of_leaving_that_is_none_is_no_leaving() -> None:

@@ -44,24 +44,20 @@ def test_the_largest_fall_of_one_contact_to_its_latest_answer(portal: Portal) ->
     portal.answer(8, "f2", 300)
     portal.answer(5, "f3", 10)
     portal.answer(9, "f4", 90, links=("contacts/502",))
-    assert portal.fact("nps_drop") == 3
-    assert portal.fact("nps_drop", ago=11) is None
+    assert portal.over("nps_drop", 0, 11) == [3, None]
     portal.answer(4, "f5", 5, links=("contacts/502",))
     assert portal.fact("nps_drop") == 5
 
 
-@pytest.mark.parametrize("ago, nps", [(0, None), (0.01, 7), (-0.01, None)])
-def test_an_answer_counts_for_180_days(portal: Portal, ago: float, nps: float | None) -> None:
+def test_an_answer_counts_for_180_days(portal: Portal) -> None:
     portal.answer(7, "f1", 180)
-    assert portal.fact("nps", ago=ago) == nps
+    assert portal.over("nps", -0.01, 0, 0.01, 180, 180.01) == [None, None, 7, 7, None]
 
 
 def test_an_answer_is_known_when_it_is_given_or_read(portal: Portal) -> None:
     portal.answer(7, "f1", 40)
     portal.answer(3, "f2", 30, created=20)
-    assert portal.fact("nps", ago=20) == 3
-    assert portal.fact("nps", ago=21) == 7
-    assert portal.fact("nps", ago=41) is None
+    assert portal.over("nps", 20, 21, 40, 41) == [3, 7, 7, None]
 
 
 def test_answers_of_others_do_not_count(portal: Portal) -> None:
@@ -72,22 +68,15 @@ def test_answers_of_others_do_not_count(portal: Portal) -> None:
     assert portal.aside() == []
 
 
-@pytest.mark.parametrize(
-    "value, group, csat",
-    [
-        (0, "UNHAPPY", 1),
-        (1, "Passive", 3),
-        (2, "Happy", 5),
-        (1, "Unhappy", 1),
-        (2, "DETRACTOR", 2),
-        (3, "", 3),
-    ],
-)
-def test_csat_of_three_faces_is_read_on_the_scale_of_five(
-    portal: Portal, value: int, group: str, csat: float
-) -> None:
-    portal.answer(value, hs_survey_type="CSAT", hs_response_group=group)
-    assert portal.fact("csat") == csat
+def test_csat_of_three_faces_is_read_on_the_scale_of_five() -> None:
+    faces = [(0, "UNHAPPY", 1), (1, "Passive", 3), (2, "Happy", 5)]
+    steps = [(1, "Unhappy", 1), (2, "DETRACTOR", 2), (3, "", 3), (5, "Happy", 5)]
+    portal = Portal()
+    for number, (value, group, _) in enumerate([*faces, *steps]):
+        portal.contact(f"c{number}", portal.account(str(number)))
+        more = {"hs_survey_type": "CSAT", "hs_response_group": group, "links": (f"contacts/c{number}",)}
+        portal.answer(value, f"f{number}", **more)
+    assert [row["csat"] for row in portal.rows().values()] == [csat for *_, csat in (*faces, *steps)]
 
 
 def test_answers_that_are_none_are_kept_aside(portal: Portal) -> None:
@@ -153,14 +142,15 @@ def test_tickets_of_the_last_days_and_their_norm(portal: Portal) -> None:
     assert row["tickets_norm"] == pytest.approx(4 * 30 / 365)
 
 
-@pytest.mark.parametrize("known, norm", [(59, None), (60, 30 / 30), (130, 30 / 100), (2000, 30 / 365)])
-def test_the_norm_of_a_young_company_is_over_its_own_time(known: int, norm: float | None) -> None:
+def test_the_norm_of_a_young_company_is_over_its_own_time() -> None:
+    norms = {59: None, 60: 30 / 30, 130: 30 / 100, 2000: 30 / 365}
     portal = Portal()
-    portal.account(created=known)
     portal.pipelines()
-    portal.ticket("t1", 40, 39)
-    assert portal.fact("tickets") == 0
-    assert portal.fact("tickets_norm") == (None if norm is None else pytest.approx(norm))
+    for known in norms:
+        portal.ticket(f"t{known}", 40, 39, links=(f"companies/{portal.account(str(known), created=known)}",))
+    rows = portal.rows()
+    assert {known: rows[str(known)]["tickets_norm"] for known in norms} == pytest.approx(norms)
+    assert {row["tickets"] for row in rows.values()} == {0}
 
 
 def test_no_ticket_is_a_fact_only_where_there_are_tickets(portal: Portal) -> None:
@@ -180,42 +170,39 @@ def test_tickets_that_press(portal: Portal) -> None:
     portal.ticket("t3", 5, hs_ticket_priority="HIGH")
     portal.ticket("t4", 6, hs_ticket_priority="URGENT")
     portal.ticket("t5", 90, 1, hs_ticket_priority="HIGH")
-    row = portal.row()
+    row, before = portal.row(), portal.row(ago=1.5)
     assert row["pressing_tickets"] == 3
     assert (row["hot_ticket_id"], row["hot_ticket_days"]) == ("t4", 6)
-    before = portal.row(ago=1.5)
     # t5 was still open then and old; that it was of high priority is known from its last change on.
     assert (before["pressing_tickets"], before["hot_ticket_id"]) == (3, "t4")
 
 
 def test_seven_days_to_the_second_are_not_more(portal: Portal) -> None:
     portal.ticket("t1", 7)
-    assert portal.fact("pressing_tickets") == 0
-    assert portal.fact("pressing_tickets", ago=-0.001) == 1
+    assert portal.over("pressing_tickets", 0, -0.001) == [0, 1]
 
 
-@pytest.mark.parametrize(
-    "stage, closed_date, changed, open_days_ago",
-    [
+def test_when_a_ticket_is_closed() -> None:
+    cases = [
         # A closing date closes it; a closed stage without one, from the last change on.
-        ("4", days_before(5), 2, (6, 20)),
-        ("4", None, 12, (13, 20)),
+        ("4", days_before(5), 2, [False, False, True, True]),
+        ("4", None, 12, [False, False, False, True]),
         # A closing date that lies ahead was written by hand.
-        ("4", days_before(-30), 12, (13, 20)),
+        ("4", days_before(-30), 12, [False, False, False, True]),
         # Opened again: the date is that of the first time.
-        ("1", days_before(5), 2, (0, 6, 20)),
+        ("1", days_before(5), 2, [True, True, True, True]),
         # A stage that no pipeline has: the date alone tells.
-        ("77", days_before(5), 2, (6, 20)),
-        ("77", None, 2, (0, 6, 20)),
-    ],
-)
-def test_when_a_ticket_is_closed(
-    portal: Portal, stage: str, closed_date: str | None, changed: float, open_days_ago: tuple[int, ...]
-) -> None:
-    portal.ticket("t1", 40, changed=changed, hs_pipeline_stage=stage, closed_date=closed_date)
-    found = tuple(ago for ago in (0, 6, 13, 20) if portal.fact("pressing_tickets", ago=ago))
-    assert set(open_days_ago) <= set(found)
-    assert (0 in found) is (0 in open_days_ago)
+        ("77", days_before(5), 2, [False, False, True, True]),
+        ("77", None, 2, [True, True, True, True]),
+    ]
+    portal = Portal()
+    portal.pipelines()
+    for number, (stage, closed_date, changed, _) in enumerate(cases):
+        more = {"hs_pipeline_stage": stage, "closed_date": closed_date, "changed": changed}
+        portal.ticket(f"t{number}", 40, links=(f"companies/{portal.account(str(number))}",), **more)
+    seen = [portal.rows(ago) for ago in (0, 4, 6, 20)]
+    found = [[bool(rows[str(number)]["pressing_tickets"]) for rows in seen] for number in range(len(cases))]
+    assert found == [is_open for *_, is_open in cases]
 
 
 def test_tickets_belong_to_their_primary_company_or_their_contacts(portal: Portal) -> None:
@@ -243,9 +230,8 @@ def test_the_expansion_deal_that_moved_last(portal: Portal) -> None:
     assert earlier["expansion_moved_days"] == 29
 
 
-@pytest.mark.parametrize(
-    "more, counts",
-    [
+def test_which_deals_are_open_expansion() -> None:
+    cases: list[tuple[dict[str, Any], bool]] = [
         ({}, True),
         ({"dealstage": "closedwon"}, False),
         ({"dealstage": "gone", "hs_is_closed": True}, False),
@@ -255,19 +241,21 @@ def test_the_expansion_deal_that_moved_last(portal: Portal) -> None:
         ({"pipeline": "p_renewal"}, False),
         ({"pipeline": "unheard of"}, True),
         ({"links": ("companies/9999!",)}, False),
-    ],
-)
-def test_which_deals_are_open_expansion(portal: Portal, more: dict[str, Any], counts: bool) -> None:
-    portal.deal(**more)
-    assert (portal.fact("expansion_deal_id") == "d1") is counts
+    ]
+    portal = Portal()
+    portal.pipelines()
+    for number, (more, _) in enumerate(cases):
+        links = (f"companies/{portal.account(str(number))}!",)
+        portal.deal(f"d{number}", **{"links": links, **more})
+    found = [row["expansion_deal_id"] for row in portal.rows().values()]
+    assert found == [f"d{number}" if counts else None for number, (_, counts) in enumerate(cases)]
 
 
-@pytest.mark.parametrize("named", ["expansion", "UPSELL ", "upsell"])
-def test_named_pipelines_hold_the_expansion_deals_of_whatever_type(portal: Portal, named: str) -> None:
-    sources = FactSources(expansion_pipelines=(named,))
+def test_named_pipelines_hold_the_expansion_deals_of_whatever_type(portal: Portal) -> None:
     portal.deal("d1", 50, dealtype="newbusiness")
     portal.deal("d2", 5, pipeline="default")
-    assert portal.fact("expansion_deal_id", sources=sources) == "d1"
+    for named in ("expansion", "UPSELL "):
+        assert portal.fact("expansion_deal_id", sources=FactSources(expansion_pipelines=(named,))) == "d1"
 
 
 def test_a_pipeline_may_be_named_that_cannot_be_read() -> None:
@@ -277,9 +265,8 @@ def test_a_pipeline_may_be_named_that_cannot_be_read() -> None:
     assert portal.fact("expansion_deal_id", sources=FactSources(expansion_pipelines=("expansion",))) == "d1"
 
 
-@pytest.mark.parametrize(
-    "amount, currency, want",
-    [
+def test_amounts_in_minor_units() -> None:
+    cases: list[tuple[Any, str | None, tuple[int | None, str | None]]] = [
         ("12.345", "EUR", (1235, "eur")),
         (7, "kwd", (7000, "kwd")),
         ("lots", "EUR", (None, "eur")),
@@ -288,15 +275,15 @@ def test_a_pipeline_may_be_named_that_cannot_be_read() -> None:
         (5, "XXX", (None, None)),
         (5, None, (None, None)),
         (None, "EUR", (None, "eur")),
-    ],
-)
-def test_amounts_in_minor_units(
-    portal: Portal, amount: Any, currency: str | None, want: tuple[int | None, str | None]
-) -> None:
-    portal.deal(amount=amount, deal_currency_code=currency)
-    row = portal.row()
-    assert row["expansion_deal_id"] == "d1"
-    assert (row["expansion_amount"], row["expansion_currency"]) == want
+    ]
+    portal = Portal()
+    for number, (amount, currency, _) in enumerate(cases):
+        links = (f"companies/{portal.account(str(number))}!",)
+        portal.deal(f"d{number}", amount=amount, deal_currency_code=currency, links=links)
+    rows = portal.rows().values()
+    assert [(row["expansion_amount"], row["expansion_currency"]) for row in rows] == [
+        want for *_, want in cases
+    ]
 
 
 def test_a_budget_is_what_the_property_says() -> None:
