@@ -13,7 +13,7 @@ from typing import Final
 
 import pandas as pd
 
-from enrichment.computing import _rate, _read_books, set_clock
+from enrichment.computing import rate, read_books, set_clock
 from enrichment.engine import EngineProtocol
 from enrichment.health.config import HealthConfig
 from enrichment.items import ItemRater
@@ -23,7 +23,7 @@ from enrichment.sources import CHARGE_METHODS, newest_sql
 from enrichment.sql import ACCOUNTS, RATING, models, run_models
 from enrichment.tables import ITEM_RATES, leave
 
-DATED: Final = ("charge_methods", "invoice_attempts", "dated_lines")
+DATED: Final = ("charge_methods", "invoice_attempts", "dated_lines", "item_tellings")
 """Built once from the present; every instant reads what was known by then."""
 PAST: Final = {
     "stg_invoices": "past_invoices",
@@ -110,11 +110,11 @@ def _compute_ledger(engine: EngineProtocol, as_of: datetime, policy: Policy) -> 
 
     The ledger is closed by no item as it stands: those of the past are taken from the lines themselves.
     """
-    prices, book = _read_books(engine)
+    prices, book = read_books(engine)
     leave(engine, "item_rates", pd.DataFrame(columns=list(ITEM_RATES)), ITEM_RATES)
     build_ledger(engine, prices, book, policy, as_of)
     _run(engine, "mrr_ledger", "mrr_ledger_native")
-    _rate(engine, ItemRater(prices, book, policy, as_of))
+    rate(engine, ItemRater(prices, book, policy, as_of))
 
 
 def _run(engine: EngineProtocol, table: str, model: str) -> None:

@@ -17,23 +17,31 @@ counted_then AS (
 ),
 sold AS (
     SELECT
-        l.item_id,
-        c.account_id,
-        -- Stripe may bill a tiered price as a line per tier.
-        CASE WHEN p.tiers_mode <> ''
-            THEN SUM(CAST(NULLIF(l.quantity, '') AS BIGINT)) OVER (
-                PARTITION BY l.item_id, l.invoice_id, l.period_start, l.price_id
-            )
-            ELSE CAST(NULLIF(l.quantity, '') AS BIGINT)
-        END AS units,
-        ROW_NUMBER() OVER (PARTITION BY l.item_id ORDER BY l.period_start DESC, l.line_id DESC) AS place
+        l.item_id, l.line_id, l.invoice_id, l.price_id, l.period_start, CAST(NULLIF(l.quantity, '') AS BIGINT) AS units,
+        c.account_id
     FROM counted_then c
     CROSS JOIN run_clock r
     INNER JOIN stg_invoice_lines l ON l.item_id = c.item_id AND NOT l.is_credit
-    INNER JOIN stg_prices p ON p.price_id = l.price_id AND p.usage_type <> 'metered'
-    LEFT JOIN stg_invoices i ON i.invoice_id = l.invoice_id
     WHERE l.period_start <= EXTRACT(EPOCH FROM r.as_of) - 90 * 86400
-        AND i.status IS DISTINCT FROM 'void'
+),
+last_starts AS (
+    SELECT s.item_id, MAX(s.period_start) AS period_start
+    FROM sold s
+    INNER JOIN stg_invoices i ON i.invoice_id = s.invoice_id AND i.status <> 'void'
+    GROUP BY s.item_id
+),
+last_sold AS (
+    SELECT
+        s.item_id,
+        s.account_id,
+        -- Stripe may bill a tiered price as a line per tier.
+        CASE WHEN p.tiers_mode <> ''
+            THEN SUM(s.units) OVER (PARTITION BY s.item_id, s.invoice_id, s.price_id) ELSE s.units
+        END AS units,
+        ROW_NUMBER() OVER (PARTITION BY s.item_id ORDER BY s.line_id DESC) AS place
+    FROM sold s
+    INNER JOIN last_starts l ON l.item_id = s.item_id AND l.period_start = s.period_start
+    INNER JOIN stg_prices p ON p.price_id = s.price_id AND p.usage_type <> 'metered'
 ),
 both_times AS (
     SELECT
@@ -41,7 +49,7 @@ both_times AS (
         n.units AS units_now,
         CAST(s.units AS BIGINT) AS units_then
     FROM seats_now n
-    FULL OUTER JOIN (SELECT * FROM sold WHERE place = 1) s ON s.item_id = n.item_id
+    FULL OUTER JOIN (SELECT * FROM last_sold WHERE place = 1) s ON s.item_id = n.item_id
 )
 SELECT
     account_id,

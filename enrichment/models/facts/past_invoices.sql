@@ -13,7 +13,9 @@ WITH tried AS (
 ),
 stood AS (
     SELECT
-        i.*,
+        i.invoice_id, i.customer_id, i.subscription_id, i.status, i.billing_reason, i.is_automatic, i.currency,
+        i.created_epoch, i.created_at, i.due_from_epoch, i.due_from, i.finalized_epoch, i.is_advancing, i.paid_epoch,
+        i.paid_at, i.has_due_date, i.attempt_count, i.amount_due, i.amount_paid, i.total, i.discounts,
         r.at_epoch,
         COALESCE(t.refusals, 0) AS refusals,
         t.charges,
@@ -91,7 +93,7 @@ SELECT
     CASE WHEN stood_as IN ('paid', 'void') THEN 0 ELSE amount_due END AS amount_remaining,
     total,
     0 AS credited_amount,
-    payments,
+    CAST(NULL AS VARCHAR) AS payments,
     discounts,
     refusals
 FROM counted

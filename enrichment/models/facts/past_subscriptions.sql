@@ -37,15 +37,10 @@ billed AS (
     GROUP BY i.subscription_id
 ),
 last_invoices AS (
-    SELECT subscription_id, is_set_aside, discounts
-    FROM (
-        SELECT
-            *,
-            ROW_NUMBER() OVER (PARTITION BY subscription_id ORDER BY created_epoch DESC, invoice_id DESC) AS place
-        FROM stg_invoices
-        WHERE subscription_id IS NOT NULL
-    ) ranked
-    WHERE place = 1
+    SELECT i.subscription_id, MAX(CASE WHEN i.is_set_aside THEN 1 ELSE 0 END) AS set_aside, MAX(i.discounts) AS discounts
+    FROM stg_invoices i
+    INNER JOIN billed b ON b.subscription_id = i.subscription_id AND b.last_billed = i.created_epoch
+    GROUP BY i.subscription_id
 ),
 stood AS (
     SELECT
@@ -57,7 +52,7 @@ stood AS (
         COALESCE(b.attempts, 0) AS attempts,
         COALESCE(b.owes, 0) AS owes,
         COALESCE(b.waits, 0) AS waits,
-        COALESCE(l.is_set_aside, FALSE) AS was_set_aside,
+        COALESCE(l.set_aside, 0) = 1 AS was_set_aside,
         l.discounts AS billed_discounts
     FROM present_stg_subscriptions s
     CROSS JOIN rewound_to r
