@@ -239,11 +239,11 @@ def test_every_kind_of_column_is_written_in_the_language() -> None:
     }
     row = raised({**QUIET, "when": "mrr > 1", "en": told, "fr": told}, **changes).iloc[0]
     assert row["evidence_en"] == (
-        "Globex; 12,345.67 EUR; an unknown amount; 5,000 JPY; 1,200; 0.86; 2027-08-01; yes; no; unknown; "
+        "Globex; 12,345.67 EUR; (amount unknown); 5,000 JPY; 1,200; 0.86; 2027-08-01; yes; no; unknown; "
         "unknown; {brace}"
     )
     assert without_spaces(row["evidence_fr"]) == (
-        "Globex; 12 345,67 EUR; montant inconnu; 5 000 JPY; 1 200; 0,86; 01/08/2027; oui; non; inconnu; "
+        "Globex; 12 345,67 EUR; (montant inconnu); 5 000 JPY; 1 200; 0,86; 01/08/2027; oui; non; inconnu; "
         "inconnu; {brace}"
     )
 

@@ -37,7 +37,9 @@ def _seat_growth(accounts: Columns, scene: Scene) -> Severities:
 def _say_seat_growth(row: Row, _: Scene) -> Message:
     now, before = row["paid_seats"], row["paid_seats_90"]
     percent = per_cent(now - before, before)
-    return say("flag.seat_growth.seats", percent=percent, before=before, now=now, days=_SEATS_BACK)
+    return say(
+        "flag.seat_growth.seats", percent=percent, before=Count(before), now=Count(now), days=_SEATS_BACK
+    )
 
 
 def _expansion(accounts: Columns, scene: Scene) -> Severities:

@@ -169,7 +169,7 @@ def _fewer_seats(accounts: Columns, scene: Scene) -> Severities:
 def _say_fewer_seats(row: Row, _: Scene) -> Message:
     now, before = row["paid_seats"], row["paid_seats_90"]
     percent = per_cent(before - now, before)
-    return say("flag.contraction.seats", percent=percent, before=before, now=now, days=_BACK)
+    return say("flag.contraction.seats", percent=percent, before=Count(before), now=Count(now), days=_BACK)
 
 
 def _key_contact_lost(accounts: Columns, _: Scene) -> Severities:

@@ -34,8 +34,9 @@ class Count(Sayable):
 
 
 def per_cent(part: float, whole: float) -> int:
-    """Return ``part`` of ``whole`` in per cent, halves up."""
-    return int(100 * part / whole + 0.5)
+    """Return ``part`` of ``whole`` in per cent, halves up; 100 only when it is all or more."""
+    rounded = int(100 * part / whole + 0.5)
+    return 99 if rounded == 100 and part < whole else rounded
 
 
 def ago(days: int) -> Message:
