@@ -213,7 +213,7 @@ def test_bounces_count_where_no_mail_ever_arrived() -> None:
     cases = [(1, None, "bounced"), (3, 0, "bounced"), (1, 40, "present"), (0, None, "present")]
     portal = Portal()
     for number, (bounces, delivered, _) in enumerate(cases):
-        more = {"hs_email_bounce": bounces, "hs_email_delivered": delivered}
+        more: dict[str, Any] = {"hs_email_bounce": bounces, "hs_email_delivered": delivered}
         portal.contact(f"5{number}", portal.account(f"{number}"), hs_buying_role="CHAMPION", **more)
     assert [row["key_contact_state"] for row in portal.rows().values()] == [state for *_, state in cases]
 
@@ -228,7 +228,7 @@ def test_a_role_is_known_at_the_contacts_last_change() -> None:
 def test_a_day_of_leaving_that_is_none_is_no_leaving() -> None:
     portal = Portal()
     for number, text in enumerate(["", "soon", "2026-13-40", "20261001", "2026-12-24"]):
-        more = {"hs_buying_role": "CHAMPION", "hs_employment_change_detected_date": text}
+        more: dict[str, Any] = {"hs_buying_role": "CHAMPION", "hs_employment_change_detected_date": text}
         portal.contact(f"5{number}", portal.account(f"{number}"), **more)
     assert {row["key_contact_state"] for row in portal.rows().values()} == {"present"}
 

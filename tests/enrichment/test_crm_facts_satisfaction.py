@@ -74,16 +74,20 @@ def test_csat_of_three_faces_is_read_on_the_scale_of_five() -> None:
     portal = Portal()
     for number, (value, group, _) in enumerate([*faces, *steps]):
         portal.contact(f"c{number}", portal.account(str(number)))
-        more = {"hs_survey_type": "CSAT", "hs_response_group": group, "links": (f"contacts/c{number}",)}
+        more: dict[str, Any] = {
+            "hs_survey_type": "CSAT",
+            "hs_response_group": group,
+            "links": (f"contacts/c{number}",),
+        }
         portal.answer(value, f"f{number}", **more)
     assert [row["csat"] for row in portal.rows().values()] == [csat for *_, csat in (*faces, *steps)]
 
 
 def test_answers_that_are_none_are_kept_aside(portal: Portal) -> None:
-    for number, value in enumerate([11, -1, 7.5, "great", "NaN", "", "1e1", 10**12]):
-        portal.answer(value, f"f{number}")
-    for number, value in enumerate([0, 5.1, 6, "Infinity"]):
-        portal.answer(value, f"g{number}", hs_survey_type="CSAT")
+    for at, value in enumerate([11, -1, 7.5, "great", "NaN", "", "1e1", 10**12]):
+        portal.answer(value, f"f{at}")
+    for at, value in enumerate([0, 5.1, 6, "Infinity"]):
+        portal.answer(value, f"g{at}", hs_survey_type="CSAT")
     portal.answer(None, "h0", unfit={"hs_value": "nine"})
     portal.answer(None, "h1")
     portal.answer(9, "h2", -500, created=5)
@@ -198,7 +202,7 @@ def test_when_a_ticket_is_closed() -> None:
     portal = Portal()
     portal.pipelines()
     for number, (stage, closed_date, changed, _) in enumerate(cases):
-        more = {"hs_pipeline_stage": stage, "closed_date": closed_date, "changed": changed}
+        more: dict[str, Any] = {"hs_pipeline_stage": stage, "closed_date": closed_date, "changed": changed}
         portal.ticket(f"t{number}", 40, links=(f"companies/{portal.account(str(number))}",), **more)
     seen = [portal.rows(ago) for ago in (0, 4, 6, 20)]
     found = [[bool(rows[str(number)]["pressing_tickets"]) for rows in seen] for number in range(len(cases))]
