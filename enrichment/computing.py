@@ -17,10 +17,8 @@ from enrichment.exchange import FX_RATES
 from enrichment.facts.describing import describe, prepare
 from enrichment.frames import records
 from enrichment.fx import value_ledger
+from enrichment.health.assessing import HEALTH_TABLES, FlagSettings, Remembered, assess
 from enrichment.health.config import HealthConfig
-from enrichment.health.episodes import advance
-from enrichment.health.flags import raise_flags
-from enrichment.health.scoring import score
 from enrichment.items import ItemRater, item_rows, rated_frame
 from enrichment.kpis.building import build_kpis
 from enrichment.kpis.month import account_cltv
@@ -36,6 +34,8 @@ from enrichment.tables import leave
 from saaskpi.errors import DataError
 
 NOTHING_DECLARED: Final = Reporting()
+NOTHING_REMEMBERED: Final = Remembered()
+DEFAULT_FLAGS: Final = FlagSettings()
 Match = Callable[..., pd.DataFrame]
 TABLES: Final = (
     "accounts",
@@ -53,11 +53,7 @@ TABLES: Final = (
     "marketing_spend",
     "fx_conversions",
     "account_match",
-    "account_health",
-    "account_health_signals",
-    "health_sources",
-    "account_flags",
-    "flag_episodes",
+    *HEALTH_TABLES,
     "rejected_rows",
 )
 """The tables that :func:`compute` leaves in the engine, for the pipeline to export."""
@@ -69,8 +65,9 @@ def compute(
     as_of: datetime,
     policy: Policy,
     config: HealthConfig,
-    episodes: pd.DataFrame,
+    remembered: Remembered = NOTHING_REMEMBERED,
     reporting: Reporting = NOTHING_DECLARED,
+    flags: FlagSettings = DEFAULT_FLAGS,
 ) -> None:
     """Compute every table of ``TABLES`` in ``engine`` from the landing tables registered there.
 
@@ -82,9 +79,10 @@ def compute(
             customer.
         as_of: the instant that the numbers describe, aware.
         policy: the MRR policy.
-        config: of the health score and flags.
-        episodes: ``flag_episodes`` of the run before; may be empty.
+        config: of the health score.
+        remembered: what earlier runs and people left.
         reporting: currency, margin, segments, rates and spend.
+        flags: thresholds and the user's own rules.
 
     Raises:
         UsageError: the configuration names a signal, a segment's source or a currency that does not exist.
@@ -93,28 +91,15 @@ def compute(
     run_models(engine, ACCOUNTS)
     build_marts(engine, policy, as_of, reporting.segments)
     build_kpis(engine, policy, spend=reporting.spend, gross_margin=reporting.gross_margin)
-    _keep_aside(engine, reporting)
     prepare(engine, config.sources)
+    _keep_aside(engine, reporting)
     facts = describe(engine)
-    health = score(facts, config)
-    flags = raise_flags(facts, health.accounts, config)
+    assessed = assess(engine, facts, as_of, config, flags, remembered)
     money = engine.frame("SELECT account_id, currency, mrr FROM account_money WHERE mrr > 0")
     accounts = account_rows(
-        facts, money, _cltv(engine, facts, policy, reporting), health.accounts, flags, policy.hash
+        facts, money, _cltv(engine, facts, policy, reporting), assessed.accounts, assessed.flags, policy.hash
     )
     leave(engine, "accounts", accounts, tables.ACCOUNTS)
-    shown = health.accounts.assign(
-        computed_band=health.accounts["health_band"],
-        **dict.fromkeys(("override_reason", "override_author", "override_expires_at")),
-    )
-    leave(engine, "account_health", shown, tables.ACCOUNT_HEALTH)
-    hashes = health.accounts[["account_id", "health_config_hash"]]
-    signals = health.signals.merge(hashes, on="account_id", how="left", validate="many_to_one")
-    leave(engine, "account_health_signals", signals, tables.HEALTH_SIGNALS)
-    leave(engine, "health_sources", health.sources, tables.HEALTH_SOURCES)
-    leave(engine, "account_flags", flags, tables.ACCOUNT_FLAGS)
-    moved = advance(episodes, flags, as_of, config.cooldown_days)
-    leave(engine, "flag_episodes", moved, tables.FLAG_EPISODES)
 
 
 def _cltv(
@@ -139,8 +124,8 @@ def compute_ledger(
     The arguments are those of :func:`compute`.
     """
     _stage(engine, as_of, policy, config)
-    prices, book = _read_books(engine)
-    _rate(engine, ItemRater(prices, book, policy, as_of))
+    prices, book = read_books(engine)
+    rate(engine, ItemRater(prices, book, policy, as_of))
     _match(engine, match)
     build_ledger(engine, prices, book, policy, as_of, reporting.currency)
     leave(engine, "fx_rates", reporting.rates, FX_RATES)
@@ -149,9 +134,10 @@ def compute_ledger(
 
 
 def _keep_aside(engine: EngineProtocol, reporting: Reporting) -> None:
-    """Add what the valuation and the declarations could not use to ``rejected_rows``."""
+    """Add what the valuation, the facts and the declarations could not use to ``rejected_rows``."""
     declared = pd.DataFrame(list(reporting.rejected), columns=list(tables.REJECTED_ROWS))
-    rows = pd.concat([engine.frame("rejected_rows"), engine.frame("fx_rejected"), declared])
+    found = ("rejected_rows", "fx_rejected", "crm_rejected", "usage_rejected")
+    rows = pd.concat([*(engine.frame(name) for name in found), declared])
     leave(engine, "rejected_rows", rows, tables.REJECTED_ROWS)
 
 
@@ -165,7 +151,7 @@ def rate_items(engine: EngineProtocol, as_of: datetime, policy: Policy, config: 
         config: says how far back payments are judged.
     """
     _stage(engine, as_of, policy, config)
-    _rate(engine, ItemRater(*_read_books(engine), policy, as_of))
+    rate(engine, ItemRater(*read_books(engine), policy, as_of))
 
 
 def _stage(engine: EngineProtocol, as_of: datetime, policy: Policy, config: HealthConfig) -> None:
@@ -198,7 +184,7 @@ def set_clock(engine: EngineProtocol, as_of: datetime, policy: Policy, config: H
     leave(engine, "run_clock", pd.DataFrame([clock]), tables.RUN_CLOCK)
 
 
-def _read_books(engine: EngineProtocol) -> tuple[dict[str, Price | DataError], DiscountBook]:
+def read_books(engine: EngineProtocol) -> tuple[dict[str, Price | DataError], DiscountBook]:
     """Return the prices by id and what finds the discounts."""
     coupons = {row["id"]: row for row in map(_coupon, records(engine.frame("stg_coupons")))}
     discounts = {row["id"]: row for row in map(_discount, records(engine.frame("stg_discounts")))}
@@ -206,7 +192,7 @@ def _read_books(engine: EngineProtocol) -> tuple[dict[str, Price | DataError], D
     return prices, DiscountBook(coupons, discounts)
 
 
-def _rate(engine: EngineProtocol, rater: ItemRater) -> None:
+def rate(engine: EngineProtocol, rater: ItemRater) -> None:
     """Rate every item as it stands, in Python."""
     run_models(engine, RATING)
     inputs = engine.frame("SELECT * FROM item_inputs ORDER BY subscription_id, item_id")

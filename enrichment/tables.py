@@ -119,15 +119,23 @@ ACCOUNT_HEALTH: Final = {
     "health_reasons_fr": _TEXT,
     "top_reason": _TEXT,
     "top_reason_fr": _TEXT,
-    "override_reason": _TEXT,
-    "override_author": _TEXT,
-    "override_expires_at": "TIMESTAMP",
     "health_config_hash": _TEXT,
 }
 """One row per account. ``health_band`` is what is shown: the computed band, or what a person decided.
 
-Of accounts with a score, score_before_caps + points_lost + points_assumed = 100.
+Of customers, score_before_caps + points_lost + points_assumed = 100.
 """
+BAND_ALERTS: Final = {"account_id": _TEXT, "band": _TEXT, "score": _INT, "since": "TIMESTAMP"}
+"""The band of each account that was last announced: it changes once the score is clear of the border."""
+BAND_CHANGES: Final = {
+    "account_id": _TEXT,
+    "name": _TEXT,
+    "before": _TEXT,
+    "band": _TEXT,
+    "score_before": _INT,
+    "score": _INT,
+}
+"""The accounts whose announced band changed with this run."""
 HEALTH_SIGNALS: Final = {
     "account_id": _TEXT,
     "component": _TEXT,

@@ -13,7 +13,7 @@ import secrets
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -32,8 +32,10 @@ from crm_sync.model import Plan
 from crm_sync.plan import PlanSettings, build_plan
 from enrichment import money
 from enrichment.computing import TABLES, compute
+from enrichment.health.assessing import Remembered
 from enrichment.health.config import HealthConfig
 from enrichment.policy import Policy, check_reporting
+from enrichment.reporting import Reporting
 from enrichment.sources import SOURCES
 from saaskpi import ecb
 from saaskpi.declared import declared
@@ -41,6 +43,7 @@ from saaskpi.errors import StoreError
 from saaskpi.imports.home import ORIGIN, refuse_imported
 from saaskpi.progress import Stages
 from saaskpi.settings import Settings
+from saaskpi.usage import read_usage
 from tap_saaskpi.tap import TapSaaskpi
 from warehouse.engine import Engine
 from warehouse.files import FileLock, make_directory
@@ -231,7 +234,9 @@ class Pipeline:
                 self.store.fail_run(run_id, self._now(), type(error).__name__)
                 raise
             self._keep(run_id, as_of)
-            self.store.finish_run(run_id, self._now(), {"accounts": result.accounts}, self._episodes(run_id))
+            self.store.finish_run(
+                run_id, self._now(), {"accounts": result.accounts}, *self._to_remember(run_id)
+            )
             self.marts.sweep()
             self.snapshots.sweep(started.date())
             bands = ", ".join(f"{count} {band}" for band, count in result.bands.items())
@@ -345,8 +350,8 @@ class Pipeline:
             for stream in set(self.landing.streams()) & set(SOURCES):
                 engine.register_files(stream, self.landing.files(stream))
             reporting, notes = declared(self.settings, self._rates_folder, as_of.date())
-            episodes = self.store.flag_episodes()
-            compute(engine, self._match, as_of, self.policy, self._health, episodes, reporting)
+            reporting = self._with_usage(engine, reporting)
+            compute(engine, self._match, as_of, self.policy, self._health, self._remembered(), reporting)
             engine.export(TABLES, directory)
             return _enriched(engine, directory, as_of, self.settings.language, notes)
 
@@ -356,11 +361,30 @@ class Pipeline:
         day = (as_of - timedelta(microseconds=1)).date()
         self.snapshots.keep(day, [folder / f"{table}.parquet" for table in HISTORY_TABLES])
 
+    def _with_usage(self, engine: Engine, reporting: Reporting) -> Reporting:
+        """Make the usage events of the settings' files readable; add the rows kept aside to the others."""
+        limits, folder = self.settings.engine, self.settings.home / "usage"
+        read = read_usage(
+            self.settings.usage.sources,
+            folder,
+            self._now(),
+            memory_limit=limits.memory_limit,
+            threads=limits.threads,
+        )
+        if read.files:
+            engine.register_files("usage_events", read.files)
+        return replace(reporting, rejected=(*reporting.rejected, *read.rejected))
+
+    def _remembered(self) -> Remembered:
+        store = self.store
+        return Remembered(store.flag_episodes(), store.overrides(), store.band_alerts())
+
     def _of_account(self, table: str, account_id: str) -> list[dict[str, Any]]:
         return [row for row in records(self.marts.read(table)) if row["account_id"] == account_id]
 
-    def _episodes(self, run_id: str) -> pd.DataFrame:
-        return self.marts.read("flag_episodes", run_id)
+    def _to_remember(self, run_id: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Return the episodes and the announced bands that a run left."""
+        return self.marts.read("flag_episodes", run_id), self.marts.read("band_alerts", run_id)
 
     def _match(
         self, *, customers: pd.DataFrame, companies: pd.DataFrame, contacts: pd.DataFrame

@@ -23,7 +23,7 @@ from enrichment.sources import CHARGE_METHODS, newest_sql
 from enrichment.sql import ACCOUNTS, RATING, models, run_models
 from enrichment.tables import ITEM_RATES, leave
 
-DATED: Final = ("charge_methods", "invoice_attempts", "dated_lines", "item_tellings")
+DATED: Final = ("charge_methods", "invoice_attempts", "dated_lines")
 """Built once from the present; every instant reads what was known by then."""
 PAST: Final = {
     "stg_invoices": "past_invoices",

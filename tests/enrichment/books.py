@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from enrichment.computing import TABLES, compute, rate_items
+from enrichment.health.assessing import Remembered
 from enrichment.health.config import HealthConfig
 from enrichment.policy import Policy
 from tests.enrichment.tiny_engine import TinyEngine
@@ -177,7 +178,7 @@ class Books:
                 as_of,
                 policy or Policy(),
                 config or HealthConfig(),
-                pd.DataFrame() if episodes is None else episodes,
+                Remembered() if episodes is None else Remembered(episodes=episodes),
             )
             return {table: engine.frame(table) for table in TABLES}
 

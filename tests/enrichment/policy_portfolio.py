@@ -11,7 +11,7 @@ from typing import Final
 import pandas as pd
 
 from enrichment.calendar import months
-from enrichment.computing import _match, _rate, _read_books, rate_items
+from enrichment.computing import _match, rate, rate_items, read_books
 from enrichment.exchange import FX_RATES
 from enrichment.fx import value_ledger
 from enrichment.health.config import HealthConfig
@@ -47,7 +47,7 @@ def staged() -> Iterator[TinyEngine]:
     with portfolio().engine() as engine:
         rate_items(engine, AS_OF, Policy(), HealthConfig())
         _match(engine, matcher({}))
-        build_ledger(engine, *_read_books(engine), Policy(), AS_OF)
+        build_ledger(engine, *read_books(engine), Policy(), AS_OF)
         engine.run("mrr_ledger", "SELECT * FROM native_ledger")
         run_models(engine, ACCOUNTS)
         leave(engine, "fx_rates", _rates(), FX_RATES)
@@ -62,8 +62,8 @@ def outcomes(engine: TinyEngine, policy: Policy) -> dict[str, Outcome]:
         policy: the MRR policy.
     """
     reporting = None if policy.fx_mode == "native_only" else "eur"
-    prices, book = _read_books(engine)
-    _rate(engine, ItemRater(prices, book, policy, AS_OF))
+    prices, book = read_books(engine)
+    rate(engine, ItemRater(prices, book, policy, AS_OF))
     build_ledger(engine, prices, book, policy, AS_OF, reporting)
     leave(engine, "months", months(datetime(2026, 4, 1, tzinfo=UTC), AS_OF, policy.zone), MONTHS)
     value_ledger(engine, policy, reporting)
