@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from enrichment.frames import records
 from enrichment.health.config import HealthConfig
 from enrichment.health.signals import SIGNALS, Measured, Signal
 from enrichment.health.weighing import MEASURED, MISSING, Weighed
@@ -66,14 +65,19 @@ def reasons_of(
 
 def _said(signal: Signal, found: Measured, rows: Codes, config: HealthConfig) -> tuple[Codes, list[Message]]:
     """Return the number of each row's sentence, and the sentences."""
-    words = pd.DataFrame({name: _taken(column, rows) for name, column in found.words.items()})
-    if words.empty:
-        return np.empty(0, dtype=np.intp), []
-    group = words.groupby(list(words), sort=False, dropna=False).ngroup()
-    number = np.asarray(group, dtype=np.intp)
-    different = words.iloc[np.unique(number, return_index=True)[1]]
-    return number, [signal.reason(row, config) for row in records(different)]
+    words = {name: np.asarray(column)[rows] for name, column in found.words.items()}
+    number = np.zeros(len(rows), dtype=np.intp)
+    for column in words.values():
+        code, different = pd.factorize(column, use_na_sentinel=False)
+        number = pd.factorize(number * len(different) + code)[0]
+    first = np.empty(number.max(initial=-1) + 1, dtype=np.intp)
+    first[number[::-1]] = np.arange(len(rows))[::-1]
+    columns = {name: _plain(column[first]) for name, column in words.items()}
+    told = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    return number, [signal.reason(row, config) for row in told]
 
 
-def _taken(column: Any, rows: Codes) -> Any:
-    return (column.to_numpy() if isinstance(column, pd.Series) else column)[rows]
+def _plain(column: npt.NDArray[Any]) -> list[Any]:
+    """Return plain Python values, None for null; a time is its date."""
+    whole = column.astype("datetime64[D]") if column.dtype.kind == "M" else column
+    return [None if pd.isna(value) else value for value in whole.tolist()]

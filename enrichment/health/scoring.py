@@ -102,7 +102,7 @@ def score(facts: pd.DataFrame, config: HealthConfig, segments: pd.DataFrame | No
     accounts["health_score"] = accounts["health_score"].astype("Int64")
     accounts["profile"] = accounts["profile"].astype(object).where(accounts["profile"].notna(), None)
     signals = _signal_table(customers["account_id"], parts)
-    return Health(accounts, signals, _sources(customers, config))
+    return Health(accounts, signals, _sources(parts[0].weighed, len(customers), maxima(config)))
 
 
 def _parts(customers: pd.DataFrame, config: HealthConfig, segments: pd.DataFrame | None) -> list[_Scored]:
@@ -193,20 +193,17 @@ def _shared(texts: Sequence[str], codes: npt.NDArray[np.signedinteger[Any]]) -> 
     return pd.Categorical.from_codes(numbers[codes], categories=pd.Index(list(number)))
 
 
-def _sources(customers: pd.DataFrame, config: HealthConfig) -> pd.DataFrame:
-    """Return which components count, by the settings of the accounts without a profile."""
-    everybody = config.of(None)
-    weighed = _weighed(measure(customers, everybody), everybody)
+def _sources(weighed: Weighed, accounts: int, points: Sequence[float]) -> pd.DataFrame:
+    """Return which components count for the accounts without a profile."""
+    weights = dict.fromkeys(COMPONENTS, 0.0)
+    for signal, most in zip(SIGNALS, points, strict=True):
+        weights[signal.component] += most
     rows = []
     for name in COMPONENTS:
         state = "dropped" if name in weighed.dropped else "used"
-        is_weightless = not any(
-            points
-            for points, signal in zip(maxima(everybody), SIGNALS, strict=True)
-            if signal.component == name
-        )
-        note = say(f"source.{'unweighted' if is_weightless else state}", component=say(f"component.{name}"))
+        key = state if weights[name] else "unweighted"
+        note = say(f"source.{key}", component=say(f"component.{name}"))
         texts = [note.text(language) for language in LANGUAGES]
-        rows.append((name, state, weighed.measured_accounts[name], len(customers), *texts))
+        rows.append((name, state, weighed.measured_accounts[name], accounts, *texts))
     columns = ["component", "state", "measured_accounts", "accounts", "note_en", "note_fr"]
     return pd.DataFrame(rows, columns=columns)

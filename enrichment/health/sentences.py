@@ -23,6 +23,7 @@ class Account(NamedTuple):
         coverage: per cent of the points that are measured.
         held: why a cap holds the score down, where one does.
         told: the signals to tell, the heaviest first: (index into ``Reasons.texts``, points lost).
+        assumed: points held back for what is not measured, to be told; 0 for none.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Account(NamedTuple):
     coverage: int
     held: Message | None
     told: list[tuple[int, int]]
+    assumed: int
 
 
 class Writer:
@@ -42,6 +44,7 @@ class Writer:
         self._new_days = config.new_days
         self._entries: dict[str, str] = catalogue(language)
         self._reason = cache(self._written_reason)
+        self._assumed = cache(self._written_assumed)
 
     def sentence(self, account: Account) -> str:
         """Return the whole sentence about an account."""
@@ -50,6 +53,8 @@ class Writer:
         if account.band == "no data":
             return self._fill("health.no_data", name=account.name, coverage=account.coverage)
         parts = [self._reason(code, points) for code, points in account.told]
+        if account.assumed:
+            parts.append(self._assumed(account.assumed))
         if account.held:
             held = account.held.text(self._language)
             parts.insert(0, self._fill("cap.held", cap=account.score, reason=held))
@@ -69,6 +74,9 @@ class Writer:
 
     def _written_reason(self, code: int, points: int) -> str:
         return self._fill("health.reason", reason=self._reasons[code], points=points)
+
+    def _written_assumed(self, points: int) -> str:
+        return say("health.assumed", n=points).text(self._language)
 
     def _joined(self, parts: Sequence[str]) -> str:
         if not parts:

@@ -45,8 +45,9 @@ def judge(facts: pd.DataFrame, weighed: Weighed, reasons: Reasons, config: Healt
     coverage = np.floor(100 * weighed.coverage + 1e-9).astype(np.int64)
     band = _bands(facts, score, weighed.coverage, config)
     told = _told(weighed.lost, reasons, place)
+    withheld = weighed.withheld.sum(axis=1)
     columns = (facts["name"].tolist(), band.tolist(), score.tolist(), coverage.tolist(), _held(facts, place))
-    accounts = [Account(*parts) for parts in zip(*columns, told, strict=True)]
+    accounts = [Account(*parts) for parts in zip(*columns, told, _assumed(withheld, told), strict=True)]
     found: dict[str, Any] = {
         "health_score": pd.Series(score).where(np.isin(band, COLOURS)).astype("Int64"),
         "health_band": band,
@@ -54,7 +55,7 @@ def judge(facts: pd.DataFrame, weighed: Weighed, reasons: Reasons, config: Healt
         "cap": cap,
         "score_before_caps": total,
         "points_lost": weighed.lost.sum(axis=1),
-        "points_assumed": weighed.withheld.sum(axis=1),
+        "points_assumed": withheld,
     }
     for language, suffix in _SUFFIXES.items():
         writer = Writer(language, reasons, config)
@@ -98,6 +99,12 @@ def _told(lost: Numbers, reasons: Reasons, place: Whole) -> list[list[tuple[int,
     codes = np.take_along_axis(reasons.codes, columns, axis=1).tolist()
     points, many = round_half_up(heaviest).tolist(), (heaviest >= _LEAST_TOLD).sum(axis=1).tolist()
     return [list(zip(code, lost, strict=True))[:n] for code, lost, n in zip(codes, points, many, strict=True)]
+
+
+def _assumed(withheld: Numbers, told: list[list[tuple[int, int]]]) -> list[int]:
+    """Return the points held back for what is not measured, where there is room to tell them."""
+    points = np.where(withheld >= _LEAST_TOLD, round_half_up(withheld), 0).tolist()
+    return [n if len(reasons) < MOST_REASONS else 0 for n, reasons in zip(points, told, strict=True)]
 
 
 def no_verdict(row: dict[str, Any]) -> dict[str, Any]:

@@ -82,6 +82,7 @@ def sentences(accounts: pd.DataFrame, signal: str, config: HealthConfig = DEFAUL
         ("ticket_load", {"tickets": 0}, 1, "no ticket in the last 30 days"),
         ("ticket_load", {"tickets": None, "tickets_norm": None}, 1, "no ticket in the last 30 days"),
         ("ticket_load", {"tickets": 1}, 1, "1 ticket in the last 30 days, nothing unusual"),
+        ("ticket_load", {"tickets": 2, "tickets_norm": None}, 2 / 3, "2 tickets in the last 30 days"),
         ("ticket_load", {"tickets": 2}, 2 / 3, "2 tickets in the last 30 days, usually none"),
         (
             "ticket_load",

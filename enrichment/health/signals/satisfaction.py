@@ -55,10 +55,12 @@ def _say_survey(row: Row, _: HealthConfig) -> Message:
 
 
 def _ticket_load(facts: pd.DataFrame, config: HealthConfig) -> Measured:
+    """Compare with what is usual; one ticket is usual for everybody, also where the norm is not known."""
     tickets, norm = counts_or_zero(facts, "tickets"), counts_or_zero(facts, "tickets_norm")
     more = np.maximum(0.0, tickets - np.maximum(1.0, norm))
     fraction = share(more, config.ticket_load_zero, 0)
-    words = {"tickets": tickets, "norm": np.round(norm, 1), "is_usual": more <= 0}
+    told = np.round(counts(facts, "tickets_norm"), 1)
+    words = {"tickets": tickets, "norm": told, "is_usual": more <= 0}
     return Measured(tickets, only(is_true(facts, "has_tickets"), fraction), words)
 
 
@@ -68,9 +70,12 @@ def _say_ticket_load(row: Row, config: HealthConfig) -> Message:
         return say("signal.ticket_load.none", days=days)
     if row["is_usual"]:
         return say("signal.ticket_load.usual", n=tickets, days=days)
+    if row["norm"] is None:
+        return say("signal.ticket_load.many", tickets=tickets, days=days)
     if not row["norm"]:
-        return say("signal.ticket_load.first", n=tickets, days=days)
-    return say("signal.ticket_load.many", n=tickets, days=days, norm=Number(f"{row['norm']:g}"))
+        return say("signal.ticket_load.rare", tickets=tickets, days=days)
+    norm = Number(f"{row['norm']:g}")
+    return say("signal.ticket_load.more", tickets=tickets, days=days, norm=norm)
 
 
 def _open_tickets(facts: pd.DataFrame, config: HealthConfig) -> Measured:
