@@ -17,7 +17,7 @@ from saaskpi.backtest_words import Words, measures
 
 _WIDTH: Final = 420
 _ROW: Final = 34
-_LABELS: Final = 150
+_LABELS: Final = 176
 _VALUES: Final = 52
 _TOP: Final = 8
 _AXIS: Final = 26
@@ -43,8 +43,8 @@ def bands_chart(report: Report, words: Words) -> str:
     groups = [group for group in report.bands if group.rate is not None]
     top = max((group.interval.high if group.interval else group.rate or 0 for group in groups), default=0.0)
     step = next((step for step in _STEPS if top <= 5 * step), _STEPS[-1])
-    scale = _Scale(0, max(step * ceil(top / step - 1e-9), step), _LABELS - 60, _WIDTH - _VALUES)
-    parts = [_ticks(scale, step, len(groups), words.percent)]
+    scale = _Scale(0, max(step * ceil(top / step - 1e-9), step), _LABELS - 86, _WIDTH - _VALUES)
+    parts = [_ticks(scale, step, len(groups), words.whole_percent)]
     for place, group in enumerate(groups):
         middle, rate = _middle(place), group.rate or 0.0
         left, right = scale.at(0), scale.at(rate)
@@ -98,8 +98,8 @@ def curve_chart(report: Report, words: Words) -> str:
         x, y = across.at(tick), up.at(tick)
         parts += [
             f'<line class="grid" x1="{across.start}" x2="{across.end}" y1="{y}" y2="{y}"/>',
-            _text(across.start - 8, y, words.percent(tick), "end", "tick"),
-            _text(x, up.start + 16, words.percent(tick), "end" if tick == 1 else "middle", "tick"),
+            _text(across.start - 8, y, words.whole_percent(tick), "end", "tick"),
+            _text(x, up.start + 16, words.whole_percent(tick), "end" if tick == 1 else "middle", "tick"),
         ]
     points = " ".join(f"{across.at(x)},{up.at(y)}" for x, y in report.curve)
     parts += [

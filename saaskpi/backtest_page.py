@@ -86,7 +86,7 @@ def _measures(report: Report, words: Words) -> str:
 
 def _curve(report: Report, words: Words) -> str:
     rows = [
-        (words.percent(share), words.percent(caught))
+        (words.whole_percent(share), words.percent(caught))
         for share, caught in report.curve
         if round(100 * share) in _SHOWN_SHARES
     ]
@@ -143,5 +143,10 @@ def _table(heads: Sequence[Cell], rows: Iterable[Sequence[Cell]]) -> str:
 
 def _cell(cell: Cell) -> str:
     if isinstance(cell, str):
-        return escape(cell)
-    return f"{escape(cell[0])}<small>{escape(cell[1])}</small>"
+        return _breakable(cell)
+    return f"{_breakable(cell[0])}<small>{escape(cell[1])}</small>"
+
+
+def _breakable(text: str) -> str:
+    """Let long names of flags break after an underscore."""
+    return escape(text).replace("_", "_<wbr/>")

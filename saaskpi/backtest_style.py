@@ -37,7 +37,7 @@ ul { margin: 0; padding-left: 1.2em; }
 table { border-collapse: collapse; width: 100%; font-size: .875rem; font-variant-numeric: tabular-nums; }
 th, td { padding: 6px 8px; border-bottom: 1px solid var(--line); text-align: right; vertical-align: top; }
 th { color: var(--soft); font-weight: 600; }
-th:first-child, td:first-child { text-align: left; overflow-wrap: anywhere; padding-left: 0; }
+th:first-child, td:first-child { text-align: left; padding-left: 0; }
 th:last-child, td:last-child { padding-right: 0; }
 tbody th { color: var(--ink); font-weight: 500; }
 small { display: block; color: var(--soft); white-space: nowrap; }

@@ -42,6 +42,10 @@ class Words:
         """Return a share in per cent."""
         return UNKNOWN if share is None else Percent(share).text(self.language)
 
+    def whole_percent(self, share: float) -> str:
+        """Return a share in per cent without decimals, as on an axis."""
+        return Percent(share, 0).text(self.language)
+
     def percents(self, interval: Interval | None) -> str:
         """Return the two ends of an interval in per cent."""
         return UNKNOWN if interval is None else " - ".join(map(self.percent, interval))

@@ -113,9 +113,10 @@ def _with_next_churn(rows: pd.DataFrame, churns: pd.DataFrame, horizon: pd.Timed
 
 
 def _plain(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the frame with ids as plain objects and times of one precision, however they came."""
+    """Return the frame with texts as plain objects and times of one precision, however they came."""
     times = {name: _TIME for name in ("as_of", "churned_at") if name in frame}
-    return frame.astype({"account_id": object, **times})
+    texts = {name: object for name in ("account_id", "kind") if name in frame}
+    return frame.astype({**texts, **times})
 
 
 @dataclass(frozen=True, slots=True)
