@@ -86,6 +86,8 @@ class Profile:
         """
         table = dict(settings) if isinstance(settings, Mapping) else {}
         segment, equals, value = str(table.pop("segment", "")).partition("=")
+        if not name.strip():
+            raise UsageError("A profile has no name.", hint="Write [health.profiles.NAME].")
         if not (segment.strip() and equals and value.strip()):
             raise UsageError(
                 f"health.profiles.{name} does not say for which accounts it is.",

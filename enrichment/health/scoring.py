@@ -67,6 +67,7 @@ class _Scored:
     """The customers under one set of settings: which they are, and what was found of them."""
 
     rows: Codes
+    hash: str
     accounts: pd.DataFrame
     values: Numbers
     weighed: Weighed
@@ -106,6 +107,8 @@ def score(facts: pd.DataFrame, config: HealthConfig, segments: pd.DataFrame | No
 
 
 def _parts(customers: pd.DataFrame, config: HealthConfig, segments: pd.DataFrame | None) -> list[_Scored]:
+    for name in config.profiles:
+        maxima(config.of(name))
     profiles = profile_of(customers["account_id"], config, segments)
     names = [None, *(name for name in config.profiles if (profiles == name).any())]
     return [
@@ -123,7 +126,7 @@ def _scored(customers: pd.DataFrame, rows: Codes, config: HealthConfig, profile:
     own = {"account_id": members["account_id"], "name": members["name"], "profile": profile}
     verdicts = judge(members, weighed, reasons, config).assign(**own, health_config_hash=config.hash)
     values = np.column_stack([found.value[rows] for found in measured])
-    return _Scored(rows, verdicts, values, weighed, reasons)
+    return _Scored(rows, config.hash, verdicts, values, weighed, reasons)
 
 
 def maxima(config: HealthConfig) -> list[float]:
@@ -165,7 +168,9 @@ def _signal_table(account_ids: pd.Series[str], parts: Sequence[_Scored]) -> pd.D
     value, points, most = np.empty(shape), np.empty(shape), np.empty(shape)
     state, code = np.empty(shape, dtype=np.int8), np.empty(shape, dtype=np.intp)
     texts: dict[str, list[str]] = {language: [] for language in LANGUAGES}
-    for part in parts:
+    settings = np.empty(len(account_ids), dtype=np.intp)
+    for number, part in enumerate(parts):
+        settings[part.rows] = number
         value[part.rows], points[part.rows] = part.values, part.weighed.earned
         most[part.rows], state[part.rows] = part.weighed.maxima, part.weighed.state
         code[part.rows] = part.reasons.codes + len(texts["en"])
@@ -182,6 +187,7 @@ def _signal_table(account_ids: pd.Series[str], parts: Sequence[_Scored]) -> pd.D
             "max_points": most.ravel(),
             "state": _shared(STATES, state.ravel()),
             **{f"reason_{language}": _shared(texts[language], code.ravel()) for language in LANGUAGES},
+            "health_config_hash": _shared([part.hash for part in parts], np.repeat(settings, len(SIGNALS))),
         }
     )
 

@@ -34,6 +34,7 @@ from saaskpi.errors import UsageError
         ({"points": {"level": -1}}, "health.points.level"),
         ({"points": [14]}, "health.points"),
         ({"profiles": ["large"]}, "health.profiles"),
+        ({"profiles": {" ": {"segment": "size=large"}}}, "no name"),
         ({"profiles": {"large": {}}}, "health.profiles.large"),
         ({"profiles": {"large": "size=large"}}, "health.profiles.large"),
         ({"profiles": {"large": {"segment": "size"}}}, "health.profiles.large"),

@@ -45,6 +45,8 @@ def test_the_signals_of_each_account_are_those_of_its_profile() -> None:
     ]
     whole = signals.groupby("account_id")["max_points"].sum()
     assert whole.tolist() == pytest.approx([100] * 3)
+    hashes = signals["health_config_hash"].astype(str).unique()
+    assert hashes.tolist() == [HealthConfig().hash, config.of("large").hash]
     level = signals[signals["signal"] == "level"].set_index("account_id")
     assert level["max_points"].tolist() == pytest.approx([14, 0, 14])
     assert level["reason_en"]["acct_1"] == "level of use: carries no points in the settings"
@@ -89,4 +91,4 @@ def test_a_profile_of_a_segment_that_is_not_declared_is_refused(given: pd.DataFr
 def test_points_for_a_signal_that_does_not_exist_are_refused_in_a_profile_too() -> None:
     config = HealthConfig(profiles={"large": Profile("size", "large", {"points": {"logins": 5}})})
     with pytest.raises(UsageError, match="logins"):
-        score(known({}), config, segments(acct_0="large"))
+        score(known({}), config, segments(acct_0="small"))
