@@ -17,11 +17,12 @@ import numpy.typing as npt
 Numbers = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 Codes = npt.NDArray[np.intp]
+Counts = npt.NDArray[np.int64]
 
 DRAWS: Final = 500
 CURVE_STEPS: Final = 20
 _Z95: Final = 1.959963984540054
-_CELLS_AT_ONCE: Final = 4_000_000
+_CELLS_AT_ONCE: Final = 2_000_000
 
 
 class Interval(NamedTuple):
@@ -57,18 +58,22 @@ def auc(risk: Numbers, churned: Flags) -> float:
         risk: higher means more likely to leave; no NaN.
         churned: who left.
     """
-    everyone = np.ones((1, len(risk)))
-    return float(_weighted_auc(_Ranking.of(risk, churned), everyone)[0])
+    return float(_weighted_auc(_Ranking.of(risk, churned), *_once(len(risk)))[0])
 
 
-def account_draws(accounts: int, rng: np.random.Generator, draws: int = DRAWS) -> npt.NDArray[np.int64]:
+def _once(rows: int) -> tuple[Counts, Codes]:
+    """Return the counts by which every row comes once."""
+    return np.ones((1, 1), dtype=np.int64), np.zeros(rows, dtype=np.intp)
+
+
+def account_draws(accounts: int, rng: np.random.Generator, draws: int = DRAWS) -> Counts:
     """Return (draws, accounts) how often each account comes in each bootstrap sample."""
     if accounts == 0:
         return np.zeros((draws, 0), dtype=np.int64)
     return rng.multinomial(accounts, np.full(accounts, 1 / accounts), size=draws)
 
 
-def auc_with_interval(risk: Numbers, churned: Flags, account: Codes, drawn: npt.NDArray[np.int64]) -> Auc:
+def auc_with_interval(risk: Numbers, churned: Flags, account: Codes, drawn: Counts) -> Auc:
     """Return the AUC with its interval; rows whose risk is not known are left out.
 
     Args:
@@ -80,18 +85,16 @@ def auc_with_interval(risk: Numbers, churned: Flags, account: Codes, drawn: npt.
     known = ~np.isnan(risk)
     risk, churned, account = risk[known], churned[known], account[known]
     ranking = _Ranking.of(risk, churned)
-    value = float(_weighted_auc(ranking, np.ones((1, len(risk))))[0])
+    value = float(_weighted_auc(ranking, *_once(len(risk)))[0])
     if isnan(value):
         return Auc(None, None, len(risk), int(churned.sum()))
-    sampled = np.concatenate(
-        [_weighted_auc(ranking, part[:, account].astype(np.float64)) for part in _parts(drawn, len(risk))]
-    )
+    sampled = np.concatenate([_weighted_auc(ranking, part, account) for part in _parts(drawn, len(risk))])
     sampled = sampled[~np.isnan(sampled)]
     interval = Interval(*map(float, np.quantile(sampled, (0.025, 0.975)))) if len(sampled) else None
     return Auc(value, interval, len(risk), int(churned.sum()))
 
 
-def _parts(drawn: npt.NDArray[np.int64], rows: int) -> Sequence[npt.NDArray[np.int64]]:
+def _parts(drawn: Counts, rows: int) -> Sequence[Counts]:
     """Cut the draws so that no more than some millions of weights stand in memory at once."""
     at_once = max(1, _CELLS_AT_ONCE // max(rows, 1))
     return [drawn[start : start + at_once] for start in range(0, len(drawn), at_once)]
@@ -99,10 +102,17 @@ def _parts(drawn: npt.NDArray[np.int64], rows: int) -> Sequence[npt.NDArray[np.i
 
 @dataclass(frozen=True, slots=True)
 class _Ranking:
-    """Rows by risk, lowest first: their order, where each run of ties begins, and who left."""
+    """Rows by risk, lowest first.
+
+    Attributes:
+        order: the rows in that order.
+        starts, ends: where each run of equal risks begins, and where the next one does.
+        churned: who left, in that order.
+    """
 
     order: Codes
     starts: Codes
+    ends: Codes
     churned: Flags
 
     @classmethod
@@ -111,20 +121,31 @@ class _Ranking:
         ranked = risk[order]
         is_first = np.ones(len(ranked), dtype=bool)
         is_first[1:] = ranked[1:] != ranked[:-1]
-        return cls(order, np.flatnonzero(is_first), churned[order])
+        starts = np.flatnonzero(is_first)
+        return cls(order, starts, np.append(starts[1:], len(ranked)), churned[order])
 
 
-def _weighted_auc(ranking: _Ranking, weights: Numbers) -> Numbers:
-    """Return (draws) the AUC where row ``i`` comes ``weights[draw, i]`` times; NaN where undefined."""
-    if len(ranking.order) == 0:
-        return np.full(len(weights), np.nan)
-    ranked = weights[:, ranking.order]
-    left = np.add.reduceat(ranked * ranking.churned, ranking.starts, axis=1)
-    stayed = np.add.reduceat(ranked, ranking.starts, axis=1) - left
-    below = np.cumsum(stayed, axis=1) - stayed
-    won = (left * (below + stayed / 2)).sum(axis=1)
-    pairs = left.sum(axis=1) * stayed.sum(axis=1)
-    found: Numbers = np.divide(won, pairs, out=np.full(len(weights), np.nan), where=pairs > 0)
+def _weighted_auc(ranking: _Ranking, counts: Counts, rows: Codes) -> Numbers:
+    """Return (draws) the AUC where row ``i`` comes ``counts[draw, rows[i]]`` times; NaN where undefined.
+
+    Only runs of equal risks in which somebody left are looked at: those who stayed, at or below, are told by
+    one running sum.
+    """
+    places = np.flatnonzero(ranking.churned)
+    if len(places) == 0:
+        return np.full(len(counts), np.nan)
+    weights = counts[:, rows[ranking.order]]
+    run = np.searchsorted(ranking.starts, places, side="right") - 1
+    runs, firsts = np.unique(run, return_index=True)
+    left = np.add.reduceat(weights[:, places], firsts, axis=1)
+    so_far = np.zeros((len(counts), weights.shape[1] + 1), dtype=np.int64)
+    np.cumsum(weights, axis=1, out=so_far[:, 1:])
+    below = so_far[:, ranking.starts[runs]] - (np.cumsum(left, axis=1) - left)
+    beside = so_far[:, ranking.ends[runs]] - so_far[:, ranking.starts[runs]] - left
+    gone = left.sum(axis=1)
+    pairs = gone * (so_far[:, -1] - gone)
+    won = (left * (below + beside / 2)).sum(axis=1)
+    found: Numbers = np.divide(won, pairs, out=np.full(len(counts), np.nan), where=pairs > 0)
     return found
 
 

@@ -102,11 +102,13 @@ def test_components_and_baselines_by_hand() -> None:
     report = report_of(HAND)
     usage, engagement = report.components[:2]
     # Shares of those who left: .2, .9, .9, .2, .9; of those who stayed .8, .6, .3, .8, .6, .3.
-    assert (usage.name, usage.auc.value) == ("usage", pytest.approx((6 + 6) / 30))
+    assert usage.name == "usage"
+    assert usage.auc.value == pytest.approx((6 + 6) / 30)
     assert (engagement.auc.value, engagement.auc.rows, engagement.wrong_way) == (None, 0, False)
     silence, tenure = report.baselines
     # Idle days: 40, 1, 2, 70, 1 against 3, 5, 20, 3, 5, 20.
-    assert (silence.name, silence.auc.value) == ("days_silent", pytest.approx(12 / 30))
+    assert silence.name == "days_silent"
+    assert silence.auc.value == pytest.approx(12 / 30)
     # Tenure: everyone who left had been there for less time than everyone who stayed.
     assert (tenure.name, tenure.auc.value) == ("tenure", 1.0)
 
@@ -160,7 +162,7 @@ def test_churn_counts_up_to_the_horizon_and_not_at_the_snapshot_itself() -> None
     }
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.integers(0, 10_000), st.integers(1, 12), st.integers(0, 40))
 def test_what_comes_later_changes_no_snapshot_that_was_judged(seed: int, month: int, more: int) -> None:
     before = portfolio(seed, accounts=30)
@@ -188,12 +190,12 @@ def test_what_comes_later_changes_no_snapshot_that_was_judged(seed: int, month: 
 
 def test_shuffled_labels_are_a_coin_and_the_verdict_says_so() -> None:
     spanned = 0
-    for seed in range(6):
+    for seed in range(5):
         report = report_of(portfolio(seed))
         assert report.auc.interval is not None
         spanned += report.auc.interval.low <= 0.5 <= report.auc.interval.high
         assert abs((report.auc.value or 0) - 0.5) < 0.1
-    assert spanned >= 5
+    assert spanned >= 4
 
 
 def test_an_oracle_is_never_wrong() -> None:
@@ -273,7 +275,7 @@ def test_every_verdict_reads_in_both_languages() -> None:
         assert all(verdict.sentence.text(language) for language in LANGUAGES)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(st.integers(0, 10_000), st.floats(-1, 1))
 def test_bands_add_up(seed: int, pull: float) -> None:
     report = report_of(portfolio(seed, accounts=40, pull=pull))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import optimize, stats
 
 from enrichment.backtest.statistics import (
     account_draws,
@@ -23,6 +23,8 @@ from enrichment.backtest.statistics import (
 )
 from enrichment.backtest.suggestion import fit_weights
 
+optimize: Any = pytest.importorskip("scipy.optimize")
+stats: Any = pytest.importorskip("scipy.stats")
 RISKS = st.lists(st.tuples(st.integers(0, 5), st.booleans()), min_size=1, max_size=30)
 
 
@@ -132,7 +134,7 @@ def test_the_curve_rises_from_nothing_to_everything(rows: list[tuple[int, bool]]
         assert all(later[1] >= sooner[1] - 1e-12 for sooner, later in pairwise(curve))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(st.integers(0, 10_000), st.sampled_from([0.1, 1.0, 10.0]))
 def test_the_fit_is_the_one_that_scipy_finds(seed: int, ridge: float) -> None:
     rng = np.random.default_rng(seed)
