@@ -7,8 +7,8 @@ be written, hence our own names.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -63,6 +63,18 @@ OPPORTUNITIES: Options = {
     "open_expansion": "Open expansion",
     "advocate": "Advocate",
 }
+
+
+FLAG_PROPERTIES: Mapping[str, str] = {
+    "risk": "saaskpi_risk_flags",
+    "opportunity": "saaskpi_opportunity_flags",
+}
+"""Kind of a flag to the property that shows the flags of this kind."""
+
+
+def own_label(flag: str) -> str:
+    """Return what people see of a flag that a user declared: ``big_and_quiet`` is ``Big and quiet``."""
+    return flag.replace("_", " ").capitalize()
 
 
 @dataclass(frozen=True, slots=True)
@@ -347,6 +359,22 @@ FIELDS: tuple[Field, ...] = (
     ),
 )
 """Every company property, in the order in which it is shown. ``updated_at`` alone never causes a write."""
+
+
+def fields_with(own: Mapping[str, Sequence[str]]) -> tuple[Field, ...]:
+    """Return every company property, those of flags with options for the flags that users declared.
+
+    Args:
+        own: names of the declared flags by kind (``risk``, ``opportunity``).
+    """
+    added = {FLAG_PROPERTIES[kind]: {flag: own_label(flag) for flag in flags} for kind, flags in own.items()}
+    return tuple(
+        replace(one, property=replace(one.property, options={**(one.property.options or {}), **more}))
+        if (more := added.get(one.property.name))
+        else one
+        for one in FIELDS
+    )
+
 
 TASK_KEY_PROPERTY = Property(
     TASK_KEY,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from html import escape
@@ -21,6 +21,7 @@ import pandas as pd
 from crm_sync.canonical import is_missing
 from crm_sync.frames import living
 from crm_sync.ports import Money
+from crm_sync.properties import OPPORTUNITIES, RISKS, own_label
 from saaskpi.errors import UsageError
 
 SEVERITIES = ("low", "medium", "high")
@@ -33,11 +34,12 @@ class Rule:
     """From an open flag to a task.
 
     Attributes:
-        flag: name of the flag; it is the rule's name too and that of its texts in ``messages/``.
+        flag: name of the flag; it is the rule's name too.
         min_severity: from which severity on a task is opened.
         due_in: working days until it is due.
         type: TODO, CALL or EMAIL.
         priority: LOW, MEDIUM or HIGH.
+        texts: name of its texts in ``messages/``; empty: that of the flag.
     """
 
     flag: str
@@ -45,15 +47,48 @@ class Rule:
     due_in: int
     type: str
     priority: str
+    texts: str = ""
 
 
 DEFAULT_RULES: tuple[Rule, ...] = (
+    Rule("usage_drop", "high", 3, "CALL", "MEDIUM"),
+    Rule("silent", "high", 3, "CALL", "MEDIUM"),
     Rule("cancellation_scheduled", "high", 1, "CALL", "HIGH"),
     Rule("payment_failed", "medium", 2, "EMAIL", "HIGH"),
+    Rule("card_expiring", "medium", 5, "EMAIL", "MEDIUM"),
     Rule("renewal_near", "medium", 5, "CALL", "MEDIUM"),
     Rule("contraction", "medium", 3, "CALL", "MEDIUM"),
+    Rule("contact_change", "high", 3, "CALL", "MEDIUM"),
+    Rule("low_nps", "medium", 2, "CALL", "HIGH"),
+    Rule("ticket_spike", "high", 1, "CALL", "HIGH"),
+    Rule("near_limit", "low", 5, "CALL", "MEDIUM"),
+    Rule("seat_growth", "low", 10, "EMAIL", "LOW"),
     Rule("annual_offer", "low", 10, "EMAIL", "LOW"),
+    Rule("advocate", "low", 10, "EMAIL", "LOW"),
 )
+"""The flags that are worth somebody's time.
+
+No task for ``sustained_expansion``, which asks for nothing, and for ``open_expansion``, whose deal or budget
+has an owner who knows it.
+"""
+_OWN: Mapping[str, Rule] = {
+    "risk": Rule("", "high", 2, "CALL", "HIGH", texts="own"),
+    "opportunity": Rule("", "high", 5, "CALL", "MEDIUM", texts="own"),
+}
+
+
+def own_rules(flags: pd.DataFrame) -> tuple[Rule, ...]:
+    """Return the rules for the flags that users declared: a task when the severity is high.
+
+    Args:
+        flags: flag, kind; the flags that are up.
+    """
+    found = flags[["flag", "kind"]].drop_duplicates("flag")
+    return tuple(
+        replace(_OWN[kind], flag=flag)
+        for flag, kind in sorted(zip(found["flag"], found["kind"], strict=True))
+        if flag not in RISKS and flag not in OPPORTUNITIES and kind in _OWN
+    )
 
 
 def task_key(portal_id: str, account_id: str, rule: str, episode: object) -> str:
@@ -108,7 +143,8 @@ class Texts:
 
     def subject(self, rule: Rule, company: str) -> str:
         """Return a task's subject: one line of plain text, whatever the company is called."""
-        return str(self._of(rule)["subject"]).format(company=_one_line(company))
+        subject = str(self._of(rule)["subject"])
+        return subject.format(company=_one_line(company), flag=own_label(rule.flag))
 
     def body(self, rule: Rule, account: Mapping[str, Any], evidence: str) -> str:
         """Return a task's body as HTML: the evidence, what to do, the MRR, the link if there is one.
@@ -129,7 +165,7 @@ class Texts:
             yield str(catalogue["link"]).format(link=self.link.format(account_id=account["account_id"]))
 
     def _of(self, rule: Rule) -> Mapping[str, Any]:
-        found: Mapping[str, Any] | None = messages(self.language).get(rule.flag)
+        found: Mapping[str, Any] | None = messages(self.language).get(rule.texts or rule.flag)
         if found is None:
             raise UsageError(f"There is no task text for '{rule.flag}' in language '{self.language}'.")
         return found

@@ -13,7 +13,17 @@ from hypothesis import strategies as st
 
 from crm_sync.model import TaskAction
 from crm_sync.plan import PlanInputs, PlanSettings, build_plan
-from crm_sync.tasks import DEFAULT_RULES, Rule, due_at, messages, task_key, working_days_after
+from crm_sync.properties import FIELDS, OPPORTUNITIES, RISKS, fields_with
+from crm_sync.tasks import (
+    DEFAULT_RULES,
+    SEVERITIES,
+    Rule,
+    due_at,
+    messages,
+    own_rules,
+    task_key,
+    working_days_after,
+)
 from enrichment import money
 from saaskpi.errors import UsageError
 from tests.support.crm import NOW, account, episode, flag, inputs_from, open_store, ready_crm, start_run
@@ -129,9 +139,71 @@ def test_a_task_is_due_on_a_working_day_in_the_future(now: datetime, count: int)
 
 
 @pytest.mark.parametrize("language", ["en", "fr"])
-def test_every_rule_has_its_texts(language: str) -> None:
+def test_every_rule_has_its_texts_and_every_text_its_rule(language: str) -> None:
+    texts = {name: text for name, text in messages(language).items() if isinstance(text, dict)}
+    assert list(texts) == [*(rule.flag for rule in DEFAULT_RULES), "own"]
+    for text in texts.values():
+        assert set(text) == {"subject", "advice"}
+        assert text["subject"].startswith("{company}")
+        assert text["advice"].endswith((".", "?"))
+
+
+def test_every_rule_is_of_a_flag_and_says_what_hubspot_understands() -> None:
+    flags = {*RISKS, *OPPORTUNITIES}
+    assert {rule.flag for rule in DEFAULT_RULES} == flags - {"sustained_expansion", "open_expansion"}
     for rule in DEFAULT_RULES:
-        assert set(messages(language)[rule.flag]) == {"subject", "advice"}
+        assert rule.min_severity in SEVERITIES
+        assert rule.type in ("TODO", "CALL", "EMAIL")
+        assert rule.priority in ("LOW", "MEDIUM", "HIGH")
+        assert 1 <= rule.due_in <= 10
+
+
+def own(*rows: tuple[str, str, str]) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=["flag", "kind", "severity"])
+
+
+def test_flags_of_users_become_rules_and_ours_do_not() -> None:
+    found = own(
+        ("big_and_quiet", "risk", "high"),
+        ("silent", "risk", "high"),
+        ("advocate", "opportunity", "low"),
+        ("upsell", "opportunity", "high"),
+        ("big_and_quiet", "risk", "high"),
+        ("odd", "neither", "high"),
+    )
+    rules = own_rules(found)
+    assert [(rule.flag, rule.min_severity, rule.type) for rule in rules] == [
+        ("big_and_quiet", "high", "CALL"),
+        ("upsell", "high", "CALL"),
+    ]
+    assert own_rules(own()) == ()
+
+
+@pytest.mark.parametrize("severity, opened", [("low", 0), ("medium", 0), ("high", 1)])
+def test_a_grave_flag_of_a_user_makes_a_task_with_its_own_sentence(
+    tmp_path: Path, severity: str, opened: int
+) -> None:
+    raised = {"flag": "big_and_quiet", "severity": severity, "evidence_en": "Globex pays and says nothing."}
+    with open_store(tmp_path / "store.db") as store:
+        start_run(store, [{**episode("1"), "flag": "big_and_quiet"}])
+        inputs = inputs_from(ready_crm("1"), store, [account("1")], [{**flag("1"), **raised}])
+        tasks = tasks_of(inputs, rules=(*DEFAULT_RULES, *own_rules(own(("big_and_quiet", "risk", severity)))))
+    assert len(tasks) == opened
+    for task in tasks:
+        assert task.key.startswith("4711:1:big_and_quiet:")
+        assert task.subject == "Company 1: Big and quiet"
+        assert task.body.startswith("Globex pays and says nothing.<br>A flag of your own rules is up")
+
+
+def test_flags_of_users_are_options_of_their_property() -> None:
+    fields = {one.property.name: one.property for one in fields_with({"risk": ["big_and_quiet"]})}
+    plain = {one.property.name: one.property for one in FIELDS}
+    risks = fields["saaskpi_risk_flags"].options
+    assert risks is not None
+    assert list(risks.items())[-1] == ("big_and_quiet", "Big and quiet")
+    assert list(risks)[:-1] == list(RISKS)
+    assert {name for name in fields if fields[name] != plain[name]} == {"saaskpi_risk_flags"}
+    assert fields_with({}) == FIELDS
 
 
 def test_an_unknown_language_is_a_usage_error() -> None:
