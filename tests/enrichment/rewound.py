@@ -53,12 +53,12 @@ def past_facts(books: Books, past: datetime, as_of: datetime = AS_OF) -> pd.Data
 
 
 def as_text(facts: pd.DataFrame) -> pd.DataFrame:
-    """Return facts as text, so that those of two engines compare: whole numbers without a point, null empty."""
+    """Return facts as text, to compare: whole numbers without a point, null empty."""
     shown = {column: facts[column].map(_text) for column in facts.columns}
     return pd.DataFrame(shown, index=facts.index)
 
 
-def _text(value: object) -> str:
+def _text(value: Any) -> str:
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     listed = isinstance(value, list) or hasattr(value, "tolist")
@@ -104,9 +104,10 @@ class Account:
         price: str = "seat",
         item: int = 0,
         paid: str | None = "",
+        lines: list[Record] | None = None,
         **more: Any,
     ) -> Record:
-        """Add the invoice of one item for a period, paid on its day unless told otherwise; return it."""
+        """Add the invoice of an item for a period, or of other lines, paid on its day unless told."""
         amount = UNITS[price] * quantity
         payment = epoch(paid or start) if paid is not None else None
         about: Record = {
@@ -116,7 +117,8 @@ class Account:
         }
         if payment is None:
             about |= {"status": "open", "amount_paid": 0, "amount_remaining": amount}
-        lines = [self.line(start, end, quantity, price=price, item=item)]
+        if lines is None:
+            lines = [self.line(start, end, quantity, price=price, item=item)]
         name = f"in_{self.name}_{next(self._numbers)}"
         self.books.invoice(name, start, amount, lines, self.name, **{**about, **more})
         return self.books.streams["stripe_invoices"][-1]
@@ -156,7 +158,13 @@ class Account:
     def charge(self, day: str, amount: int, status: str = "failed", **more: Any) -> None:
         """Add one attempt to collect money."""
         name = f"ch_{self.name}_{next(self._numbers)}"
-        about = {"customer": self.name, "currency": "eur", "amount_refunded": 0, "payment_intent": None, **more}
+        about = {
+            "customer": self.name,
+            "currency": "eur",
+            "amount_refunded": 0,
+            "payment_intent": None,
+            **more,
+        }
         self.books.add("stripe_charges", id=name, created=epoch(day), amount=amount, status=status, **about)
 
     def card(self, name: str, day: str, year: int = 2027, month: int = 2) -> None:

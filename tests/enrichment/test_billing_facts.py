@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 from functools import cache
+from itertools import pairwise
 from typing import Any
 
 import pandas as pd
 import pytest
 
-from tests.enrichment.books import Books, epoch
+from tests.enrichment.books import Books, Record, epoch
 from tests.enrichment.rewound import Account, described, facts_at, shop
 
 MONTHS = [f"2026-{month:02}-01" for month in range(5, 12)]
@@ -70,16 +71,19 @@ def _seats(books: Books) -> None:
     voided.sell("2026-06-20", "2026-07-20", 5)
     dates = {"finalized_at": epoch("2026-07-20"), "paid_at": None, "voided_at": epoch("2026-09-30")}
     voided.sell("2026-07-20", "2026-08-20", 50, status="void", status_transitions=dates)
-    tiers = [{"up_to": 5, "unit_amount_decimal": "1000"}, {"up_to": None, "unit_amount_decimal": "1000"}]
+    tiers: list[Record] = [
+        {"up_to": 5, "unit_amount_decimal": "1000"},
+        {"up_to": None, "unit_amount_decimal": "1000"},
+    ]
     books.tiered("tiered", "graduated", tiers)
     tiered = Account(books, "tiered", ("tiered", 8))
-    for start, end in zip(MONTHS, MONTHS[1:], strict=False):
+    for start, end in pairwise(MONTHS):
         invoice = tiered.sell(start, end, 5)
         books.streams["stripe_invoice_lines"][-1]["pricing"] = {"price_details": {"price": "tiered"}}
         tiered.add_line(invoice, {**tiered.line(start, end, 3, price="tiered"), "amount": 3000})
     often = Account(books, "up_thrice", ("seat", 7))
     monthly(often, (3, 3, 4, 5, 6))
-    often.add_line(often.sell("2026-10-15", "2026-11-01", 0), often.line("2026-10-15", "2026-11-01", 7))
+    often.sell("2026-10-15", "2026-11-01", 7)
 
 
 def _ends(books: Books) -> None:
@@ -103,7 +107,7 @@ def _cards(books: Books) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "now", "before"),
+    "name, now, before",
     [
         pytest.param("with_fee", 10, 7, id="a base fee is no seat"),
         pytest.param("once", None, None, id="a plan sold once is no seat"),
@@ -121,7 +125,7 @@ def test_seats_now_and_90_days_ago(name: str, now: int | None, before: int | Non
 
 
 @pytest.mark.parametrize(
-    ("name", "ups"),
+    "name, ups",
     [("level", 0), ("up_twice", 2), ("up_thrice", 3), ("up_and_down", 1), ("down", 0), ("new", 0)],
 )
 def test_in_how_many_of_three_months_mrr_rose(name: str, ups: int) -> None:
@@ -129,7 +133,7 @@ def test_in_how_many_of_three_months_mrr_rose(name: str, ups: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "day"),
+    "name, day",
     [("level", "2026-11-01"), ("ends", None), ("ends_on_its_day", None), ("ends_later", "2026-11-01")],
 )
 def test_the_next_charge_is_at_the_end_of_a_period_that_is_not_the_last(name: str, day: str | None) -> None:
@@ -137,7 +141,7 @@ def test_the_next_charge_is_at_the_end_of_a_period_that_is_not_the_last(name: st
 
 
 @pytest.mark.parametrize(
-    ("name", "label", "only"),
+    "name, label, only",
     [
         pytest.param("own", "visa 0001", False, id="the subscription's own"),
         pytest.param("shared", "visa 0002", False, id="the customer's"),
@@ -155,7 +159,7 @@ def test_the_card_that_would_be_charged(name: str, label: str | None, only: bool
 
 
 @pytest.mark.parametrize(
-    ("name", "last"),
+    "name, last",
     [
         ("own", date(2027, 2, 28)),
         ("leap", date(2028, 2, 29)),

@@ -1,0 +1,268 @@
+"""What is known of an account at a past instant: worked cases, each with something that came later."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import cache
+from itertools import pairwise
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from enrichment.facts.rewinding import churns, restore, rewind
+from enrichment.health.config import HealthConfig
+from enrichment.policy import Policy
+from tests.enrichment.books import AS_OF, Books, Record, epoch
+from tests.enrichment.rewound import Account, as_text, described, facts_at, shop
+
+PAST = datetime(2026, 7, 15, 12, tzinfo=UTC)
+MONTHS = [f"2026-{month:02}-01" for month in range(4, 12)]
+
+
+def monthly(account: Account, until: str = "2026-11-01", quantity: int = 3, **more: Any) -> None:
+    """Sell an item from April until a day."""
+    for start, end in pairwise(MONTHS):
+        if start < until:
+            account.sell(start, end, quantity, **more)
+
+
+def customer(books: Books, name: str, seats: int = 3, until: str = "2026-11-01", **more: Any) -> Account:
+    """Add a customer since April."""
+    since = {"start_date": epoch("2026-04-01"), "created": epoch("2026-04-01")}
+    account = Account(books, name, ("seat", seats), **{**since, **more})
+    monthly(account, until)
+    return account
+
+
+def ended(day: str, asked: str | None = None, reason: str = "cancellation_requested") -> dict[str, Any]:
+    details = {"reason": reason}
+    about = {"canceled_at": epoch(asked or day), "ended_at": epoch(day), "cancellation_details": details}
+    return {"status": "canceled", **about}
+
+
+@cache
+def books() -> Books:
+    made = shop()
+    customer(made, "plain")
+    customer(made, "asked_later", cancel_at_period_end=True, canceled_at=epoch("2026-08-01"))
+    customer(made, "asked_before", until="2026-08-01", **ended("2026-08-01", asked="2026-07-10"))
+    customer(made, "ended_later", until="2026-08-02", **ended("2026-08-10"))
+    customer(made, "ended_before", until="2026-07-02", **ended("2026-07-10"))
+    _invoices(made)
+    _items(made)
+    _cards(made)
+    return made
+
+
+def _invoices(made: Books) -> None:
+    late = customer(made, "paid_later", until="2026-07-01")
+    late.sell("2026-07-01", "2026-08-01", 3, paid="2026-08-01", attempt_count=2)
+    late.charge("2026-07-01", 3000)
+    late.charge("2026-08-01", 3000, "succeeded")
+    monthly_from_august(late)
+    for name, transition in (("voided_later", "voided_at"), ("written_off_later", "marked_uncollectible_at")):
+        sent = customer(made, name, until="2026-06-01", collection_method="send_invoice")
+        dates = {"finalized_at": epoch("2026-06-01"), transition: epoch("2026-09-01")}
+        status = "void" if transition == "voided_at" else "uncollectible"
+        about: Record = {"status": status, "status_transitions": dates, "due_date": epoch("2026-06-20")}
+        about |= {"collection_method": "send_invoice", "attempt_count": 0}
+        sent.sell("2026-06-01", "2026-07-01", 3, paid=None, **about)
+    unpaid = customer(made, "unpaid", until="2026-06-01", status="unpaid")
+    unpaid.sell("2026-06-01", "2026-07-01", 3, paid=None, attempt_count=4)
+    for day in ("2026-06-01", "2026-06-04", "2026-06-09", "2026-06-16"):
+        unpaid.charge(day, 3000)
+    debit = customer(made, "debit", until="2026-07-01")
+    debit.sell("2026-07-01", "2026-08-01", 3, paid="2026-07-20")
+    debit.charge("2026-07-01", 3000, "succeeded", payment_method_details={"type": "sepa_debit"})
+    trial = {
+        "trial_start": epoch("2026-07-01"),
+        "trial_end": epoch("2026-08-01"),
+        "created": epoch("2026-07-01"),
+    }
+    tried = Account(made, "trial", ("seat", 3), start_date=epoch("2026-07-01"), **trial)
+    tried.sell("2026-07-01", "2026-08-01", 3).update({"total": 0, "amount_due": 0, "amount_paid": 0})
+    made.streams["stripe_invoice_lines"][-1]["amount"] = 0
+    monthly_from_august(tried)
+    begun = epoch("2026-08-01")
+    late_comer = Account(made, "came_later", ("seat", 3), start_date=begun, created=begun)
+    made.streams["stripe_customers"][-1]["created"] = begun
+    monthly_from_august(late_comer)
+
+
+def monthly_from_august(account: Account, quantity: int = 3) -> None:
+    for start, end in pairwise(MONTHS[4:]):
+        account.sell(start, end, quantity)
+
+
+def _items(made: Books) -> None:
+    grown = customer(made, "grew_later", 9, until="2026-08-01")
+    monthly_from_august(grown, 9)
+    noted = customer(made, "noted", 5, until="2026-08-01")
+    waiting = noted.sell("2026-08-01", "2026-09-01", 5)
+    for quantity, credit in ((3, True), (5, False)):
+        noted.add_line(waiting, noted.line("2026-07-10", "2026-08-01", quantity, credit=credit))
+    for name, day in (("removed_later", "2026-07-20"), ("removed_before", "2026-07-10")):
+        account = customer(made, name)
+        account.sell("2026-07-01", "2026-08-01", price="base", item=1)
+        given_back = account.line(day, "2026-08-01", 1, price="base", item=1, credit=True)
+        account.sell(day, "2026-08-01", lines=[given_back])
+
+
+def _cards(made: Books) -> None:
+    """A card that its network renewed, and one that was taken away: the charges know what they were."""
+    for name, listed in (("renewed_card", True), ("removed_card", False)):
+        account = customer(made, name)
+        if listed:
+            account.card("0001", "2026-04-01", 2031, 12)
+        details = {"brand": "visa", "last4": "0001", "exp_year": 2026, "exp_month": 8}
+        used = {"payment_method": f"{name}_0001", "payment_method_details": {"type": "card", "card": details}}
+        account.charge("2026-07-01", 3000, "succeeded", **used)
+
+
+@cache
+def known() -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the facts now and then, null as None."""
+    with described(books()) as engine:
+        found = (facts_at(engine), facts_at(engine, PAST))
+    now, then = (facts.astype(object).where(facts.notna(), None) for facts in found)
+    return now, then
+
+
+@pytest.mark.parametrize(
+    "name, status, mrr",
+    [
+        ("plain", "active", 3000),
+        ("asked_later", "active", 3000),
+        ("asked_before", "active", 3000),
+        ("ended_later", "active", 3000),
+        ("ended_before", "churned", 0),
+        ("paid_later", "past_due", 3000),
+        ("voided_later", "past_due", 3000),
+        ("written_off_later", "past_due", 3000),
+        ("unpaid", "unpaid", 0),
+        ("debit", "active", 3000),
+        ("trial", "trialing", 0),
+        ("grew_later", "active", 3000),
+        ("noted", "active", 5000),
+        ("removed_later", "active", 8000),
+        ("removed_before", "active", 3000),
+    ],
+)
+def test_status_and_mrr_are_those_of_then(name: str, status: str, mrr: int) -> None:
+    row = known()[1].loc[name]
+    assert (row["status"], row["mrr"]) == (status, mrr)
+
+
+def test_who_came_later_is_not_there() -> None:
+    now, then = known()
+    assert set(now.index) - set(then.index) == {"came_later"}
+
+
+@pytest.mark.parametrize(
+    "name, ending, first_end, next_charge",
+    [
+        ("plain", 0, None, "2026-08-01"),
+        ("asked_later", 0, None, "2026-08-01"),
+        ("asked_before", 1, "2026-08-01", None),
+    ],
+)
+def test_a_cancellation_is_known_from_when_it_was_asked_for(
+    name: str, ending: int, first_end: str | None, next_charge: str | None
+) -> None:
+    row = known()[1].loc[name]
+    dates = [pd.Timestamp(day) if day else None for day in (first_end, next_charge)]
+    assert [row["ending_items"], row["first_end"], row["next_charge_date"]] == [ending, *dates]
+
+
+@pytest.mark.parametrize(
+    "name, total, attempts, days",
+    [
+        ("paid_later", 3000, 1, 14),
+        ("voided_later", 3000, 0, 25),
+        ("written_off_later", 3000, 0, 25),
+        ("unpaid", 3000, 4, 44),
+        ("debit", None, None, None),
+        ("plain", None, None, None),
+    ],
+)
+def test_what_was_unpaid_then(name: str, total: int | None, attempts: int | None, days: int | None) -> None:
+    row = known()[1].loc[name]
+    assert (row["open_total"], row["most_attempts"], row["days_past_due"]) == (total, attempts, days)
+
+
+def test_attempts_are_counted_as_they_were_made() -> None:
+    with described(books()) as engine:
+        row = facts_at(engine, datetime(2026, 6, 10, tzinfo=UTC)).loc["unpaid"]
+    assert (row["status"], row["mrr"], row["most_attempts"]) == ("past_due", 3000, 3)
+
+
+def test_seats_and_what_a_trial_may_bring_are_those_of_then() -> None:
+    _, then = known()
+    assert then.loc[["grew_later", "noted", "plain"], "paid_seats"].tolist() == [3, 5, 3]
+    assert then.loc["trial", "potential_trial_mrr"] == 3000
+
+
+@pytest.mark.parametrize("name", ["renewed_card", "removed_card"])
+def test_a_card_is_that_of_the_last_charge(name: str) -> None:
+    row = known()[1].loc[name]
+    assert (row["card_label"], row["card_expires_on"]) == ("visa 0001", pd.Timestamp("2026-08-31"))
+
+
+def test_at_the_present_and_after_it_the_present_is_described() -> None:
+    with described(books()) as engine:
+        facts_at(engine, PAST)
+        pd.testing.assert_frame_equal(as_text(facts_at(engine, AS_OF)), as_text(known()[0]))
+        later = datetime(2027, 1, 1, tzinfo=UTC)
+        pd.testing.assert_frame_equal(as_text(facts_at(engine, later)), as_text(known()[0]))
+
+
+def test_restoring_puts_everything_back_and_one_may_go_back_again() -> None:
+    with described(books()) as engine:
+        restore(engine)
+        rewind(engine, PAST, Policy(), HealthConfig())
+        restore(engine)
+        pd.testing.assert_frame_equal(as_text(facts_at(engine)), as_text(known()[0]))
+        assert engine.frame("SELECT as_of FROM run_clock")["as_of"].iloc[0] == AS_OF.replace(tzinfo=None)
+        pd.testing.assert_frame_equal(as_text(facts_at(engine, PAST)), as_text(known()[1]))
+
+
+def test_money_given_back_later_was_not_given_back_then() -> None:
+    made = shop()
+    customer(made, "refunded").charge("2026-07-01", 3000, "succeeded", amount_refunded=3000)
+    for invoice in made.streams["stripe_invoices"]:
+        invoice["post_payment_credit_notes_amount"] = 3000
+    policy = Policy(refunds="full_refund_removes")
+    with described(made, policy=policy) as engine:
+        assert facts_at(engine).loc["refunded", "mrr_90"] == 0
+        assert facts_at(engine, PAST, policy).loc["refunded", "mrr"] == 3000
+
+
+def test_a_past_without_customers_is_empty() -> None:
+    with described(books()) as engine:
+        assert facts_at(engine, datetime(2020, 1, 1, tzinfo=UTC)).empty
+
+
+def test_who_left_when_and_why() -> None:
+    made = books()
+    extra = shop()
+    customer(extra, "stopped_paying", until="2026-08-01", **ended("2026-08-10", reason="payment_failed"))
+    customer(extra, "disputed", until="2026-08-01", **ended("2026-08-10", reason="payment_disputed"))
+    for stream in ("stripe_customers", "stripe_subscriptions", "stripe_subscription_items", "stripe_invoices",
+                   "stripe_invoice_lines"):  # fmt: skip
+        extra.streams[stream] += made.streams[stream]
+    for stream in ("stripe_charges", "stripe_payment_methods"):
+        extra.streams[stream] = made.streams[stream]
+    with described(extra) as engine:
+        found = churns(engine)
+        rewind(engine, PAST, Policy(), HealthConfig())
+        pd.testing.assert_frame_equal(churns(engine), found)
+    told = {row.account_id: (str(row.churned_at), row.kind) for row in found.itertuples()}
+    assert told == {
+        "asked_before": ("2026-08-01 00:00:00", "voluntary"),
+        "ended_later": ("2026-08-10 00:00:00", "voluntary"),
+        "ended_before": ("2026-07-10 00:00:00", "voluntary"),
+        "unpaid": ("2026-06-16 00:00:00", "payment"),
+        "stopped_paying": ("2026-08-10 00:00:00", "payment"),
+        "disputed": ("2026-08-10 00:00:00", "payment"),
+    }
