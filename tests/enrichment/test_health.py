@@ -12,6 +12,7 @@ from enrichment.health.config import HealthConfig
 from enrichment.health.scoring import score
 from saaskpi.errors import UsageError
 from tests.enrichment.facts import ENDING, HEALTHY, MONTHLY, facts, owing
+from tests.enrichment.health_accounts import known, ladder
 
 # With history alone connected, its 20 points weigh five times as much.
 PAYMENTS, TREND, TENURE, COMMITMENT = 35, 25, 20, 20
@@ -67,6 +68,42 @@ def test_caps_hold_the_score_down(changes: dict[str, Any], points: int | None, c
         assert "capped at" not in found["health_reasons"]
     else:
         assert found["health_score"] == points
+
+
+@pytest.mark.parametrize("days, cap", [(None, 100), (30, 100), (31, 49), (float("inf"), 100), (-31, 100)])
+def test_an_idle_account_is_capped(days: float | None, cap: int) -> None:
+    found = score(known({"days_idle": days}), HealthConfig()).accounts.iloc[0]
+    assert found["cap"] == cap
+    assert found["health_score"] <= cap
+    assert ("capped at 49 because the product has not been" in found["health_reasons"]) == (cap == 49)
+
+
+def test_the_lowest_of_several_caps_holds() -> None:
+    every = known({**owing(40), **ENDING, "days_idle": 90})
+    assert score(every, HealthConfig()).accounts["cap"].tolist() == [20]
+    assert score(every, HealthConfig(cap_idle=5)).accounts["cap"].tolist() == [5]
+    assert score(every, HealthConfig(cap_idle=5)).accounts["top_reason"][0].startswith("the product has not")
+
+
+def test_a_new_account_has_no_score_but_keeps_its_points() -> None:
+    health = score(known({"days_as_customer": 10}, {}), HealthConfig())
+    new = health.accounts.iloc[0]
+    assert (new["health_band"], pd.isna(new["health_score"])) == ("new", True)
+    parts = new[["score_before_caps", "points_lost", "points_assumed"]]
+    assert parts.sum() == pytest.approx(100)
+    assert health.signals["account_id"].tolist() == ["acct_0"] * 14 + ["acct_1"] * 14
+
+
+def test_what_is_held_back_is_told_where_there_is_room() -> None:
+    peers = ladder(20)
+    unknown = known(dict.fromkeys(("core_events", "active_users", "days_idle"))).assign(account_id="x")
+    found = score(pd.concat([peers, unknown]), HealthConfig()).accounts.iloc[-1]
+    held_back = round(found["points_assumed"])
+    assert held_back > 0
+    assert found["health_reasons"].endswith(f"{held_back} points held back for what is not measured.")
+    changes = {**MONTHLY, "nps": 3, "days_since_touch": None, "days_as_customer": 70}
+    full = score(pd.concat([peers, unknown.assign(**changes)]), HealthConfig()).accounts.iloc[-1]
+    assert "held back" not in full["health_reasons"]
 
 
 def test_only_a_part_that_ends_does_not_cap() -> None:

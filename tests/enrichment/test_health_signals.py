@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from enrichment.frames import records
 from enrichment.health.config import HealthConfig
@@ -16,6 +18,13 @@ from tests.enrichment.facts import ENDING, MONTHLY, owing
 from tests.enrichment.health_accounts import known, ladder
 
 DEFAULT = HealthConfig()
+BETTER = {
+    **dict.fromkeys(("core_events", "active_users", "engaged_contacts", "nps", "tickets_norm", "mrr"), 1),
+    **dict.fromkeys(("term_days", "days_as_customer"), 1),
+    **dict.fromkeys(("days_idle", "days_since_touch", "tickets", "pressing_tickets", "bad_invoices"), -1),
+    **dict.fromkeys(("core_events_before", "mrr_180"), -1),
+}
+"""Facts of which more (1) or less (-1) is better."""
 NUMBER = {signal.id: number for number, signal in enumerate(SIGNALS)}
 INFINITE, NEGATIVE, NAN = float("inf"), -1, float("nan")
 
@@ -251,8 +260,20 @@ def test_nobody_is_said_to_use_it_less_than_everybody() -> None:
     assert sentences(ladder(300), "level")[0] == "uses it less than 99% of peers on the same plan"
 
 
+@given(
+    st.sampled_from(sorted(BETTER)),
+    st.lists(st.one_of(st.integers(0, 500), st.floats(0, 12)), min_size=2, max_size=2),
+)
+@settings(max_examples=80, deadline=None)
+def test_a_better_fact_never_gives_less(fact: str, values: list[float]) -> None:
+    worse, better = sorted(values, reverse=BETTER[fact] < 0)
+    for found in measure(known({fact: worse}, {fact: better}), DEFAULT):
+        low, high = found.fraction
+        assert np.isnan(low) or np.isnan(high) or high >= low
+
+
 @pytest.mark.parametrize(
-    "signal, changes, settings, fraction",
+    "signal, changes, changed, fraction",
     [
         ("level", {}, {"level_full": 100}, 0.5),
         ("change", {"core_events": 350}, {"change_zero": 60}, 0.25),
@@ -277,9 +298,9 @@ def test_nobody_is_said_to_use_it_less_than_everybody() -> None:
     ],
 )
 def test_every_threshold_is_a_setting(
-    signal: str, changes: dict[str, Any], settings: dict[str, Any], fraction: float
+    signal: str, changes: dict[str, Any], changed: dict[str, Any], fraction: float
 ) -> None:
-    assert fractions(known(changes), signal, HealthConfig(**settings)) == pytest.approx([fraction])
+    assert fractions(known(changes), signal, HealthConfig(**changed)) == pytest.approx([fraction])
     assert fractions(known(changes), signal) != pytest.approx([fraction])
 
 
