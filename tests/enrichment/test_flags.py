@@ -128,6 +128,17 @@ def test_a_renewal_that_nobody_touched_is_grave(days: int, touch: int | None, se
 
 
 @pytest.mark.parametrize(
+    "logged, age, severity",
+    [(True, 60, "high"), (True, 59, "low"), (True, None, "low"), (False, 60, "low"), (None, 60, "low")],
+)
+def test_never_touched_is_a_fact_where_touches_are_logged(
+    logged: bool | None, age: int | None, severity: str
+) -> None:
+    told: dict[str, Any] = {"days_to_renewal": 90, "has_engagements": logged, "days_as_customer": age}
+    assert severity_of("renewal_near", **told) == severity
+
+
+@pytest.mark.parametrize(
     "now, before, severity",
     [
         (8, 10, "medium"),

@@ -71,6 +71,8 @@ ACCOUNTS: Final[tuple[dict[str, Any], ...]] = (
     {**RENEWAL, "days_to_renewal": 30, **MEETING},
     {**RENEWAL, "days_to_renewal": 30, "days_since_touch": 60},
     {**RENEWAL, "days_to_renewal": 30, **MEETING, "band": RED},
+    {**RENEWAL, "days_to_renewal": 30, "has_engagements": True},
+    {**RENEWAL, "days_to_renewal": 30, "has_engagements": True, "band": RED},
     *({"currency": code, "mrr": 1234567, "mrr_90": 2345678} for code in ("eur", "usd", "jpy", "kwd", "zzz")),
     {"mrr": 9000},
     {"status": "paused", "mrr": 0},
@@ -135,9 +137,10 @@ OWN: Final = {
 def texts(language: str) -> str:
     """Return all sentences, by what is odd about the account."""
     lines: list[str] = []
-    for number, changes in enumerate(ACCOUNTS):
-        told = [f"{name}={value}" for name, value in changes.items() if name not in ("limits", "config")]
-        lines += [f"{number}. {', '.join(told)}", *_of(_flags(changes), language), ""]
+    for changes in ACCOUNTS:
+        odd = {name: value for name, value in changes.items() if name not in ("limits", "config")}
+        told = [" ".join(f"{name}={value}".split()) for name, value in odd.items()]
+        lines += [", ".join(told), *_of(_flags(changes), language), ""]
     own = raise_flags(
         facts({"is_only_method": True, "is_weekly_user": False}),
         _health({}),

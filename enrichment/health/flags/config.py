@@ -19,7 +19,6 @@ class FlagConfig:
     Attributes:
         usage_drop: core events at this per cent of the account's own mean, or below, are a drop.
         usage_drop_high: the same for a high one.
-        usage_least: with a mean of fewer core events there is nothing to drop from.
         silent_days: no use for longer than this is silence, whoever it is.
         silent_weekly_days: the same for those who used it most weeks.
         failed_attempts: as many attempts to collect an invoice make the failure a high risk.
@@ -50,7 +49,6 @@ class FlagConfig:
 
     usage_drop: int = 70
     usage_drop_high: int = 50
-    usage_least: int = 10
     silent_days: int = 30
     silent_weekly_days: int = 14
     failed_attempts: int = 3

@@ -17,10 +17,10 @@ _BACK: Final = 90
 
 
 def _usage_drop(accounts: Columns, scene: Scene) -> Severities:
-    """Low use against the account's own mean; silent while there is too little to compare with."""
+    """Low use against the account's own mean; silent where the score's signal ``change`` is not measured."""
     now, before = accounts.numbers("core_events"), accounts.numbers("core_events_before")
-    history = accounts.numbers("usage_history_days") >= 2 * scene.health.usage_days
-    comparable = history & (before >= scene.flags.usage_least) & (before > 0)
+    history = accounts.numbers("usage_history_days") >= scene.health.change_history_days
+    comparable = history & (before >= scene.health.change_events) & (before > 0)
     # Products on both sides: a ratio of exactly one half must not depend on how a float is written.
     medium = comparable & (100 * now <= scene.flags.usage_drop * before)
     return graded(medium=medium, high=medium & (100 * now <= scene.flags.usage_drop_high * before))
@@ -120,18 +120,33 @@ def _renewal_near(accounts: Columns, scene: Scene) -> Severities:
     near = (days >= 0) & (days <= scene.flags.renewal_days) & accounts.known("renewal_date")
     near &= (accounts.numbers("term_days") > _MONTH) & ~is_ending(accounts)
     red = accounts.says("health_band", "red")
-    untouched = accounts.numbers("days_since_touch") >= scene.flags.untouched_days
     return graded(
-        low=near, medium=near & (days <= scene.flags.renewal_soon_days), high=near & (red | untouched)
+        low=near,
+        medium=near & (days <= scene.flags.renewal_soon_days),
+        high=near & (red | _untouched(accounts, scene)),
     )
 
 
+def _untouched(accounts: Columns, scene: Scene) -> Mask:
+    """Tell whom nobody was in touch with for long; where touches are logged, none ever is a fact too."""
+    never = ~accounts.known("days_since_touch") & (accounts.numbers("has_engagements") == 1)
+    never &= accounts.numbers("days_as_customer") >= scene.flags.untouched_days
+    return never | np.asarray(accounts.numbers("days_since_touch") >= scene.flags.untouched_days)
+
+
+def _is_untouched(row: Row, scene: Scene) -> bool:
+    touch, limit = row["days_since_touch"], scene.flags.untouched_days
+    if touch is None:
+        return bool(row["has_engagements"]) and (row["days_as_customer"] or 0) >= limit
+    return bool(touch >= limit)
+
+
 def _say_renewal_near(row: Row, scene: Scene) -> Message:
-    days, touch = row["days_to_renewal"], row["days_since_touch"]
+    days = row["days_to_renewal"]
     when = say(f"flag.renewal_near.{'in_days' if days else 'today'}", n=days, date=row["renewal_date"])
     said = {"when": when, "amount": money(row, "mrr")}
     red = row["health_band"] == "red"
-    if touch is not None and touch >= scene.flags.untouched_days:
+    if _is_untouched(row, scene):
         return say(f"flag.renewal_near.{'both' if red else 'untouched'}", touched=last_touch(row), **said)
     return say(f"flag.renewal_near.{'red' if red else 'plain'}", **said)
 
@@ -190,9 +205,7 @@ def _nobody_engaged(accounts: Columns, _: Scene) -> Severities:
 
 
 def _say_nobody_engaged(row: Row, scene: Scene) -> Message:
-    if row["days_since_touch"] is None:
-        return say("flag.contact_change.nobody", days=scene.health.touch_days)
-    return say("flag.contact_change.nobody_since", days=scene.health.touch_days, touched=last_touch(row))
+    return say("flag.contact_change.nobody", days=scene.health.touch_days, touched=last_touch(row))
 
 
 def _new_decision_maker(accounts: Columns, _: Scene) -> Severities:

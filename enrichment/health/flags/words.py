@@ -59,8 +59,10 @@ def contact(row: Row, which: str) -> Message:
 
 
 def last_touch(row: Row) -> Message:
-    """Say how long ago the last touch was, and which one; ``days_since_touch`` must be known."""
+    """Say how long ago the last touch was, and which one, or that there never was one."""
     days, kind, touch_id = row["days_since_touch"], row["last_touch_kind"], row["last_touch_id"]
+    if days is None:
+        return say("flag.part.never_touched")
     if touch_id is None or kind not in COLUMNS["last_touch_kind"].choices:
         return say("flag.part.touched", n=days)
     return say("flag.part.touched_by", n=days, touch=say(f"flag.touch.{kind}", id=touch_id))
