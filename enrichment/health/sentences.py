@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import cache
 from typing import Final, NamedTuple
 
@@ -43,6 +42,8 @@ class Writer:
         self._reasons = reasons.texts[language]
         self._new_days = config.new_days
         self._entries: dict[str, str] = catalogue(language)
+        self._between = self._fill("health.joined", first="", rest="")
+        self._nothing = self._entries["health.nothing"]
         self._reason = cache(self._written_reason)
         self._assumed = cache(self._written_assumed)
 
@@ -58,7 +59,7 @@ class Writer:
         if account.held:
             held = account.held.text(self._language)
             parts.insert(0, self._fill("cap.held", cap=account.score, reason=held))
-        band, reasons = self._entries[f"band.{account.band}"], self._joined(parts)
+        band, reasons = self._entries[f"band.{account.band}"], self._between.join(parts) or self._nothing
         return self._fill("health.scored", name=account.name, score=account.score, band=band, reasons=reasons)
 
     def top(self, account: Account) -> str | None:
@@ -77,14 +78,6 @@ class Writer:
 
     def _written_assumed(self, points: int) -> str:
         return say("health.assumed", n=points).text(self._language)
-
-    def _joined(self, parts: Sequence[str]) -> str:
-        if not parts:
-            return self._entries["health.nothing"]
-        rest = parts[-1]
-        for part in reversed(parts[:-1]):
-            rest = self._fill("health.joined", first=part, rest=rest)
-        return rest
 
 
 def no_score(name: str, status: str) -> Message:
