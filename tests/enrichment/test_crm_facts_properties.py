@@ -58,7 +58,8 @@ def grown(seed: int, *, until: float) -> Portal:
 
 
 def add_company(portal: Portal, rng: random.Random, number: int) -> None:
-    portal.account(f"{number}", created=rng.choice((400, 900)), budget=rng.choice((None, "yes", "no")))
+    more = {"changed": rng.choice((50, 300)), "budget": rng.choice((None, "yes", "no"))}
+    portal.account(f"{number}", created=rng.choice((400, 900)), **more)
     portal.contact(
         f"c{number}", f"{number}", 390, hs_buying_role=rng.choice(ROLES), our_nps=rng.choice((None, 7))
     )

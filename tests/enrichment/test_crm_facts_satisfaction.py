@@ -228,10 +228,10 @@ def test_the_expansion_deal_that_moved_last(portal: Portal) -> None:
     assert row["expansion_moved_days"] == 20
     # When the stage was entered says more than some change of the record.
     portal.deal("d3", 200, changed=1, hs_v2_date_entered_current_stage=days_before(15))
-    assert (portal.fact("expansion_deal_id"), portal.fact("expansion_moved_days")) == ("d3", 15)
-    earlier = portal.row(ago=21)
-    assert (earlier["expansion_deal_id"], earlier["expansion_amount"]) == ("d1", 199999)
-    assert earlier["expansion_moved_days"] == 29
+    # But what the deal was before that change nobody can tell.
+    assert portal.over("expansion_deal_id", 0, 1, 2, 21) == ["d3", "d3", "d2", "d1"]
+    assert portal.over("expansion_moved_days", 0, 1, 2, 21) == [15, 14, 18, 29]
+    assert portal.over("expansion_amount", 0, 21) == [120000, 199999]
 
 
 def test_which_deals_are_open_expansion() -> None:
@@ -300,4 +300,7 @@ def test_a_budget_is_what_the_property_says() -> None:
     assert found == {"1": "in Q1", "2": "40000", "3": "true"}
     assert rows["1"]["budget_days"] == 900
     assert rows["4"]["budget_days"] is None
+    portal = Portal()
+    portal.account(changed=50, budget="in Q1")
+    assert portal.over("budget_days", 0, 50, 51, sources=BUDGET) == [50, 0, None]
     assert {row["budget_value"] for row in portal.rows().values()} == {None}
