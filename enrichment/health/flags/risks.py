@@ -131,7 +131,8 @@ def _untouched(accounts: Columns, scene: Scene) -> Mask:
     """Tell whom nobody was in touch with for long; where touches are logged, none ever is a fact too."""
     never = ~accounts.known("days_since_touch") & (accounts.numbers("has_engagements") == 1)
     never &= accounts.numbers("days_as_customer") >= scene.flags.untouched_days
-    return never | np.asarray(accounts.numbers("days_since_touch") >= scene.flags.untouched_days)
+    untouched: Mask = never | (accounts.numbers("days_since_touch") >= scene.flags.untouched_days)
+    return untouched
 
 
 def _is_untouched(row: Row, scene: Scene) -> bool:
