@@ -18,6 +18,8 @@ from connectors.hubspot.client import HEALTH_TYPES, OPTIONAL_TYPES, PIPELINE_TYP
 from connectors.hubspot.values import PropertyReader, schema_of
 from connectors.streams import ApiStream, ChildStream
 
+LONG_TEXTS = ("html", "textarea")
+"""Field types of what people wrote: bodies of e-mails, of calls, of notes."""
 PAGES_AT_ONCE = 10
 """Pages handed to the associations together: its batch read takes 1,000 ids, a page has 100."""
 
@@ -42,11 +44,13 @@ class ObjectStream(HubSpotStream):
     Attributes:
         object_type: as in HubSpot's paths.
         linked_to: types whose associations with this one are read.
+        with_texts: whether long texts are read too.
     """
 
     object_type: ClassVar[str]
     linked_to: ClassVar[tuple[str, ...]] = ()
     replicated_by = "updatedAt"
+    with_texts = True
 
     @override
     def make_schema(self) -> dict[str, Any]:
@@ -67,7 +71,7 @@ class ObjectStream(HubSpotStream):
     def pages(self) -> Iterator[JsonRows]:
         definitions = self.client.properties(self.object_type)
         reader = PropertyReader(definitions)
-        names = [name for name in sorted(definitions) if self._wants(name)]
+        names = [name for name in sorted(definitions) if self._wants(name, definitions[name])]
         for rows in gather(self.client.objects(self.object_type, names)):
             yield [_object_record(row, reader) for row in rows]
         if reader.misfits:
@@ -79,8 +83,9 @@ class ObjectStream(HubSpotStream):
                 counts,
             )
 
-    def _wants(self, name: str) -> bool:
-        return self.mask.get(("properties", "properties", "properties", name), True)
+    def _wants(self, name: str, definition: Json) -> bool:
+        is_left_out = not self.with_texts and definition.get("fieldType") in LONG_TEXTS
+        return not is_left_out and self.mask.get(("properties", "properties", "properties", name), True)
 
 
 class Companies(ObjectStream):
@@ -309,7 +314,8 @@ def hubspot_streams(tap: Tap, client: HubSpotClient, only: Collection[str] | Non
         tap: that they belong to.
         client: reads the portal.
         only: names of the streams wanted; of objects that nobody wants not even the definitions are read,
-            so their scopes are not needed, and what only health is made from is optional. None for all: then
+            so their scopes are not needed. What only health is made from is optional then, and read without
+            its long texts: what was written to whom is nobody's business here. None for all, whole: then
             objects that every portal has must be readable.
     """
     wanted = {kind.name for kind in STREAMS} if only is None else set(only)
@@ -325,6 +331,7 @@ def hubspot_streams(tap: Tap, client: HubSpotClient, only: Collection[str] | Non
             refused.add(kind.object_type)
             continue
         stream = kind(tap, client)
+        stream.with_texts = only is None or kind.object_type not in HEALTH_TYPES
         # The SDK knows one parent per child and adds it itself; these are the others.
         if links and stream.linked_to and kind is not Associations.parent_stream_type:
             stream.child_streams.append(links)

@@ -81,6 +81,23 @@ def test_without_a_scope_its_objects_are_left_out_with_one_warning_each(
     assert all("the token lacks the scope" in text for text in warned)
 
 
+def test_a_pull_does_not_ask_for_what_people_wrote(make_sandbox: Callable[..., Sandbox]) -> None:
+    sandbox = make_sandbox()
+    pull(sandbox)
+    asked = {
+        entry["path"].rpartition("/")[2]: set(str(entry["query"]["properties"]).split(","))
+        for entry in sandbox.log.entries()
+        if "properties" in entry["query"] and "/objects/" in entry["path"]
+    }
+    assert "hs_email_direction" in asked["emails"]
+    assert "hs_email_text" not in asked["emails"]
+    assert "hs_call_body" not in asked["calls"]
+    assert "hs_note_body" not in asked["notes"]
+    assert "content" not in asked["tickets"]
+    assert "hs_content" not in asked["feedback_submissions"]
+    assert "description" in asked["companies"]
+
+
 def test_pipelines_of_what_may_be_read_are_still_read(make_sandbox: Callable[..., Sandbox]) -> None:
     rows = pull(make_sandbox(hubspot_scopes=BASIC | {"tickets"}))
     assert rows["hubspot_pipelines"] == 1
