@@ -25,6 +25,7 @@ from enrichment.messages import Message, say
 LEAST_EVENTS: Final = 40
 _HALF_WAY: Final = 50
 _EARLIER: Final = 2 / 3
+_COIN: Final = 0.5
 _RIDGE: Final = 1.0
 _STEPS: Final = 100
 _TINY: Final = 1e-10
@@ -64,8 +65,8 @@ def suggest(snapshots: Snapshots, config: HealthConfig) -> Suggestion:
     """Fit weights to who left, and say whether they are worth having.
 
     They are offered only when weights fitted in the same way to the earlier two thirds of the months rank the
-    accounts of the later months at least as well as the present ones do. Snapshots whose horizon reaches into
-    the later months are not learnt from.
+    accounts of the later months at least as well as the present ones do, and as a coin would. Snapshots whose
+    horizon reaches into the later months are not learnt from.
 
     Args:
         snapshots: see :class:`Snapshots`.
@@ -82,7 +83,7 @@ def suggest(snapshots: Snapshots, config: HealthConfig) -> Suggestion:
     tried = _blended(earlier, present)
     before, after = (_auc(later, weights) for weights in (present, tried))
     figures = {"fitted": Figure(after, 3), "default": Figure(before, 3)}
-    if after < before:
+    if after < max(before, _COIN):
         return Suggestion("worse", say("backtest.suggestion.worse", **figures), events, before, after)
     wanted = _blended(panel.rows, present)
     points = _whole_points(config, dict(zip(COMPONENTS, wanted, strict=True)))

@@ -129,7 +129,7 @@ def test_the_curve_rises_from_nothing_to_everything(rows: list[tuple[int, bool]]
     left = np.array([left for _, left in rows])
     curve = catch_curve(np.array([risk for risk, _ in rows], dtype=float), left)
     if left.any():
-        assert curve[0] == (0, 0)
+        assert curve[0] == pytest.approx((0, 0))
         assert curve[-1] == pytest.approx((1, 1))
         assert all(later[1] >= sooner[1] - 1e-12 for sooner, later in pairwise(curve))
 
