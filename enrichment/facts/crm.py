@@ -9,16 +9,16 @@ from typing import Any, Final
 import pandas as pd
 
 from enrichment.engine import EngineProtocol
+from enrichment.facts.parts import leave_empty
 from enrichment.facts.sources import FactSources
 from enrichment.frames import records
 from enrichment.money import CURRENCIES, exponent
 from enrichment.sql import run_models
-from enrichment.tables import leave
+from enrichment.tables import REJECTED_ROWS, leave
 
 TABLES: Final = ("account_engagement", "account_satisfaction", "account_deals")
 DATED: Final = (
     "crm_links",
-    "crm_companies",
     "crm_contact_homes",
     "crm_contacts",
     "crm_homes",
@@ -64,6 +64,10 @@ def prepare_crm(engine: EngineProtocol, sources: FactSources) -> None:
             ``crm_rejected`` (stream, id, reason) for the caller to show.
         sources: the portal's own properties and pipelines.
     """
+    run_models(engine, ("crm_companies",))
+    if not _has_companies(engine):
+        _leave(engine, "crm_rejected", [], REJECTED_ROWS)
+        return
     surveys = [("nps", sources.nps_property), ("csat", sources.csat_property)]
     settings = (sources.budget_property, bool(sources.expansion_pipelines))
     pipelines = records(engine.frame("SELECT * FROM latest_hubspot_pipelines ORDER BY object_type, id"))
@@ -81,7 +85,15 @@ def describe_crm(engine: EngineProtocol) -> None:
     Args:
         engine: holds what :func:`prepare_crm` left.
     """
-    run_models(engine, AT_AN_INSTANT)
+    if _has_companies(engine):
+        run_models(engine, AT_AN_INSTANT)
+    else:
+        leave_empty(engine, TABLES)
+
+
+def _has_companies(engine: EngineProtocol) -> bool:
+    """Tell whether any account is in the CRM; without one there is nothing to build."""
+    return not engine.frame("SELECT account_id FROM crm_companies LIMIT 1").empty
 
 
 def _leave(engine: EngineProtocol, name: str, rows: list[tuple[Any, ...]], columns: dict[str, str]) -> None:
