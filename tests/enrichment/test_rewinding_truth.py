@@ -14,13 +14,21 @@ from tests.enrichment.simulated import books_of
 
 DISCOUNT = ("mrr", "contract_mrr", "committed_mrr", "mrr_90", "mrr_180", "mrr_365", "mrr_ups", "paid_seats")
 """A coupon or a quantity changed between two invoices is known from the next one."""
-WITHDRAWN = ("scheduled_churn_mrr", "committed_mrr", "first_end", "last_end", "ending_items", "next_charge_date")
+WITHDRAWN = (
+    "scheduled_churn_mrr",
+    "committed_mrr",
+    "first_end",
+    "last_end",
+    "ending_items",
+    "next_charge_date",
+)
 """A cancellation that was taken back has left no trace, so that the next charge seems due."""
 CARD = ("card_expires_on", "card_label", "is_only_method")
 """Which card stands for the next charge follows; its last day is that of its last charge."""
 UNCERTAIN = frozenset((*DISCOUNT, *WITHDRAWN, *CARD))
-BOUND = 0.05
-"""The largest share of accounts that may differ in one of these; measured: 0 to 0.016."""
+BOUND = 0.08
+"""The largest share of accounts that may differ in one of these. Measured over 12 companies a year later: 0.031 in the
+card's last day, for the sandbox's charges show their card as it is today; 0.001 in MRR; none in any other column."""
 
 
 def differing(world: World, days: int) -> tuple[Mapping[str, int], int]:
@@ -30,7 +38,7 @@ def differing(world: World, days: int) -> tuple[Mapping[str, int], int]:
     world.advance(days)
     after = _facts(world, then)
     assert list(after.index) == list(before.index)
-    return {name: int((before[name] != after[name]).sum()) for name in before}, len(before)
+    return {str(name): int((before[name] != after[name]).sum()) for name in before}, len(before)
 
 
 def _facts(world: World, past: datetime | None = None) -> pd.DataFrame:
@@ -60,5 +68,5 @@ def test_a_second_before_the_present_all_is_as_at_the_present() -> None:
     with described(books_of(world), world.now) as engine:
         present = as_text(facts_at(engine))
         found = as_text(facts_at(engine, world.now - timedelta(seconds=1)))
-    unlike = {name: int((present[name] != found[name]).sum()) for name in present}
+    unlike = {str(name): int((present[name] != found[name]).sum()) for name in present}
     assert {name: n for name, n in unlike.items() if n and name not in CARD} == {}
