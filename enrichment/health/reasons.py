@@ -16,8 +16,8 @@ from enrichment.health.weighing import MEASURED, MISSING, Weighed
 from enrichment.messages import LANGUAGES, Message, say
 
 Codes = npt.NDArray[np.intp]
-_STATES: Final = ("unweighted", "missing", "assumed")
-_UNWEIGHTED, _MISSING, _ASSUMED = range(len(_STATES))
+_STATES: Final = ("unweighted", "missing", "few", "assumed")
+_UNWEIGHTED, _MISSING, _FEW, _ASSUMED = range(len(_STATES))
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,8 @@ def reasons_of(
     messages: list[Message] = []
     for column, (signal, found) in enumerate(zip(SIGNALS, measured, strict=True)):
         state = weighed.state[:, column]
-        code = np.where(state == MISSING, _MISSING, _ASSUMED)
+        dropped = _FEW if np.isfinite(found.fraction).any() else _MISSING
+        code = np.where(state == MISSING, dropped, _ASSUMED)
         own: list[Message] = []
         if not points[column]:
             code[:] = _UNWEIGHTED

@@ -207,9 +207,10 @@ def _sources(weighed: Weighed, accounts: int, points: Sequence[float]) -> pd.Dat
     rows = []
     for name in COMPONENTS:
         state = "dropped" if name in weighed.dropped else "used"
-        key = state if weights[name] else "unweighted"
-        note = say(f"source.{key}", component=say(f"component.{name}"))
-        texts = [note.text(language) for language in LANGUAGES]
-        rows.append((name, state, weighed.measured_accounts[name], accounts, *texts))
+        measured = weighed.measured_accounts[name]
+        key = "few" if state == "dropped" and measured else state
+        key = key if weights[name] else "unweighted"
+        note = say(f"source.{key}", component=say(f"component.{name}"), n=measured, accounts=accounts)
+        rows.append((name, state, measured, accounts, *(note.text(language) for language in LANGUAGES)))
     columns = ["component", "state", "measured_accounts", "accounts", "note_en", "note_fr"]
     return pd.DataFrame(rows, columns=columns)

@@ -106,7 +106,7 @@ def test_the_borders_of_a_profile_count() -> None:
 
 
 @given(st.lists(st.integers(0, 100), max_size=8), st.integers(0, 20))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_a_score_that_wavers_within_the_margin_raises_no_second_alert(scores: list[int], margin: int) -> None:
     config = HealthConfig(alert_margin=margin)
     state, last = NOTHING, None
@@ -122,7 +122,7 @@ def test_a_score_that_wavers_within_the_margin_raises_no_second_alert(scores: li
 
 
 @given(st.integers(0, 100), st.sampled_from(["green", "yellow", "red"]))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_without_a_margin_the_announced_band_is_the_band(score: int, before: str) -> None:
     band = "green" if score >= 80 else "yellow" if score >= 50 else "red"
     found = look(announced(before), score, HealthConfig(alert_margin=0))

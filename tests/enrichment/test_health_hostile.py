@@ -68,7 +68,7 @@ CONFIGS = st.builds(
 
 
 @given(st.lists(st.tuples(st.booleans(), ACCOUNT), max_size=8), CONFIGS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_every_scored_account_keeps_its_hundred_points(
     changes: list[tuple[bool, dict[str, Any]]], config: HealthConfig
 ) -> None:

@@ -194,24 +194,43 @@ def account_texts(language: str) -> list[str]:
     return lines
 
 
+@cache
+def decided() -> list[pd.DataFrame]:
+    """Return an account whose band a person decided on, once per band."""
+    decisions: tuple[tuple[str, Changes], ...] = (
+        ("red", {}),
+        ("green", ENDING),
+        ("yellow", {"days_as_customer": 5}),
+    )
+    return [
+        apply(score(facts(changes), HealthConfig()).accounts, pd.DataFrame([{**DECISION, "band": band}]), NOW)
+        for band, changes in decisions
+    ]
+
+
 def decision_texts(language: str) -> list[str]:
     """Return what is said where a person decided about the band."""
     suffix = {"en": "", "fr": "_fr"}[language]
-    lines = [""]
-    for band, changes in (("red", {}), ("green", ENDING), ("yellow", {"days_as_customer": 5})):
-        accounts = score(facts(changes), HealthConfig()).accounts
-        row = apply(accounts, pd.DataFrame([{**DECISION, "band": band}]), NOW).iloc[0]
-        lines += [row[f"health_reasons{suffix}"], f"  top: {row[f'top_reason{suffix}']}"]
-    return lines
+    rows = [accounts.iloc[0] for accounts in decided()]
+    told = [(row[f"health_reasons{suffix}"], f"  top: {row[f'top_reason{suffix}']}") for row in rows]
+    return ["", *(line for lines in told for line in lines)]
+
+
+@cache
+def connected() -> list[Health]:
+    """Return scores with all sources, with few accounts in them, with Stripe alone, and without points."""
+    few = score(pd.concat([known({}), facts(*[{}] * 9)]), HealthConfig())
+    alone = [{s.id: 0 for s in SIGNALS if s.component == component} for component in COMPONENTS]
+    weightless = [score(known({}), HealthConfig(points=points)) for points in alone]
+    return [few, score(known({}), HealthConfig()), score(facts({}), HealthConfig()), *weightless]
 
 
 def source_texts(language: str) -> list[str]:
-    """Return what is said of each component: that it counts, that it is not connected, or has no points."""
-    alone = {component: {s.id: 0 for s in SIGNALS if s.component == component} for component in COMPONENTS}
-    healths = [score(known({}), HealthConfig()), score(facts({}), HealthConfig())]
-    healths += [score(known({}), HealthConfig(points=points)) for points in alone.values()]
-    notes = [note for health in healths for note in health.sources[f"note_{language}"]]
-    return ["", *dict.fromkeys(notes)]
+    """Return what is said of each component: that it counts, or why it does not."""
+    notes = [note for health in connected() for note in health.sources[f"note_{language}"]]
+    signals = connected()[0].signals
+    of_few = signals[signals["state"] == "missing"]
+    return ["", *dict.fromkeys(notes), *dict.fromkeys(of_few[f"reason_{language}"])]
 
 
 @pytest.fixture(scope="module", params=LANGUAGES)
