@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -17,9 +17,18 @@ from crm_sync.frames import records
 from crm_sync.model import Blocker, MadeFrom, Plan, Total, Unmatched
 from crm_sync.ports import Money
 from crm_sync.preflight import Preflight, preflight
-from crm_sync.properties import COMPANIES, FIELDS, TASKS, Context, Field, properties_of
+from crm_sync.properties import (
+    COMPANIES,
+    NO_FLAGS,
+    TASKS,
+    Context,
+    Field,
+    OwnFlags,
+    fields_with,
+    properties_of,
+)
 from crm_sync.task_plan import plan_tasks
-from crm_sync.tasks import DEFAULT_RULES, Owners, Rule, Texts, active_owner_ids
+from crm_sync.tasks import DEFAULT_RULES, Owners, Rule, Texts, active_owner_ids, own_rules
 
 FEW_CLEARED = 5
 
@@ -32,7 +41,8 @@ class PlanSettings:
         language: of sentences and tasks, ``en`` or ``fr``.
         fallback_owner_id: gets the tasks of companies whose owner is missing or has left; None for nobody.
         link: pattern of a page per account, for instance ``https://kpi.example/accounts/{account_id}``.
-        rules: which flags become tasks.
+        rules: which of our flags become tasks.
+        own_flags: the flags that the user declared.
         max_cleared_share: when more than this share of our companies (and more than five) would lose their
             values, the plan is blocked: it is likelier that a source is missing than that all left.
         may_clear: companies that may be cleared all the same; None leaves it to the share.
@@ -42,6 +52,7 @@ class PlanSettings:
     fallback_owner_id: str | None = None
     link: str | None = None
     rules: tuple[Rule, ...] = DEFAULT_RULES
+    own_flags: OwnFlags = field(default_factory=lambda: NO_FLAGS)
     max_cleared_share: float = 0.2
     may_clear: int | None = None
 
@@ -97,14 +108,15 @@ def build_plan(inputs: PlanInputs, settings: PlanSettings, money: Money, now: da
         now: goes into ``saaskpi_updated_at`` and the due dates (UTC, aware).
     """
     accounts = records(inputs.accounts)
-    checks = _preflights(inputs)
+    fields = _fields(inputs.accounts, settings.own_flags)
+    checks = _preflights(inputs, fields)
     current = CurrentCompanies.read(inputs.companies, inputs.pushed)
     context = Context(money, settings.language, settings.link, now)
-    companies = plan_companies(accounts, current, _fields(inputs.accounts), context, inputs.items)
+    companies = plan_companies(accounts, current, fields, context, inputs.items)
     tasks = plan_tasks(
         accounts,
         inputs,
-        settings.rules,
+        (*settings.rules, *own_rules(inputs.flags)),
         Texts(settings.language, money, settings.link),
         Owners(active_owner_ids(inputs.owners), settings.fallback_owner_id),
         now,
@@ -127,20 +139,20 @@ def build_plan(inputs: PlanInputs, settings: PlanSettings, money: Money, now: da
     )
 
 
-def _fields(accounts: pd.DataFrame) -> list[Field]:
+def _fields(accounts: pd.DataFrame, own: OwnFlags) -> list[Field]:
     """Return the properties that this accounts table can feed."""
     there = set(accounts.columns)
-    return [one for one in FIELDS if there.issuperset(one.columns)]
+    return [one for one in fields_with(own) if there.issuperset(one.columns)]
 
 
-def _preflights(inputs: PlanInputs) -> list[Preflight]:
+def _preflights(inputs: PlanInputs, fields: Sequence[Field]) -> list[Preflight]:
     portal: dict[str, dict[str, Mapping[str, Any]]] = defaultdict(dict)
     for row in records(inputs.definitions):
         options = row.get("options")
         known = {key: None if is_missing(value) else value for key, value in row.items()}
         known["options"] = json.loads(options) if isinstance(options, str) and options else []
         portal[row["object_type"]][row["name"]] = known
-    wanted = {COMPANIES: [one.property for one in _fields(inputs.accounts)]}
+    wanted = {COMPANIES: [one.property for one in fields]}
     if inputs.tasks_refused is None:
         wanted[TASKS] = list(properties_of(TASKS))
     since = inputs.set_up["seen_at"] >= inputs.definitions_pulled_at

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from crm_sync.canonical import is_missing
@@ -70,6 +71,11 @@ FLAG_PROPERTIES: Mapping[str, str] = {
     "opportunity": "saaskpi_opportunity_flags",
 }
 """Kind of a flag to the property that shows the flags of this kind."""
+
+
+OwnFlags = Mapping[str, Sequence[str]]
+"""Names of the flags that a user declared, by kind (``risk``, ``opportunity``)."""
+NO_FLAGS: OwnFlags = MappingProxyType({})
 
 
 def own_label(flag: str) -> str:
@@ -361,11 +367,11 @@ FIELDS: tuple[Field, ...] = (
 """Every company property, in the order in which it is shown. ``updated_at`` alone never causes a write."""
 
 
-def fields_with(own: Mapping[str, Sequence[str]]) -> tuple[Field, ...]:
+def fields_with(own: OwnFlags) -> tuple[Field, ...]:
     """Return every company property, those of flags with options for the flags that users declared.
 
     Args:
-        own: names of the declared flags by kind (``risk``, ``opportunity``).
+        own: the declared flags.
     """
     added = {FLAG_PROPERTIES[kind]: {flag: own_label(flag) for flag in flags} for kind, flags in own.items()}
     return tuple(
@@ -386,11 +392,13 @@ TASK_KEY_PROPERTY = Property(
 )
 
 
-def properties_of(object_type: str) -> tuple[Property, ...]:
-    """Return our properties of an object type (``companies`` or ``tasks``)."""
-    return tuple(one.property for one in FIELDS) if object_type == COMPANIES else (TASK_KEY_PROPERTY,)
+def properties_of(object_type: str, own: OwnFlags = NO_FLAGS) -> tuple[Property, ...]:
+    """Return our properties of an object type (``companies`` or ``tasks``), with the user's own flags."""
+    if object_type != COMPANIES:
+        return (TASK_KEY_PROPERTY,)
+    return tuple(one.property for one in fields_with(own))
 
 
-def definitions(object_type: str) -> list[dict[str, Any]]:
+def definitions(object_type: str, own: OwnFlags = NO_FLAGS) -> list[dict[str, Any]]:
     """Return our property definitions of an object type as HubSpot's API takes them."""
-    return [declared.body() for declared in properties_of(object_type)]
+    return [declared.body() for declared in properties_of(object_type, own)]

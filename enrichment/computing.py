@@ -15,6 +15,7 @@ from enrichment.discounts import DiscountBook
 from enrichment.engine import EngineProtocol
 from enrichment.exchange import FX_RATES
 from enrichment.facts.describing import describe, prepare
+from enrichment.facts.usage_findings import usage_findings
 from enrichment.frames import records
 from enrichment.fx import value_ledger
 from enrichment.health.assessing import HEALTH_TABLES, FlagSettings, Remembered, assess
@@ -54,6 +55,7 @@ TABLES: Final = (
     "fx_conversions",
     "account_match",
     *HEALTH_TABLES,
+    "usage_findings",
     "rejected_rows",
 )
 """The tables that :func:`compute` leaves in the engine, for the pipeline to export."""
@@ -100,6 +102,8 @@ def compute(
         facts, money, _cltv(engine, facts, policy, reporting), assessed.accounts, assessed.flags, policy.hash
     )
     leave(engine, "accounts", accounts, tables.ACCOUNTS)
+    findings = pd.DataFrame(usage_findings(engine, config.sources), columns=list(tables.USAGE_FINDINGS))
+    leave(engine, "usage_findings", findings, tables.USAGE_FINDINGS)
 
 
 def _cltv(

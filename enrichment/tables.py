@@ -125,6 +125,8 @@ ACCOUNT_HEALTH: Final = {
 
 Of customers, score_before_caps + points_lost + points_assumed = 100.
 """
+USAGE_FINDINGS: Final = {"state": _TEXT, "words": _TEXT, "hint": _TEXT}
+"""What is to be said of the usage data: ``ok`` or ``todo``, what was found, what to do."""
 BAND_ALERTS: Final = {"account_id": _TEXT, "band": _TEXT, "score": _INT, "since": "TIMESTAMP"}
 """The band of each account that was last announced: it changes once the score is clear of the border."""
 BAND_CHANGES: Final = {

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+import pandas as pd
 
 from crm_sync.matching import match
 from enrichment.backtest.history import past_snapshots
@@ -18,7 +19,6 @@ from enrichment.backtest.snapshots import Judge
 from enrichment.backtest.suggestion import Suggestion, suggest
 from enrichment.computing import compute_ledger
 from enrichment.facts.describing import prepare
-from enrichment.health.config import HealthConfig
 from enrichment.segments import build_segments
 from enrichment.sources import SOURCES
 from enrichment.sql import ACCOUNTS, run_models
@@ -100,7 +100,7 @@ def suggest_weights(
         StoreError: nothing has been pulled yet.
     """
     snapshots, _ = take_snapshots(pipeline, source, horizon_days, now, tell)
-    return suggest(snapshots, _config(pipeline))
+    return suggest(snapshots, pipeline.health)
 
 
 def take_snapshots(
@@ -115,12 +115,14 @@ def take_snapshots(
     if source.accounts is None:
         return _of_home(pipeline, horizon_days, tell), []
     mapping = read_mapping(source.mapping) if source.mapping else DataMapping()
-    judge = Judge(_config(pipeline))
+    judge = _judge(pipeline)
     return read_snapshots(source.accounts, source.events, mapping, judge, horizon_days, now, tell)
 
 
-def _config(pipeline: Pipeline) -> HealthConfig:
-    return HealthConfig.from_settings(pipeline.settings.health, pipeline.settings.fact_sources())
+def _judge(pipeline: Pipeline, segments: pd.DataFrame | None = None) -> Judge:
+    """Return what the settings judge accounts by."""
+    flags = pipeline.flags
+    return Judge(pipeline.health, flags.thresholds, flags.rules, segments)
 
 
 def _of_home(pipeline: Pipeline, horizon_days: int, tell: Tell) -> Snapshots:
@@ -128,7 +130,7 @@ def _of_home(pipeline: Pipeline, horizon_days: int, tell: Tell) -> Snapshots:
     if not pipeline.landing.pull():
         raise StoreError("Nothing has been pulled yet.", hint="Run: saaskpi pull")
     settings, limits = pipeline.settings, pipeline.settings.engine
-    as_of, config = pipeline.as_of(), _config(pipeline)
+    as_of, config = pipeline.as_of(), pipeline.health
     with Engine(limits.memory_limit, limits.threads, settings.home / "tmp") as engine:
         for stream in set(pipeline.landing.streams()) & set(SOURCES):
             engine.register_files(stream, pipeline.landing.files(stream))
@@ -142,5 +144,5 @@ def _of_home(pipeline: Pipeline, horizon_days: int, tell: Tell) -> Snapshots:
         run_models(engine, ACCOUNTS)
         build_segments(engine, reporting.segments)
         prepare(engine, config.sources)
-        judge = Judge(config, segments=engine.frame("account_segments"))
+        judge = _judge(pipeline, engine.frame("account_segments"))
         return past_snapshots(engine, as_of, pipeline.policy, judge, horizon_days, tell)

@@ -10,8 +10,10 @@ from connectors.hubspot.client import HEALTH_TYPES, HubSpotClient
 from connectors.hubspot.writer import HubSpotWriter
 from connectors.stripe.client import StripeClient
 from crm_sync.properties import GROUP, GROUP_LABEL, definitions
+from saaskpi.declared import own_flags
 from saaskpi.errors import SaaskpiError
 from saaskpi.settings import Settings
+from warehouse.marts import Marts
 from warehouse.store import STORE_FILE, Store
 
 STRIPE_READS = (
@@ -61,6 +63,7 @@ def run_checks(settings: Settings, *, create_properties: bool) -> list[Check]:
         ("store", lambda: _store(settings)),
         ("Stripe", lambda: _stripe(settings)),
         ("HubSpot", lambda: _hubspot(settings)),
+        ("usage", lambda: _usage(settings)),
         ("HubSpot properties", lambda: _properties(settings, create_properties)),
     ):
         found += _guarded(name, look)
@@ -82,6 +85,25 @@ def _store(settings: Settings) -> Iterator[Check]:
     with Store.open(path) as store:
         store.check()
     yield Check("store", "ok", f"{path} is whole and of this version.")
+
+
+def _usage(settings: Settings) -> Iterator[Check]:
+    """Say what the last run found of the usage data, and whether what counts as use is named."""
+    usage, run = settings.usage, _current_run(settings)
+    if run:
+        findings = Marts(settings.home / "marts", lambda: run).read("usage_findings")
+        yield from (Check("usage", *found) for found in findings.itertuples(index=False, name=None))
+    elif usage.sources and not usage.core_events:
+        hint = 'Name those that mean real use: usage.core_events = ["..."]'
+        yield Check("usage", "todo", "No core event is named: every event counts as use.", hint)
+
+
+def _current_run(settings: Settings) -> str | None:
+    path = settings.home / STORE_FILE
+    if not path.exists():
+        return None
+    with Store.open(path) as store:
+        return store.current_run()
 
 
 def _stripe(settings: Settings) -> Iterator[Check]:
@@ -145,7 +167,7 @@ def _properties(settings: Settings, create: bool) -> Iterator[Check]:
     seen = _seen_properties(settings)
     for object_type in ("companies", "tasks"):
         live = writer.properties(object_type)
-        missing = [body for body in definitions(object_type) if body["name"] not in live]
+        missing = [body for body in definitions(object_type, own_flags(settings)) if body["name"] not in live]
         gone = [body["name"] for body in missing if f"{object_type}.{body['name']}" in seen]
         name = f"HubSpot {object_type}"
         if create and missing:

@@ -1,4 +1,4 @@
-"""What the settings declare beside the data, read from its files: exchange rates and spend."""
+"""What the settings declare beside the data, read from its files: exchange rates, spend and flags."""
 
 from __future__ import annotations
 
@@ -8,11 +8,24 @@ from pathlib import Path
 import pandas as pd
 
 from enrichment.exchange import FX_RATES
+from enrichment.health.rules import read_rules
 from enrichment.kpis.catalogue import MARKETING_SPEND
 from enrichment.reporting import Reporting
 from saaskpi.rates import exchange_rates
 from saaskpi.settings import Settings
 from saaskpi.spend import STREAM, read_spend
+
+
+def own_flags(settings: Settings) -> dict[str, list[str]]:
+    """Return the names of the flags that the settings declare, by kind.
+
+    Raises:
+        UsageError: one of them is wrong.
+    """
+    found: dict[str, list[str]] = {}
+    for rule in read_rules(settings.flags):
+        found.setdefault(rule.kind, []).append(rule.flag)
+    return found
 
 
 def declared(settings: Settings, rates_folder: Path, as_of: date) -> tuple[Reporting, list[str]]:

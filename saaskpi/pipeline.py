@@ -32,13 +32,15 @@ from crm_sync.model import Plan
 from crm_sync.plan import PlanSettings, build_plan
 from enrichment import money
 from enrichment.computing import TABLES, compute
-from enrichment.health.assessing import Remembered
+from enrichment.health.assessing import FlagSettings, Remembered
 from enrichment.health.config import HealthConfig
+from enrichment.health.flags import FlagConfig
+from enrichment.health.rules import read_rules
 from enrichment.policy import Policy, check_reporting
 from enrichment.reporting import Reporting
 from enrichment.sources import SOURCES
 from saaskpi import ecb
-from saaskpi.declared import declared
+from saaskpi.declared import declared, own_flags
 from saaskpi.errors import StoreError
 from saaskpi.imports.home import ORIGIN, refuse_imported
 from saaskpi.progress import Stages
@@ -83,6 +85,7 @@ class EnrichResult:
         accounts: how many there are.
         bands: accounts per health band.
         flags: open flags per kind.
+        band_changes: accounts whose band is to be announced as changed, each with its scores.
         rejected: rows kept aside per stream.
         reasons: why the first of them was, per stream.
         differences: how often two pieces of evidence disagreed on an item's MRR, per reason.
@@ -95,6 +98,7 @@ class EnrichResult:
     accounts: int
     bands: dict[str, int]
     flags: dict[str, int]
+    band_changes: list[dict[str, Any]]
     rejected: dict[str, int]
     reasons: dict[str, str]
     differences: dict[str, int]
@@ -137,7 +141,10 @@ class Pipeline:
         self._stages = stages
         self.policy = Policy.from_settings(settings.policy)
         check_reporting(self.policy, settings.reporting.currency)
-        self._health = HealthConfig.from_settings(settings.health, settings.fact_sources())
+        health = {**settings.health}
+        thresholds = FlagConfig.from_settings(health.pop("flags", {}))
+        self.health = HealthConfig.from_settings(health, settings.fact_sources())
+        self.flags = FlagSettings(thresholds, read_rules(settings.flags))
         self.landing = Landing(settings.home / "raw")
 
     @cached_property
@@ -255,7 +262,8 @@ class Pipeline:
         refuse_imported(self.store, self.settings.home, "plan")
         with self._stages.stage("plan") as report:
             inputs = gather(self.landing, self.marts, self.store, self._portal_id())
-            settings = PlanSettings(self.settings.language, self.settings.tasks.fallback_owner_id)
+            owner = self.settings.tasks.fallback_owner_id
+            settings = PlanSettings(self.settings.language, owner, own_flags=own_flags(self.settings))
             plan = build_plan(inputs, settings, money, self._now())
             report(f"{len(plan.updates)} companies and {len(plan.tasks)} tasks to write")
         return plan
@@ -351,7 +359,8 @@ class Pipeline:
                 engine.register_files(stream, self.landing.files(stream))
             reporting, notes = declared(self.settings, self._rates_folder, as_of.date())
             reporting = self._with_usage(engine, reporting)
-            compute(engine, self._match, as_of, self.policy, self._health, self._remembered(), reporting)
+            remembered = self._remembered()
+            compute(engine, self._match, as_of, self.policy, self.health, remembered, reporting, self.flags)
             engine.export(TABLES, directory)
             return _enriched(engine, directory, as_of, self.settings.language, notes)
 
@@ -444,6 +453,7 @@ def _plain(value: Any) -> Any:
 def _enriched(engine: Engine, tables: Path, as_of: datetime, language: str, notes: list[str]) -> EnrichResult:
     accounts, sources = engine.frame("accounts"), engine.frame("health_sources")
     rejected = engine.frame("rejected_rows").sort_values(["stream", "id", "reason"])
+    findings = engine.frame("usage_findings")
     firsts = rejected.drop_duplicates("stream")
     return EnrichResult(
         run_id=tables.name,
@@ -451,11 +461,16 @@ def _enriched(engine: Engine, tables: Path, as_of: datetime, language: str, note
         accounts=len(accounts),
         bands=dict(Counter(accounts["health_band"]).most_common()),
         flags=dict(Counter(engine.frame("account_flags")["kind"])),
+        band_changes=records(engine.frame("SELECT * FROM band_changes ORDER BY score, account_id")),
         rejected=dict(Counter(rejected["stream"])),
         reasons=dict(zip(firsts["stream"], firsts["id"] + ": " + firsts["reason"], strict=True)),
         differences=dict(Counter(engine.frame("mrr_differences")["reason"]).most_common()),
         tables=str(tables),
-        notes=[*sources.loc[sources["state"] == "dropped", f"note_{language}"], *notes],
+        notes=[
+            *sources.loc[sources["state"] == "dropped", f"note_{language}"],
+            *(f"{row['words']} {row['hint']}" for row in records(findings) if row["state"] == "todo"),
+            *notes,
+        ],
     )
 
 

@@ -9,7 +9,19 @@ import sys
 
 import click
 
-from saaskpi.cli import calc, demo, figures, imports, operate, override, policy, reconcile, setup, show
+from saaskpi.cli import (
+    backtest,
+    calc,
+    demo,
+    figures,
+    imports,
+    operate,
+    override,
+    policy,
+    reconcile,
+    setup,
+    show,
+)
 from saaskpi.cli.base import Context, shared_options
 from saaskpi.cli.output import one_line
 from saaskpi.errors import SaaskpiError
@@ -28,7 +40,7 @@ def cli(context: Context) -> None:
     del context
 
 
-for _module in (demo, setup, imports, operate, show, override, figures, policy, reconcile, calc):
+for _module in (demo, setup, imports, operate, show, override, figures, policy, reconcile, backtest, calc):
     for _command in _module.COMMANDS:
         cli.add_command(_command)
 

@@ -85,7 +85,7 @@ def _writer(found: Backtest, language: str, style: Style) -> Callable[..., None]
     return lambda out=None: _print(found, language, out)
 
 
-@click.group()
+@click.group(epilog="Example: saaskpi weights suggest")
 def weights() -> None:
     """Weights of the health score."""
 

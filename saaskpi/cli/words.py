@@ -17,6 +17,8 @@ from saaskpi.cli.output import counted
 if TYPE_CHECKING:
     from saaskpi.pipeline import EnrichResult, PullResult, Written
 
+BAND_LINES = 10
+"""Accounts that changed their band that are printed."""
 HISTORY_DAYS = 12
 """Days of the score's history that are printed; --json holds all of them."""
 PLAN_LINES = 40
@@ -37,6 +39,7 @@ def enriched_lines(result: EnrichResult) -> list[str]:
     """Say what an enrichment computed."""
     bands = ", ".join(f"{count} {band}" for band, count in result.bands.items())
     lines = [f"{result.accounts:,} accounts as of {result.as_of:%Y-%m-%d %H:%M} UTC: {bands}."]
+    lines += _band_change_lines(result.band_changes)
     lines += [
         f"Kept aside: {counted(count, 'row')} of {stream}, the first {result.reasons[stream]}"
         for stream, count in result.rejected.items()
@@ -51,6 +54,15 @@ def enriched_lines(result: EnrichResult) -> list[str]:
             f"Which of them stands: saaskpi explain ACCOUNT, or {result.tables}/mrr_differences.parquet",
         ]
     return [*lines, *result.notes, "Next: saaskpi accounts, saaskpi kpis, or saaskpi plan"]
+
+
+def _band_change_lines(changes: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Tell the accounts that went from one band to another, the worst first."""
+    for row in changes[:BAND_LINES]:
+        points = f"{row['score_before']} to {row['score']} points"
+        yield f"{row['name']} went from {row['before']} to {row['band']}: {points}."
+    if len(changes) > BAND_LINES:
+        yield f"... and {len(changes) - BAND_LINES} more: saaskpi enrich --json shows all."
 
 
 def total_lines(totals: Sequence[Mapping[str, Any]], accounts: int) -> list[str]:
