@@ -23,7 +23,7 @@ from enrichment.backtest.statistics import (
     lift,
     wilson_by_account,
 )
-from enrichment.backtest.verdict import Verdict, give_verdict
+from enrichment.backtest.verdict import Share, Verdict, give_verdict
 from enrichment.health.signals import COMPONENTS
 
 BANDS: Final = ("green", "yellow", "red", "new", "no data")
@@ -166,12 +166,14 @@ def build_report(snapshots: Snapshots, rng: np.random.Generator) -> Report:
     churns = rows.loc[rows["churned"], ["account_id", "churned_at", "kind"]].drop_duplicates()
     kinds = churns["kind"].value_counts()
     bands, whole = _bands(data), data.auc(risk)
-    rates = {band.name: band.rate for band in bands}
+    shares = {band.name: Share(band.churned, band.rows) for band in bands}
     months = sorted(rows["as_of"].unique())
     stayed_or = {kind: ~data.churned | (rows["kind"] == kind).to_numpy() for kind in (VOLUNTARY, PAYMENT)}
     caught = caught_by(risk, data.churned, 0.1)
     return Report(
-        verdict=give_verdict(whole, len(churns), rates.get("red"), rates.get("green")),
+        verdict=give_verdict(
+            whole, len(churns), shares.get("red", Share(0, 0)), shares.get("green", Share(0, 0))
+        ),
         horizon_days=panel.horizon_days,
         first_month=pd.Timestamp(months[0]).to_pydatetime() if months else None,
         last_month=pd.Timestamp(months[-1]).to_pydatetime() if months else None,

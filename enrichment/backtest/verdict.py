@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from enrichment.backtest.statistics import Auc
 from enrichment.backtest.words import Figure, Percent
@@ -38,7 +38,14 @@ class Verdict:
     sentence: Message
 
 
-def give_verdict(auc: Auc, events: int, red_rate: float | None, green_rate: float | None) -> Verdict:
+class Share(NamedTuple):
+    """How many snapshots of how many are of an account that left."""
+
+    churned: int
+    rows: int
+
+
+def give_verdict(auc: Auc, events: int, red: Share, green: Share) -> Verdict:
     """Return the verdict.
 
     Fewer than 10 churns: not enough history; fewer than 30: indicative. From then on: the whole interval of
@@ -48,8 +55,8 @@ def give_verdict(auc: Auc, events: int, red_rate: float | None, green_rate: floa
     Args:
         auc: of the score, over the whole population.
         events: how many times an account left.
-        red_rate: share of red snapshots whose account left; None when no account was red.
-        green_rate: the same of green ones.
+        red: the red snapshots.
+        green: the green ones.
     """
     if events < LEAST_EVENTS or auc.value is None or auc.interval is None:
         return _verdict(NOT_ENOUGH, NOT_ENOUGH, n=events, least=LEAST_EVENTS)
@@ -59,10 +66,13 @@ def give_verdict(auc: Auc, events: int, red_rate: float | None, green_rate: floa
     if events < ENOUGH_EVENTS:
         return _verdict(INDICATIVE, INDICATIVE, enough=ENOUGH_EVENTS, **words)
     if low > _WORKS_ABOVE:
-        if red_rate is None or green_rate is None:
+        if not (red.rows and green.rows):
             return _verdict(WEAK, f"{WEAK}.no_bands", **words)
-        words |= {"red": Percent(red_rate), "green": Percent(green_rate)}
-        if red_rate > green_rate:
+        for name, share in (("red", red), ("green", green)):
+            words |= {name: Percent(share.churned / share.rows), f"{name}_left": share.churned}
+            words |= {f"{name}_rows": share.rows}
+        # Whole numbers, so that equal rates are equal however a float is written.
+        if red.churned * green.rows > green.churned * red.rows:
             return _verdict(WORKS, WORKS, **words)
         return _verdict(WEAK, f"{WEAK}.bands", **words)
     if low <= _CHANCE <= high:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from enrichment.backtest.panel import Snapshots, judged, lead_time
 from enrichment.backtest.report import Report, build_report
 from enrichment.backtest.statistics import Auc, Interval
-from enrichment.backtest.verdict import VERDICTS, give_verdict
+from enrichment.backtest.verdict import VERDICTS, Share, give_verdict
 from enrichment.messages import LANGUAGES
 from tests.enrichment.panels import band_of, row, snapshots
 
@@ -240,37 +240,39 @@ def test_several_snapshots_of_one_churn_are_one_event() -> None:
 @pytest.mark.parametrize(
     "low, high, red, green, key",
     [
-        (0.56, 0.70, 0.3, 0.1, "works"),
-        (0.55, 0.70, 0.3, 0.1, "weak"),
-        (0.56, 0.70, 0.1, 0.1, "weak"),
-        (0.56, 0.70, None, 0.1, "weak"),
-        (0.56, 0.70, 0.3, None, "weak"),
-        (0.51, 0.70, 0.3, 0.1, "weak"),
-        (0.50, 0.70, 0.3, 0.1, "no_better_than_chance"),
-        (0.30, 0.50, 0.3, 0.1, "no_better_than_chance"),
-        (0.30, 0.49, 0.3, 0.1, "inverted"),
+        (0.56, 0.70, (3, 10), (1, 10), "works"),
+        (0.55, 0.70, (3, 10), (1, 10), "weak"),
+        (0.56, 0.70, (1, 10), (3, 30), "weak"),
+        (0.56, 0.70, (0, 0), (1, 10), "weak"),
+        (0.56, 0.70, (3, 10), (0, 0), "weak"),
+        (0.51, 0.70, (3, 10), (1, 10), "weak"),
+        (0.50, 0.70, (3, 10), (1, 10), "no_better_than_chance"),
+        (0.30, 0.50, (3, 10), (1, 10), "no_better_than_chance"),
+        (0.30, 0.49, (3, 10), (1, 10), "inverted"),
     ],
 )
 def test_the_verdict_follows_its_rule(
-    low: float, high: float, red: float | None, green: float | None, key: str
+    low: float, high: float, red: tuple[int, int], green: tuple[int, int], key: str
 ) -> None:
     auc = Auc((low + high) / 2, Interval(low, high), 100, 30)
-    assert give_verdict(auc, 30, red, green).key == key
+    assert give_verdict(auc, 30, Share(*red), Share(*green)).key == key
 
 
 def test_every_verdict_reads_in_both_languages() -> None:
     auc = Auc(0.63, Interval(0.56, 0.7), 100, 30)
-    texts = {give_verdict(auc, 30, 0.3, 0.1).sentence.text(language) for language in LANGUAGES}
+    texts = {
+        give_verdict(auc, 30, Share(3, 10), Share(1, 10)).sentence.text(language) for language in LANGUAGES
+    }
     assert texts == {
         "In 63 of 100 pairs of an account that left and one that stayed, the score was lower for the one "
-        "that left (AUC 0.63, 95% between 0.56 and 0.70; 30 churns). 30% of the red accounts left, 10% of "
-        "the green ones.",
+        "that left (AUC 0.63, 95% between 0.56 and 0.70; 30 churns). 30% of the red snapshots are of "
+        "accounts that left (3 of 10), 10% of the green ones (1 of 10).",
         "Dans 63 paires sur 100 d'un compte parti et d'un compte resté, le score du compte parti était plus "
-        "bas (AUC 0,63, à 95\u202f% entre 0,56 et 0,70\u202f; 30 départs). 30\u202f% des comptes rouges "
-        "sont partis, contre 10\u202f% des verts.",
+        "bas (AUC 0,63, à 95\u202f% entre 0,56 et 0,70\u202f; 30 départs). 30\u202f% des instantanés "
+        "rouges sont de comptes partis (3 sur 10), contre 10\u202f% des verts (1 sur 10).",
     }
     for events, auc_ in ((3, auc), (12, auc), (40, Auc(0.5, Interval(0.4, 0.6), 9, 3))):
-        verdict = give_verdict(auc_, events, 0.3, 0.1)
+        verdict = give_verdict(auc_, events, Share(3, 10), Share(1, 10))
         assert verdict.key in VERDICTS
         assert all(verdict.sentence.text(language) for language in LANGUAGES)
 
