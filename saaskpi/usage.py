@@ -30,6 +30,7 @@ _COLUMNS: Final = ", ".join(f'"{name}"' for name in USAGE_EVENTS)
 _NO_COLUMNS: Final = "The line cannot be parted into columns."
 _ODD: Final = {
     "INVALID ENCODING": "The line is not UTF-8.",
+    "MISSING COLUMNS": "The line has fewer columns than the header.",
     "TOO MANY COLUMNS": "The line has more columns than the header.",
     "UNQUOTED VALUE": "A quotation mark is never closed, or text follows it.",
     "LINE SIZE OVER MAXIMUM": "The line is longer than 2 MB.",
@@ -205,9 +206,7 @@ class _Reader:
                 ) from None
             asides = self._set_aside(engine, head)
             counted = engine.frame(f"SELECT COUNT(*) AS rows FROM {_parquet(self._parts.good)}")
-        rows = int(counted["rows"].iloc[0])
-        self._check_stream(head, rows, asides)
-        return {"rows": rows, "asides": asides}
+        return {"rows": int(counted["rows"].iloc[0]), "asides": asides}
 
     def _set_aside(self, engine: Engine, head: Head) -> list[dict[str, Any]]:
         """Move the rows with a reason into a file of their own; return them counted."""
@@ -225,13 +224,6 @@ class _Reader:
         else:
             engine.write(f"SELECT {_COLUMNS} FROM {written} WHERE reason IS NULL", self._parts.good)
         return asides
-
-    def _check_stream(self, head: Head, rows: int, asides: Sequence[dict[str, Any]]) -> None:
-        if head.kind == "singer" and self._source.stream and not rows and not asides:
-            raise UsageError(
-                f"The usage file {self._source.file} has no record of the stream {self._source.stream}.",
-                hint=f"It has {', '.join(head.streams) or 'none'}.",
-            )
 
 
 def _odd_lines() -> str:

@@ -45,7 +45,7 @@ def read_head(path: Path, stream: str | None) -> Head:
         stream: of a Singer output, the stream whose fields are meant; None for every one.
 
     Raises:
-        UsageError: the file cannot be read, is empty or no text in UTF-8.
+        UsageError: the file cannot be read, is empty or no text in UTF-8, or does not have the stream.
     """
     suffixes = [suffix.lower() for suffix in path.suffixes if suffix.lower() != ".gz"]
     try:
@@ -59,7 +59,12 @@ def read_head(path: Path, stream: str | None) -> Head:
         ) from None
     if any(sign in name for name in head.names for sign in "\0\ufffd"):
         raise _no_text(path)
-    if not head.names and not head.streams:
+    if head.kind == "singer" and stream not in (None, *head.streams):
+        raise UsageError(
+            f"The usage file {path} has no record of the stream {stream}.",
+            hint=f"It has {', '.join(head.streams)}.",
+        )
+    if not head.names:
         raise UsageError(f"The usage file {path} is empty.", hint="Its first line must name the columns.")
     return head
 
@@ -87,10 +92,17 @@ def _csv(file: TextIO) -> Head:
     return Head("csv", tuple(name.strip() for name in names), delimiter)
 
 
+def _lines(file: TextIO, stream: str | None) -> Iterator[str]:
+    """Give the first lines, and the first ones that name the stream: it may come after long others."""
+    yield from islice(file, _LOOKED_AT)
+    if stream:
+        yield from islice((line for line in file if f'"{stream}"' in line), _LOOKED_AT)
+
+
 def _json(file: TextIO, stream: str | None) -> Head:
     names: dict[str, None] = {}
     streams: dict[str, None] = {}
-    for line in islice(file, _LOOKED_AT):
+    for line in _lines(file, stream):
         try:
             record = json.loads(line)
         except (ValueError, RecursionError):

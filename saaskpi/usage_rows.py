@@ -112,9 +112,7 @@ def _csv_rows(source: UsageSourceSettings, head: Head, cells: Mapping[str, str])
         f"{f'c{head.names.index(cells[cell])}' if cell in cells else 'CAST(NULL AS VARCHAR)'} AS c_{cell}"
         for cell in CELLS
     )
-    form = (
-        f"""delim = {text(head.delimiter)}, quote = '"', escape = '"', header = true, null_padding = true"""
-    )
+    form = f"""delim = {text(head.delimiter)}, quote = '"', escape = '"', header = true"""
     noted = "store_rejects = true, rejects_table = 'odd_lines', rejects_scan = 'odd_scans'"
     return (
         f"SELECT {chosen}, FALSE AS is_odd FROM read_csv({text(str(source.file))}, {form}, {noted}, "

@@ -127,7 +127,9 @@ class Engine:
                 sync_file(incoming)
                 incoming.replace(path)
                 sync_directory(path.parent)
-        except (duckdb.InvalidInputException, duckdb.ConversionException) as error:
+        except (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException):
+            raise
+        except duckdb.Error as error:
             raise DataError(f"{_said(error)}.") from error
         finally:
             incoming.unlink(missing_ok=True)
