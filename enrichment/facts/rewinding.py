@@ -3,7 +3,19 @@
 What Stripe says today is not what it said then. Each record is taken back by the dates that it carries: an
 invoice that was paid later is open again, a cancellation asked for later is not known, an item has the price
 and the quantity of the last invoice line that was known. The ledger is then computed from that, by the same
-models as ever. See docs/backtest.md for what Stripe's records cannot tell about the past.
+models as ever.
+
+What the records cannot tell is not guessed from what came later:
+
+- a cancellation that was taken back has left no trace;
+- a coupon, a quantity or a pause changed without proration is known from the next invoice on;
+- money given back has no date in what is read, and was not given back yet at any past instant;
+- a card's last day is that of its last charge, and the card is the one added or used last;
+- a direct debit that failed is known to have failed 21 days after it was tried;
+- ``unpaid`` is told from ``past_due`` only while some subscription is unpaid that was so already then;
+- which company a customer belongs to, names, owners and a customer's currency are those of today.
+
+A proration counts from where its period begins, though its invoice may come later: that is when Stripe notes it.
 """
 
 from __future__ import annotations
@@ -23,7 +35,7 @@ from enrichment.sources import CHARGE_METHODS, newest_sql
 from enrichment.sql import ACCOUNTS, RATING, models, run_models
 from enrichment.tables import ITEM_RATES, leave
 
-DATED: Final = ("charge_methods", "invoice_attempts", "dated_lines")
+DATED: Final = ("charge_methods", "invoice_attempts", "dated_lines", "item_tellings")
 """Built once from the present; every instant reads what was known by then."""
 PAST: Final = {
     "stg_invoices": "past_invoices",
