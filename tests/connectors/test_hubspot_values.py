@@ -33,6 +33,7 @@ def read(kind: str, text: str | None) -> tuple[Any, dict[str, str]]:
         ("datetime", "2026-02-28T10:11:12.013Z", "2026-02-28T10:11:12.013Z"),
         ("datetime", "2026-02-28T10:11:12+02:00", "2026-02-28T08:11:12.000Z"),
         ("datetime", "1793404800123", "2026-10-31T00:00:00.123Z"),
+        ("datetime", "20260228T101112Z", "2026-02-28T10:11:12.000Z"),
         ("enumeration", "true", "true"),
         ("enumeration", "a;b", "a;b"),
         ("string", "0012", "0012"),
