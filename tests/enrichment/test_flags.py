@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from crm_sync.properties import OPPORTUNITIES, RISKS
 from enrichment.health.columns import COLUMNS
 from enrichment.health.config import HealthConfig
-from enrichment.health.flags import OPPORTUNITY, RISK, RULES, FlagConfig, raise_flags
+from enrichment.health.flags import OPPORTUNITY, RISK, RULES, FlagConfig, find_flags, raise_flags
 from enrichment.tables import ACCOUNT_FLAGS
 from saaskpi.errors import UsageError
 from tests.enrichment.facts import ENDING, MONTHLY, facts, owing
@@ -548,7 +548,10 @@ def alone(kind: int) -> dict[str, str]:
 def test_accounts_do_not_touch_each_other(kinds: list[int]) -> None:
     names = [f"acct_{number}" for number in range(len(kinds))]
     health = pd.DataFrame({"account_id": names, "health_score": 90, "health_band": "green"})
-    together = raise_flags(facts(*(KINDS_OF_ACCOUNTS[kind] for kind in kinds)), health, HealthConfig())
+    accounts = facts(*(KINDS_OF_ACCOUNTS[kind] for kind in kinds))
+    together = raise_flags(accounts, health, HealthConfig())
+    found = find_flags(accounts, health, HealthConfig())
+    pd.testing.assert_frame_equal(together[list(found.columns)], found)
     for name, kind in zip(names, kinds, strict=True):
         own = together[together["account_id"] == name]
         assert dict(zip(own["flag"], own["severity"], strict=True)) == alone(kind)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enrichment.health.flags.config import FlagConfig
-from enrichment.health.flags.raising import RULES, raise_flags
+from enrichment.health.flags.raising import RULES, find_flags, raise_flags
 from enrichment.health.flags.rule import OPPORTUNITY, RISK
 
-__all__ = ["OPPORTUNITY", "RISK", "RULES", "FlagConfig", "raise_flags"]
+__all__ = ["OPPORTUNITY", "RISK", "RULES", "FlagConfig", "find_flags", "raise_flags"]
