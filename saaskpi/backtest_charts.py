@@ -67,7 +67,8 @@ def measures_chart(report: Report, words: Words) -> str:
     """Draw the AUC of everything that has one, with its interval; the line is a coin."""
     rows = measures(report)
     lowest = min((_low(auc) for _, auc in rows), default=0.5)
-    scale = _Scale(min(0.4, int(lowest * 10) / 10), 1, _LABELS, _WIDTH - _VALUES)
+    # Whole fifths, so that the axis ends at 1.
+    scale = _Scale(min(0.4, int(lowest * 5) / 5), 1, _LABELS, _WIDTH - _VALUES)
     parts = [
         _ticks(scale, 0.1, len(rows), lambda value: words.figure(value, 1)),
         _rule(scale.at(0.5), len(rows)),

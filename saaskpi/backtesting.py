@@ -113,7 +113,7 @@ def take_snapshots(
             f"--horizon cannot be {horizon_days}.", hint=f"Give days, from 1 to {LONGEST_HORIZON}."
         )
     if source.accounts is None:
-        return _of_home(pipeline, horizon_days, tell), []
+        return _of_home(pipeline, horizon_days, now, tell), []
     mapping = read_mapping(source.mapping) if source.mapping else DataMapping()
     judge = _judge(pipeline)
     return read_snapshots(source.accounts, source.events, mapping, judge, horizon_days, now, tell)
@@ -125,8 +125,8 @@ def _judge(pipeline: Pipeline, segments: pd.DataFrame | None = None) -> Judge:
     return Judge(pipeline.health, flags.thresholds, flags.rules, segments)
 
 
-def _of_home(pipeline: Pipeline, horizon_days: int, tell: Tell) -> Snapshots:
-    """Rebuild the past months of the home's landing; leaves no trace there."""
+def _of_home(pipeline: Pipeline, horizon_days: int, now: datetime, tell: Tell) -> Snapshots:
+    """Rebuild the past months of the home's landing; at most usage files are read anew."""
     if not pipeline.landing.pull():
         raise StoreError("Nothing has been pulled yet.", hint="Run: saaskpi pull")
     settings, limits = pipeline.settings, pipeline.settings.engine
@@ -134,7 +134,13 @@ def _of_home(pipeline: Pipeline, horizon_days: int, tell: Tell) -> Snapshots:
     with Engine(limits.memory_limit, limits.threads, settings.home / "tmp") as engine:
         for stream in set(pipeline.landing.streams()) & set(SOURCES):
             engine.register_files(stream, pipeline.landing.files(stream))
-        used = read_usage(settings.usage.sources, settings.home / "usage", as_of)
+        used = read_usage(
+            settings.usage.sources,
+            settings.home / "usage",
+            now,
+            memory_limit=limits.memory_limit,
+            threads=limits.threads,
+        )
         if used.files:
             engine.register_files(STREAM, used.files)
         reporting, _ = declared(settings, settings.home / "rates", as_of.date())
