@@ -192,7 +192,7 @@ def test_a_grave_flag_of_a_user_makes_a_task_with_its_own_sentence(
     for task in tasks:
         assert task.key.startswith("4711:1:big_and_quiet:")
         assert task.subject == "Company 1: Big and quiet"
-        assert task.body.startswith("Globex pays and says nothing.<br>A flag of your own rules is up")
+        assert task.body.startswith("Globex pays and says nothing.<br>One of your own rules applies")
 
 
 def test_flags_of_users_are_options_of_their_property() -> None:
