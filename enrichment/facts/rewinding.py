@@ -15,7 +15,7 @@ What the records cannot tell is not guessed from what came later:
 - ``unpaid`` is told from ``past_due`` only while some subscription is unpaid that was so already then;
 - which company a customer belongs to, names, owners and a customer's currency are those of today.
 
-A proration counts from where its period begins, though its invoice may come later: that is when Stripe notes it.
+A proration counts from where its period begins, which is when Stripe notes it, not from its invoice.
 """
 
 from __future__ import annotations
