@@ -19,6 +19,7 @@ from saaskpi.churn_data.table import Table, take
 Numbers = npt.NDArray[np.float64]
 _WINDOWS: Final = 3
 _WEEKS: Final = 12
+_MOST_WEEKS: Final = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ class Events:
 
     Attributes:
         days: account_id, day (days since 1970), core (core events), is_used, sorted by account and day.
-        users: account_id, day, user: who used it; without rows where nobody is named.
+        users: account_id, day, user: who used it, null for a row of 0; no rows where nobody is named.
         peak: account_id, day, users: how many used it, where only a number is told.
     """
 
@@ -49,16 +50,21 @@ class Events:
         seen = known.assign(age=age).groupby("account_id")
         sums = known["core"].groupby([known["account_id"], window]).sum().unstack(fill_value=0)
         sums = sums.reindex(columns=range(_WINDOWS + 1), fill_value=0.0)
+        first = seen["age"].max()
+        before = first.clip(upper=(_WINDOWS + 1) * usage_days) - usage_days
         facts = pd.DataFrame(
             {
                 "core_events": sums[0],
-                "core_events_before": sums[list(range(1, _WINDOWS + 1))].mean(axis=1),
-                "usage_history_days": seen["age"].max() - 1,
+                # Of a shorter history it is what there was, per window.
+                "core_events_before": sums[list(range(1, _WINDOWS + 1))].sum(axis=1)
+                * usage_days
+                / before.where(before > 0),
+                "usage_history_days": first - 1,
             }
         )
         used = known.assign(age=age)[known["is_used"]]
-        facts["days_idle"] = used.groupby("account_id")["age"].min() - 1
-        facts["is_weekly_user"] = _weekly(used)
+        facts["days_idle"] = used.groupby("account_id")["age"].min().reindex(facts.index).fillna(first) - 1
+        facts["is_weekly_user"] = _weekly(used).reindex(facts.index, fill_value=False)
         facts["active_users"] = self._users(facts.index, today, usage_days)
         return facts.reset_index()
 
@@ -74,11 +80,11 @@ class Events:
 
 
 def _weekly(used: pd.DataFrame) -> pd.Series[bool]:
-    """Say who was there in most of the twelve weeks that end with the last use."""
+    """Say who was there in nine or more of the twelve weeks that end with the last use."""
     last = used.groupby("account_id")["age"].transform("min")
     week = (used["age"] - last) // 7
     weeks = week[week < _WEEKS].groupby(used["account_id"]).nunique()
-    return weeks > _WEEKS // 2
+    return weeks >= _MOST_WEEKS
 
 
 def read_events(table: Table, said: EventColumns) -> Events:
@@ -106,8 +112,7 @@ def read_events(table: Table, said: EventColumns) -> Events:
         core=("core", "sum"), quantity=("quantity", "max")
     )
     days = summed.assign(is_used=summed["quantity"] > 0).drop(columns="quantity")
-    used = events[events["quantity"] > 0][["account_id", "day"]]
-    return Events(days, _named(table, said, used), _peak(table, said, events))
+    return Events(days, _named(table, said, events), _peak(table, said, events))
 
 
 def _quantities(table: Table, said: EventColumns) -> tuple[pd.Series[float], pd.Series[float]]:
@@ -124,11 +129,12 @@ def _quantities(table: Table, said: EventColumns) -> tuple[pd.Series[float], pd.
     return quantity, quantity.where(table.frame[said.event].isin(said.core), 0.0)
 
 
-def _named(table: Table, said: EventColumns, used: pd.DataFrame) -> pd.DataFrame:
+def _named(table: Table, said: EventColumns, events: pd.DataFrame) -> pd.DataFrame:
     if said.user not in table.frame:
         return pd.DataFrame({"account_id": [], "day": [], "user": []})
-    users = used.assign(user=take(table, "name", Spec(columns=(said.user,))))
-    return users.dropna(subset="user").drop_duplicates()
+    users = take(table, "name", Spec(columns=(said.user,)))
+    named = events[["account_id", "day"]].assign(user=users.where(events["quantity"] > 0))
+    return named[users.notna()].drop_duplicates()
 
 
 def _peak(table: Table, said: EventColumns, events: pd.DataFrame) -> pd.DataFrame:

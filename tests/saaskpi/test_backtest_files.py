@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pandas as pd
@@ -22,6 +22,8 @@ from saaskpi.churn_data.table import read_table
 from saaskpi.churn_data.usage_facts import read_events
 from saaskpi.cli.backtest import backtest, weights
 from saaskpi.errors import SaaskpiError, UsageError
+from tests.enrichment.usage_books import NOW as USAGE_NOW
+from tests.enrichment.usage_books import UsageBooks
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 ACCOUNTS = """Kunde;Stichtag;Tage;Logins;Weg
@@ -151,7 +153,7 @@ def test_facts_of_lives_are_those_of_the_day(tmp_path: Path) -> None:
     assert terms.set_index("account_id").loc["a", "days_to_renewal"] == 10
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 200), st.integers(1, 200)), max_size=8))
 def test_lives_that_begin_later_change_no_earlier_facts(
     tmp_path_factory: pytest.TempPathFactory, later: list[tuple[str, int, int]]
@@ -195,10 +197,48 @@ def test_facts_of_usage_are_of_whole_days_before(tmp_path: Path) -> None:
     )
     a, b = facts.set_index("account_id").to_dict("index").values()
     # 28 days before 1 June begin on 4 May, so that 3 May is in the window before.
-    assert (a["core_events"], a["core_events_before"]) == pytest.approx((6, (1 + 30 + 0) / 3))
+    # The first event was 61 days before: 33 days beyond the window.
+    assert (a["core_events"], a["core_events_before"]) == pytest.approx((6, (1 + 30) * 28 / 33))
     assert (a["days_idle"], a["usage_history_days"], a["active_users"]) == (0, 60, 2)
     assert (b["core_events"], b["days_idle"]) == (0, 91)
     assert pd.isna(b["active_users"])
+
+
+@settings(max_examples=6, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([1, 2]),
+            st.integers(0, 130),
+            st.sampled_from([None, "u1", "u2"]),
+            st.integers(0, 3),
+        ),
+        min_size=1,
+        max_size=25,
+    ),
+    st.integers(0, 60),
+)
+def test_the_facts_of_usage_are_those_of_the_models(
+    tmp_path_factory: pytest.TempPathFactory, used: list[tuple[int, int, str | None, int]], past: int
+) -> None:
+    moment, books = USAGE_NOW - timedelta(days=past), UsageBooks()
+    lines = ["account,at,event,quantity,user"]
+    for name in ("cus_1", "cus_2"):
+        books.account(name)
+    for number, days, user, quantity in used:
+        name = f"cus_{number}"
+        books.use(days + 0.25, name, user=user, quantity=quantity)
+        lines.append(f"{name},{USAGE_NOW - timedelta(days=days + 0.25)},login,{quantity},{user or ''}")
+    table = read_table(written(tmp_path_factory.mktemp("events"), "events.csv", "\n".join(lines)))
+    ours = read_events(table, EventColumns()).facts_at(moment, 28)
+    theirs = books.facts(moment)
+    for row in ours.to_dict("records"):
+        told = theirs[str(row.pop("account_id"))]
+        for column, value in row.items():
+            assert told[str(column)] == pytest.approx(value) or (
+                told[str(column)] is None and pd.isna(value)
+            ), column
+    assert sorted(theirs) == sorted(ours["account_id"])
 
 
 def test_later_events_change_no_earlier_facts(tmp_path: Path) -> None:
