@@ -184,7 +184,7 @@ rows: st.SearchStrategy[Row] = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=250, deadline=2000)
+@settings(max_examples=120, deadline=None)
 @given(
     conditions.filter(lambda told: any(name in told[0] for name in (*NUMBERS, *TEXTS, *DATES, *TRUTHS))),
     st.lists(rows, min_size=1, max_size=6),
