@@ -453,13 +453,14 @@ def test_a_threshold_can_be_changed() -> None:
     "settings, message",
     [
         ({"silent_day": 5}, "There is no setting health.flags.silent_day. Did you mean silent_days?"),
+        ([{"flag": "mine"}], "health.flags is not a table of thresholds."),
         ({"silent_days": -1}, "health.flags.silent_days cannot be -1."),
         ({"silent_days": "5"}, "health.flags.silent_days cannot be '5'."),
         ({"silent_days": True}, "health.flags.silent_days cannot be True."),
         ({"silent_days": 10**9}, "health.flags.silent_days cannot be 1000000000."),
     ],
 )
-def test_a_wrong_threshold_is_told(settings: dict[str, Any], message: str) -> None:
+def test_a_wrong_threshold_is_told(settings: object, message: str) -> None:
     with pytest.raises(UsageError) as caught:
         FlagConfig.from_settings(settings)
     assert str(caught.value).startswith(message)

@@ -7,7 +7,6 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from difflib import get_close_matches
-from typing import Any
 
 from saaskpi.errors import UsageError
 
@@ -85,15 +84,20 @@ class FlagConfig:
                 )
 
     @classmethod
-    def from_settings(cls, settings: Mapping[str, Any]) -> FlagConfig:
-        """Build the thresholds from a table of the settings.
+    def from_settings(cls, settings: object) -> FlagConfig:
+        """Build the thresholds from the table ``[health.flags]`` of the settings.
 
         Args:
             settings: the table.
 
         Raises:
-            UsageError: an unknown key or a value out of range.
+            UsageError: no table, an unknown key or a value out of range.
         """
+        if not isinstance(settings, Mapping):
+            raise UsageError(
+                "health.flags is not a table of thresholds.",
+                hint="Flags of your own are declared in [[flags]], thresholds in [health.flags].",
+            )
         known = sorted(item.name for item in fields(cls))
         for key in settings:
             if key not in known:
