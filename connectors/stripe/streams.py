@@ -19,7 +19,7 @@ from connectors.streams import ApiStream, ChildStream, only
 from connectors.stripe.client import StripeClient
 from connectors.stripe.coupons import ON_REQUEST
 from connectors.stripe.usage import Pair, Window, last_end, uncovered, whole_days
-from saaskpi.errors import RejectedError
+from saaskpi.errors import MissingPermissionError, RejectedError
 
 
 class StripeStream(ApiStream[StripeClient]):
@@ -292,12 +292,23 @@ class PaymentMethods(StripeChild):
     api_object = "payment_method"
     parent_stream_type = Customers
 
+    def __init__(self, tap: Tap, client: StripeClient) -> None:
+        super().__init__(tap, client)
+        self._is_refused = False
+
     @override
     def children(self, parent: ApiStream[StripeClient]) -> Iterable[Json]:
-        """List the payment methods of each customer."""
+        """List the payment methods of each customer; none, with a warning, when the key may not read them."""
         for customer in parent.page:
-            for page in self.of_customer(f"/v1/customers/{customer['id']}/payment_methods"):
-                yield from page
+            if self._is_refused:
+                return
+            try:
+                for page in self.of_customer(f"/v1/customers/{customer['id']}/payment_methods"):
+                    yield from page
+            except MissingPermissionError as error:
+                # Keys made before cards were looked at lack it; all else is worth reading without.
+                self.logger.warning("%s is left out: %s", self.name, error.message)
+                self._is_refused = True
 
 
 class Events(StripeStream):
