@@ -40,7 +40,13 @@ def _source_options(command: Callable[..., Any]) -> Callable[..., Any]:
 )
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @click.option("--output", "-o", type=click.Path(path_type=Path), help="File to write instead of the screen.")
-@click.option("--seed", default=_SEED, show_default=True, help="Of the samples that the intervals are from.")
+@click.option(
+    "--seed",
+    default=_SEED,
+    show_default=True,
+    type=click.IntRange(0),
+    help="Of the samples that the intervals are from.",
+)
 @shared_options
 def backtest(
     context: Context,
