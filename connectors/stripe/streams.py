@@ -326,6 +326,15 @@ class Meters(StripeStream):
     path = "/v1/billing/meters"
     api_object = "billing.meter"
 
+    @override
+    def pages(self) -> Iterator[JsonRows]:
+        """Read the list; nothing, with a warning, when the key may not read it."""
+        try:
+            yield from super().pages()
+        except MissingPermissionError as error:
+            # Most accounts have no meters, and their keys no need to read any.
+            self.logger.warning("%s is left out: %s", self.name, error.message)
+
 
 class MeterEventSummaries(StripeChild):
     """Usage per meter, customer and day, for customers who have or had a subscription on that meter."""
@@ -341,13 +350,25 @@ class MeterEventSummaries(StripeChild):
         super().__init__(tap, client)
         self._read: dict[Pair, list[Window]] = {}
         self._until = 0
+        self._is_refused = False
 
     @override
     def children(self, parent: ApiStream[StripeClient]) -> Iterable[Json]:
-        """Read the days that each metered subscription adds to what was read of its customer and meter."""
+        """Read the days that each metered subscription adds to what was read of its customer and meter.
+
+        None, with a warning, when the key may not read them.
+        """
+        try:
+            if not self._is_refused:
+                yield from self._added_days(parent.page)
+        except MissingPermissionError as error:
+            self.logger.warning("%s is left out: %s", self.name, error.message)
+            self._is_refused = True
+
+    def _added_days(self, subscriptions: JsonRows) -> Iterator[Json]:
         # No clock is asked: the latest period of the newest subscriptions ends after all usage so far.
-        self._until = max(self._until, last_end(parent.page))
-        for subscription in parent.page:
+        self._until = max(self._until, last_end(subscriptions))
+        for subscription in subscriptions:
             window = whole_days(subscription["start_date"], self._until)
             for item in subscription["items"]["data"]:
                 meter = (item["price"].get("recurring") or {}).get("meter")
