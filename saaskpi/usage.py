@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -106,11 +107,14 @@ def read_usage(
     make_directory(folder)
     read = [_Reader(source, folder, now, memory_limit, threads).read() for source in sources]
     _clear(folder, [parts.stem for parts, _ in read])
-    notes = [note for _, note in read]
+    notes = list(dict(read).values())
+    counted: Counter[str] = Counter()
+    for note in notes:
+        counted[note["source"]] += note["rows"]
     return UsageRead(
         files=tuple(dict.fromkeys(parts.good for parts, _ in read)),
         kept=tuple(dict.fromkeys(parts.bad for parts, _ in read if parts.bad.exists())),
-        rows={note["source"]: note["rows"] for note in notes},
+        rows=dict(counted),
         asides=tuple(
             Aside(note["source"], item["reason"], item["rows"], tuple(item["examples"]))
             for note in notes

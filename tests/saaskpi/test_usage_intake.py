@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from enrichment.facts.usage import USAGE_EVENTS
+from enrichment.frames import records
 from saaskpi.errors import UsageError
 from saaskpi.settings import UsageSourceSettings
 from saaskpi.usage import UsageRead, read_usage
@@ -51,7 +52,7 @@ def desk(tmp_path: Path) -> Desk:
 
 def rows(read: UsageRead) -> list[dict[str, Any]]:
     frame = pd.concat([pd.read_parquet(path) for path in read.files])[list(USAGE_EVENTS)]
-    return frame.astype(object).where(frame.notna(), None).to_dict("records")  # type: ignore[return-value]
+    return records(frame.astype({"at": object, "known_at": object}))
 
 
 def reasons(read: UsageRead) -> dict[str, int]:
@@ -73,6 +74,13 @@ def test_a_row_becomes_an_event(desk: Desk) -> None:
         }
     ]
     assert (read.rows, read.asides, read.kept) == ({"usage.csv": 1}, (), ())
+
+
+def test_files_of_one_name_are_counted_together(desk: Desk) -> None:
+    row = f"{HEADER}cus_1,ann,login,2026-10-01,1\n"
+    (desk.folder / "other").mkdir()
+    read = desk.read(desk.write(row), desk.write(row, "other/usage.csv"))
+    assert (read.rows, len(rows(read))) == ({"usage.csv": 2}, 2)
 
 
 def test_equal_rows_are_two_events_and_the_same_file_read_twice_is_one(desk: Desk) -> None:
