@@ -119,6 +119,9 @@ ACCOUNT_HEALTH: Final = {
     "health_reasons_fr": _TEXT,
     "top_reason": _TEXT,
     "top_reason_fr": _TEXT,
+    "override_reason": _TEXT,
+    "override_author": _TEXT,
+    "override_expires_at": "TIMESTAMP",
     "health_config_hash": _TEXT,
 }
 """One row per account. ``health_band`` is what is shown: the computed band, or what a person decided.

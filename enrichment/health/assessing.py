@@ -88,9 +88,7 @@ def assess(
     raised = raise_flags(facts, health.accounts, config, flags.rules, flags.thresholds)
     shown = overrides.apply(health.accounts, remembered.overrides, as_of)
     leave(engine, "account_health", shown, tables.ACCOUNT_HEALTH)
-    hashes = health.accounts.set_index("account_id")["health_config_hash"]
-    signals = health.signals.assign(health_config_hash=health.signals["account_id"].map(hashes))
-    leave(engine, "account_health_signals", signals, tables.HEALTH_SIGNALS)
+    leave(engine, "account_health_signals", health.signals, tables.HEALTH_SIGNALS)
     leave(engine, "health_sources", health.sources, tables.HEALTH_SOURCES)
     leave(engine, "account_flags", raised, tables.ACCOUNT_FLAGS)
     moved = advance(remembered.episodes, raised, as_of, config.cooldown_days)

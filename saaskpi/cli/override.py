@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from saaskpi.pipeline import Pipeline
 
 BANDS: Final = ("green", "yellow", "red")
+LAST_SECOND: Final = time(23, 59, 59)
 LONGEST: Final = timedelta(days=366)
 _COLUMNS: Final = (
     Column("name", "Account", width=28),
@@ -49,7 +50,7 @@ def set_override(
 ) -> None:
     """Show ACCOUNT in another band than the computed one; the score stays, and is said."""
     now = utc_now()
-    expires_at = datetime.combine(until.date() + timedelta(days=1), time(), tzinfo=UTC)
+    expires_at = datetime.combine(until.date(), LAST_SECOND, tzinfo=UTC)
     if not now < expires_at <= now + LONGEST:
         raise UsageError(
             f"--until {until:%Y-%m-%d} is {'over' if expires_at <= now else 'more than a year away'}.",
@@ -118,7 +119,7 @@ def _row(row: Mapping[str, Any], names: Mapping[str, str], now: datetime, seen: 
         "reason": row["reason"],
         "author": row["author"],
         "created_on": row["created_at"].date(),
-        "until": (row["expires_at"] - timedelta(seconds=1)).date(),
+        "until": row["expires_at"].date(),
         "state": "holds" if holds else "over",
     }
 

@@ -263,7 +263,7 @@ def _score_history(days: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 
 def _component_lines(component: str, signals: Sequence[Mapping[str, Any]], language: str) -> Iterator[str]:
     if not any(signal["max_points"] for signal in signals):
-        yield f"  {component:<13} not connected: it does not count, for any account"
+        yield f"  {component:<13} does not count, for any account: {signals[0][f'reason_{language}']}"
         return
     for signal in signals:
         points = "-" if signal["points"] is None else f"{signal['points']:.1f}"
