@@ -2,7 +2,7 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 
-.PHONY: install demo test lint bench bench-ledger lock clean
+.PHONY: install demo test lint bench bench-ledger bench-health bench-foretell lock clean
 
 install: .venv/.installed        ## .venv with the product
 
@@ -23,6 +23,12 @@ bench: .venv/.installed-dev      ## the whole run at 10,000 customers: time and 
 
 bench-ledger: .venv/.installed-dev ## from invoice lines to marts beside three other ways, 10 k to 1 M subscriptions
 	$(BIN)/python -m benchmarks.ledger --subscriptions 10000 100000 1000000
+
+bench-health: .venv/.installed-dev ## usage, facts, scores and flags of 100,000 accounts with 50 M events
+	$(BIN)/python -m benchmarks.health
+
+bench-foretell: .venv/.installed-dev ## how well the score foretells churn in 10 simulated companies, with and without causes
+	$(BIN)/python -m benchmarks.foretell
 
 lock: .venv/.installed-dev       ## refresh both lock files from pyproject.toml
 	$(BIN)/python -m pip install --quiet "uv>=0.9,<1"
