@@ -76,8 +76,14 @@ class Landing:
             raise
 
     def streams(self) -> list[str]:
-        """Return the names of the streams that have been read, sorted."""
-        return sorted(self._manifest().streams)
+        """Return the names of the streams that the last whole pull read, sorted.
+
+        One that only an earlier pull read (a permission was taken away since) is not among them: what it
+        holds would look like a source that has gone silent.
+        """
+        entries = self._manifest().streams
+        newest = max((entry.pulled_at for entry in entries.values()), default=None)
+        return sorted(name for name, entry in entries.items() if entry.pulled_at == newest)
 
     def files(self, stream: str) -> list[Path]:
         """Return the Parquet files that hold a stream as of its last pull; empty when it was never read.
