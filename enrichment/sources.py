@@ -93,7 +93,7 @@ _DECLARED: Final = (
         current_period_start=_EPOCH,
         current_period_end=_EPOCH,
     ),
-    _source("stripe_products", name=_TEXT),
+    _source("stripe_products", name=_TEXT, unit_label=_TEXT),
     _source(
         "stripe_prices",
         product=_TEXT,

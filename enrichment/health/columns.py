@@ -93,6 +93,7 @@ _BASICS: Final[Mapping[str, Column]] = {
     "ending_items": Column(NUMBER, "those of them that are set to end"),
     "first_end": Column(DATE, "day on which the first of them ends"),
     "last_end": Column(DATE, "day on which the last of them ends"),
+    "described_on": Column(DATE, "day that all columns describe"),
     "customer_since": Column(DATE, "day of the first payment, else of the first subscription"),
     "days_as_customer": Column(NUMBER, "days since then"),
     "first_paid": Column(DATE, "day of the first payment"),

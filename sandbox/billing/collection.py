@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sandbox.billing.desk import Desk
 from sandbox.billing.invoicing import mark_paid
 from sandbox.billing.periods import DAY, HOUR
@@ -61,7 +63,8 @@ def _charge(at: int, desk: Desk, invoice: Invoice, customer: Customer, failure: 
         invoice=invoice.id,
         amount=invoice.amount_due,
         currency=invoice.currency,
-        card=desk.cards[customer.default_payment_method or ""],
+        # As it is now: a card that its network renews later leaves its charges as they were.
+        card=replace(desk.cards[customer.default_payment_method or ""]),
         failure=failure,
     )
     desk.charges.append(charge)

@@ -25,6 +25,7 @@ HEALTHY: Final[dict[str, Any]] = {
     "last_end": None,
     "counted_items": 1,
     "ending_items": 0,
+    "described_on": date(2026, 10, 31),
     "customer_since": date(2024, 1, 15),
     "status": "active",
     "days_as_customer": 1020,

@@ -114,7 +114,7 @@ def test_card_expiring(changes: dict[str, Any], severity: str | None) -> None:
 
 
 def test_without_a_known_day_only_the_next_charge_counts() -> None:
-    unknown: dict[str, Any] = {"customer_since": None, "days_as_customer": None}
+    unknown: dict[str, Any] = {"described_on": None}
     assert severity_of("card_expiring", **card(date(2026, 11, 1)), **unknown) is None
     assert severity_of("card_expiring", **card(date(2026, 11, 1), date(2026, 11, 2)), **unknown) == "low"
 

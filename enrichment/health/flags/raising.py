@@ -99,7 +99,7 @@ def _look(
     """Give each flag that is up anywhere, with the places of its accounts and a row for each."""
     customers = facts[facts["status"].isin(CUSTOMERS)].reset_index(drop=True)
     columns = Columns(_with_health(customers, health))
-    scene = Scene(config, thresholds or FlagConfig(), _today(customers))
+    scene = Scene(config, thresholds or FlagConfig(), _today(columns))
     found = [*(_ours(rule, columns, scene) for rule in RULES), *(_own(rule, columns) for rule in rules)]
     in_danger = np.zeros(len(columns), dtype=np.bool_)
     for one in found:
@@ -167,17 +167,9 @@ def _with_health(customers: pd.DataFrame, health: pd.DataFrame) -> pd.DataFrame:
     return customers.assign(**known)
 
 
-def _today(customers: pd.DataFrame) -> date | None:
-    """Return the day that all facts describe: a day in the past and the days since then tell it."""
-    if customers.empty:
-        return None
-    columns = Columns(customers)
-    ages = columns.numbers("days_as_customer")
-    known = ~np.isnan(ages) & columns.known("customer_since") & (ages < 1e5)
-    if not known.any():
-        return None
-    days, counts = np.unique(
-        columns.days("customer_since")[known] + ages[known].astype("timedelta64[D]"), return_counts=True
-    )
-    today: date = days[counts.argmax()].item()
+def _today(columns: Columns) -> date | None:
+    """Return the day that all facts describe; None when no row tells it."""
+    days = columns.days("described_on")
+    told = days[~np.isnat(days)]
+    today: date | None = told[0].item() if len(told) else None
     return today

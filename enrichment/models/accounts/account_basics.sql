@@ -35,6 +35,7 @@ SELECT
     t.last_end,
     t.counted_items,
     t.ending_items,
+    CAST(r.as_of AS DATE) AS described_on,
     CAST(s.since_at AS DATE) AS customer_since,
     CAST(s.first_paid_at AS DATE) AS first_paid,
     s.status,
