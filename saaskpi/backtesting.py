@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pandas as pd
 
-from crm_sync.matching import match
 from enrichment.backtest.history import past_snapshots
 from enrichment.backtest.panel import Snapshots
 from enrichment.backtest.report import Report, build_report
@@ -20,15 +18,12 @@ from enrichment.backtest.suggestion import Suggestion, suggest
 from enrichment.computing import compute_ledger
 from enrichment.facts.describing import prepare
 from enrichment.segments import build_segments
-from enrichment.sources import SOURCES
 from enrichment.sql import ACCOUNTS, run_models
 from saaskpi.churn_data.building import read_snapshots
 from saaskpi.churn_data.mapping import DataMapping, read_mapping
-from saaskpi.declared import declared
 from saaskpi.errors import StoreError, UsageError
+from saaskpi.opening import opened
 from saaskpi.progress import Report as Tell
-from saaskpi.usage import STREAM, read_usage
-from warehouse.engine import Engine
 
 if TYPE_CHECKING:
     from saaskpi.pipeline import Pipeline
@@ -129,26 +124,13 @@ def _of_home(pipeline: Pipeline, horizon_days: int, now: datetime, tell: Tell) -
     """Rebuild the past months of the home's landing; at most usage files are read anew."""
     if not pipeline.landing.pull():
         raise StoreError("Nothing has been pulled yet.", hint="Run: saaskpi pull")
-    settings, limits = pipeline.settings, pipeline.settings.engine
     as_of, config = pipeline.as_of(), pipeline.health
-    with Engine(limits.memory_limit, limits.threads, settings.home / "tmp") as engine:
-        for stream in set(pipeline.landing.streams()) & set(SOURCES):
-            engine.register_files(stream, pipeline.landing.files(stream))
-        used = read_usage(
-            settings.usage.sources,
-            settings.home / "usage",
-            now,
-            memory_limit=limits.memory_limit,
-            threads=limits.threads,
-        )
-        if used.files:
-            engine.register_files(STREAM, used.files)
-        reporting, _ = declared(settings, settings.home / "rates", as_of.date())
+    with opened(pipeline.settings, pipeline.landing, as_of, now) as home:
+        engine = home.engine
         tell("the present")
-        matched = partial(match, links=pipeline.store.links())
-        compute_ledger(engine, matched, as_of, pipeline.policy, config, reporting)
+        compute_ledger(engine, pipeline.match, as_of, pipeline.policy, config, home.reporting)
         run_models(engine, ACCOUNTS)
-        build_segments(engine, reporting.segments)
+        build_segments(engine, home.reporting.segments)
         prepare(engine, config.sources)
         judge = _judge(pipeline, engine.frame("account_segments"))
         return past_snapshots(engine, as_of, pipeline.policy, judge, horizon_days, tell)

@@ -13,7 +13,7 @@ import secrets
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -37,15 +37,14 @@ from enrichment.health.config import HealthConfig
 from enrichment.health.flags import FlagConfig
 from enrichment.health.rules import read_rules
 from enrichment.policy import Policy, check_reporting
-from enrichment.reporting import Reporting
 from enrichment.sources import SOURCES
 from saaskpi import ecb
-from saaskpi.declared import declared, own_flags
+from saaskpi.declared import own_flags
 from saaskpi.errors import StoreError
 from saaskpi.imports.home import ORIGIN, refuse_imported
+from saaskpi.opening import RATES, opened
 from saaskpi.progress import Stages
 from saaskpi.settings import Settings
-from saaskpi.usage import read_usage
 from tap_saaskpi.tap import TapSaaskpi
 from warehouse.engine import Engine
 from warehouse.files import FileLock, make_directory
@@ -60,7 +59,6 @@ CRM_STREAMS = ("hubspot_properties", "hubspot_tasks")
 
 HISTORY_TABLES = ("account_health", "account_health_signals")
 """What is kept of every day that is described."""
-HISTORY_COLUMNS = ("health_score", "health_band", "health_coverage", "health_config_hash")
 
 
 @dataclass(frozen=True)
@@ -169,11 +167,6 @@ class Pipeline:
         """What scores were made of on the days that have been described."""
         return Snapshots(self.settings.home / "history")
 
-    @property
-    def _rates_folder(self) -> Path:
-        """Where the ECB's exchange rates are kept."""
-        return self.settings.home / "rates"
-
     @cached_property
     def hubspot(self) -> HubSpotClient:
         """The HubSpot client; plan and apply share its rate limit."""
@@ -217,7 +210,7 @@ class Pipeline:
                 writer.watch = lambda stream, rows: report(f"{stream}: {rows:,} records")
                 TapSaaskpi(config=config, message_writer=writer, only={*SOURCES, *CRM_STREAMS}).sync_all()
             if self.settings.reporting.currency and not self.settings.fx.file:
-                report(ecb.refresh(self._rates_folder, self._now().date()) or "exchange rates: read")
+                report(ecb.refresh(self.settings.home / RATES, self._now().date()) or "exchange rates: read")
             rows = dict(sorted(writer.rows.items()))
             report(f"{sum(rows.values()):,} records of {len(rows)} streams")
         return PullResult(rows, dict(writer.rejected))
@@ -326,43 +319,22 @@ class Pipeline:
             row.update(french if self.settings.language == "fr" else {})
         return rows
 
-    def explain(self, account_id: str) -> dict[str, Any]:
-        """Return everything that makes up one account's numbers, down to Stripe and HubSpot ids.
-
-        Returns:
-            ``account`` (its row), ``match`` (how each Stripe customer was matched), ``items`` (each
-            subscription item with its steps), ``signals``, ``flags`` and ``health_history`` (the score on
-            each day that was kept, oldest first).
-        """
-        account = next(row for row in self.accounts() if row["account_id"] == account_id)
-        customers = set(account["stripe_customer_ids"])
-        items = [
-            row for row in records(self.marts.read("subscription_items")) if row["customer_id"] in customers
-        ]
-        return {
-            "account": account,
-            "match": [
-                row for row in records(self.marts.read("account_match")) if row["customer_id"] in customers
-            ],
-            "items": items,
-            "signals": self._of_account("account_health_signals", account_id),
-            "flags": self._of_account("account_flags", account_id),
-            "health_history": records(self.snapshots.read("account_health", account_id, HISTORY_COLUMNS)),
-        }
-
     def _compute(self, run_id: str, as_of: datetime) -> EnrichResult:
         """Write the tables of a run into a directory of its own, unread until the pointer moves."""
         directory = self.marts.new_directory(run_id)
-        limits = self.settings.engine
-        with Engine(limits.memory_limit, limits.threads, self.settings.home / "tmp") as engine:
-            for stream in set(self.landing.streams()) & set(SOURCES):
-                engine.register_files(stream, self.landing.files(stream))
-            reporting, notes = declared(self.settings, self._rates_folder, as_of.date())
-            reporting = self._with_usage(engine, reporting)
-            remembered = self._remembered()
-            compute(engine, self._match, as_of, self.policy, self.health, remembered, reporting, self.flags)
-            engine.export(TABLES, directory)
-            return _enriched(engine, directory, as_of, self.settings.language, notes)
+        with opened(self.settings, self.landing, as_of, self._now()) as home:
+            compute(
+                home.engine,
+                self.match,
+                as_of,
+                self.policy,
+                self.health,
+                self._remembered(),
+                home.reporting,
+                self.flags,
+            )
+            home.engine.export(TABLES, directory)
+            return _enriched(home.engine, directory, as_of, self.settings.language, home.notes)
 
     def _keep(self, run_id: str, as_of: datetime) -> None:
         """Keep what the scores of the day are made of; the end of a day is the day's own."""
@@ -370,34 +342,18 @@ class Pipeline:
         day = (as_of - timedelta(microseconds=1)).date()
         self.snapshots.keep(day, [folder / f"{table}.parquet" for table in HISTORY_TABLES])
 
-    def _with_usage(self, engine: Engine, reporting: Reporting) -> Reporting:
-        """Make the usage events of the settings' files readable; add the rows kept aside to the others."""
-        limits, folder = self.settings.engine, self.settings.home / "usage"
-        read = read_usage(
-            self.settings.usage.sources,
-            folder,
-            self._now(),
-            memory_limit=limits.memory_limit,
-            threads=limits.threads,
-        )
-        if read.files:
-            engine.register_files("usage_events", read.files)
-        return replace(reporting, rejected=(*reporting.rejected, *read.rejected))
-
     def _remembered(self) -> Remembered:
         store = self.store
         return Remembered(store.flag_episodes(), store.overrides(), store.band_alerts())
-
-    def _of_account(self, table: str, account_id: str) -> list[dict[str, Any]]:
-        return [row for row in records(self.marts.read(table)) if row["account_id"] == account_id]
 
     def _to_remember(self, run_id: str) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Return the episodes and the announced bands that a run left."""
         return self.marts.read("flag_episodes", run_id), self.marts.read("band_alerts", run_id)
 
-    def _match(
+    def match(
         self, *, customers: pd.DataFrame, companies: pd.DataFrame, contacts: pd.DataFrame
     ) -> pd.DataFrame:
+        """Return the company of each customer; as :func:`enrichment.computing.compute` calls it."""
         return match(customers, companies, contacts, links=self.store.links())
 
     def _claim_home(self) -> None:

@@ -117,7 +117,9 @@ def explain(context: Context, account: str, month: str | None, as_json: bool) ->
     """
     pipeline = context.pipeline()
     row = find_account(pipeline.accounts(), account)
-    explanation = pipeline.explain(row["account_id"]) | _history(pipeline, row, month)
+    from saaskpi.explaining import explain as explained  # brings pandas, which --help needs none of
+
+    explanation = explained(pipeline, row) | _history(pipeline, row, month)
     if as_json:
         for item in explanation["items"]:
             item["explanation"] = json.loads(item["explanation"])

@@ -124,7 +124,7 @@ def explanation_lines(explanation: Mapping[str, Any], language: str) -> list[str
     """Say why an account has its MRR, score and flags, and what moved its MRR.
 
     Args:
-        explanation: from :meth:`saaskpi.pipeline.Pipeline.explain` and :func:`saaskpi.history.history`.
+        explanation: from :func:`saaskpi.explaining.explain` and :func:`saaskpi.history.history`.
         language: of the reasons, en or fr.
     """
     items, health = _item_lines(explanation, language), _health_lines(explanation, language)

@@ -1,0 +1,66 @@
+"""What a home holds, opened in an SQL engine: the streams of the last pull, usage files, declarations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from enrichment.reporting import Reporting
+from enrichment.sources import SOURCES
+from saaskpi.declared import declared
+from saaskpi.settings import Settings
+from saaskpi.usage import STREAM, read_usage
+from warehouse.engine import Engine
+from warehouse.landing import Landing
+
+RATES: Path = Path("rates")
+"""Where a home keeps the ECB's exchange rates."""
+
+
+@dataclass(frozen=True)
+class Opened:
+    """An engine that holds one table per stream, and what the settings declare beside the data.
+
+    Attributes:
+        engine: to compute in.
+        reporting: currency, segments, rates, spend, and every row of usage or declarations kept aside.
+        notes: what a reader should know of the declarations, a sentence each.
+    """
+
+    engine: Engine
+    reporting: Reporting
+    notes: list[str]
+
+
+@contextmanager
+def opened(settings: Settings, landing: Landing, as_of: datetime, now: datetime) -> Iterator[Opened]:
+    """Open the home of the settings; usage files that changed are read anew, nothing else is written.
+
+    Args:
+        settings: checked settings.
+        landing: of the home.
+        as_of: the instant that the numbers describe, aware.
+        now: the clock's time, aware; usage after it is kept aside.
+
+    Raises:
+        UsageError: a file that the settings name cannot be read.
+        StoreError: the landing is damaged.
+    """
+    limits = settings.engine
+    with Engine(limits.memory_limit, limits.threads, settings.home / "tmp") as engine:
+        for stream in set(landing.streams()) & set(SOURCES):
+            engine.register_files(stream, landing.files(stream))
+        reporting, notes = declared(settings, settings.home / RATES, as_of.date())
+        used = read_usage(
+            settings.usage.sources,
+            settings.home / "usage",
+            now,
+            memory_limit=limits.memory_limit,
+            threads=limits.threads,
+        )
+        if used.files:
+            engine.register_files(STREAM, used.files)
+        yield Opened(engine, replace(reporting, rejected=(*reporting.rejected, *used.rejected)), notes)
