@@ -61,15 +61,12 @@ DEFAULT_RULES: tuple[Rule, ...] = (
     Rule("contact_change", "high", 3, "CALL", "MEDIUM"),
     Rule("low_nps", "medium", 2, "CALL", "HIGH"),
     Rule("ticket_spike", "high", 1, "CALL", "HIGH"),
-    Rule("near_limit", "low", 5, "CALL", "MEDIUM"),
-    Rule("seat_growth", "low", 10, "EMAIL", "LOW"),
     Rule("annual_offer", "low", 10, "EMAIL", "LOW"),
-    Rule("advocate", "low", 10, "EMAIL", "LOW"),
 )
 """The flags that are worth somebody's time.
 
-No task for ``sustained_expansion``, which asks for nothing, and for ``open_expansion``, whose deal or budget
-has an owner who knows it.
+Of the opportunities only ``annual_offer``: the others are there when somebody looks at the company, and a
+task for each would bury those that cannot wait.
 """
 _OWN: Mapping[str, Rule] = {
     "risk": Rule("", "high", 2, "CALL", "HIGH", texts="own"),

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from crm_sync.model import TaskAction
 from crm_sync.plan import PlanInputs, PlanSettings, build_plan
-from crm_sync.properties import FIELDS, OPPORTUNITIES, RISKS, fields_with
+from crm_sync.properties import FIELDS, RISKS, fields_with
 from crm_sync.tasks import (
     DEFAULT_RULES,
     SEVERITIES,
@@ -149,8 +149,7 @@ def test_every_rule_has_its_texts_and_every_text_its_rule(language: str) -> None
 
 
 def test_every_rule_is_of_a_flag_and_says_what_hubspot_understands() -> None:
-    flags = {*RISKS, *OPPORTUNITIES}
-    assert {rule.flag for rule in DEFAULT_RULES} == flags - {"sustained_expansion", "open_expansion"}
+    assert {rule.flag for rule in DEFAULT_RULES} == {*RISKS, "annual_offer"}
     for rule in DEFAULT_RULES:
         assert rule.min_severity in SEVERITIES
         assert rule.type in ("TODO", "CALL", "EMAIL")
