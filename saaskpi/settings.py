@@ -113,6 +113,9 @@ class UsageSettings(_Section):
         sources: files of events.
         core_events: the events (or meters' event names) that count as real use; empty means all.
         limits: plan (product name) to the most core events that it allows in 28 days.
+        seat_products: products (ids or names) that are sold by the seat; empty: those whose unit label in
+            Stripe means people, and where an account's products have no unit label, whatever it buys several
+            units of.
         events_property: HubSpot company property with the core events of the last 28 days.
         last_active_property: HubSpot company property with the time of the last use.
     """
@@ -120,6 +123,7 @@ class UsageSettings(_Section):
     sources: list[UsageSourceSettings] = Field(default_factory=list)
     core_events: list[str] = Field(default_factory=list)
     limits: dict[str, float] = Field(default_factory=dict)
+    seat_products: list[str] = Field(default_factory=list)
     events_property: str | None = None
     last_active_property: str | None = None
 
@@ -218,6 +222,7 @@ class Settings(BaseSettings):
         return FactSources(
             core_events=tuple(usage.core_events),
             limits=dict(usage.limits),
+            seat_products=tuple(usage.seat_products),
             events_property=usage.events_property,
             last_active_property=usage.last_active_property,
             nps_property=crm.nps_property,

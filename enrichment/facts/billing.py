@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from enrichment.engine import EngineProtocol
+from enrichment.facts.seats import leave_seat_products
 from enrichment.facts.sources import FactSources
 from enrichment.sql import run_models
 
@@ -12,12 +13,13 @@ TABLES: Final = ("account_seats", "account_paying")
 
 
 def prepare_billing(engine: EngineProtocol, sources: FactSources) -> None:
-    """Stage the payment methods; everything else that these facts need is staged for the ledger.
+    """Stage the payment methods and tell which products are seats; all else is staged for the ledger.
 
     Args:
         engine: holds the newest row of each of Stripe's records.
-        sources: names nothing of Stripe's.
+        sources: may name the products that are sold by the seat.
     """
+    leave_seat_products(engine, sources)
     run_models(engine, ("stg_payment_methods",))
 
 

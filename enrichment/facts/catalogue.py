@@ -29,7 +29,7 @@ class Fact:
 
 
 SEATS: Final = {
-    "paid_seats": Fact(_INT, "seats paid now: units of licensed items, where more than one is sold"),
+    "paid_seats": Fact(_INT, "seats paid now: units of what is sold by the seat, from two on"),
     "paid_seats_90": Fact(_INT, "the same 90 days ago"),
 }
 PAYING: Final = {

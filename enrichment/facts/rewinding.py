@@ -13,7 +13,8 @@ What the records cannot tell is not guessed from what came later:
 - a card's last day is that of its last charge, and the card is the one added or used last;
 - a direct debit that failed is known to have failed 21 days after it was tried;
 - ``unpaid`` is told from ``past_due`` only while some subscription is unpaid that was so already then;
-- which company a customer belongs to, names, owners and a customer's currency are those of today.
+- which company a customer belongs to, names, owners, a customer's currency and the unit labels of products
+  are those of today.
 
 A proration counts from where its period begins, which is when Stripe notes it, not from its invoice.
 """

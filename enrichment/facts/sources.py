@@ -13,6 +13,8 @@ class FactSources:
     Attributes:
         core_events: the usage events that count as real use; empty means all of them.
         limits: plan (product name) to the most core events that it allows in 28 days.
+        seat_products: products (ids or names) that are sold by the seat; empty: those whose unit label means
+            people, and where an account's products have no unit label, whatever it buys several units of.
         events_property: HubSpot company property with the core events of the last 28 days.
         last_active_property: HubSpot company property with the time of the last use.
         nps_property: HubSpot contact property with an NPS answer, beside feedback submissions.
@@ -24,6 +26,7 @@ class FactSources:
 
     core_events: tuple[str, ...] = ()
     limits: Mapping[str, float] = field(default_factory=dict)
+    seat_products: tuple[str, ...] = ()
     events_property: str | None = None
     last_active_property: str | None = None
     nps_property: str | None = None

@@ -14,10 +14,11 @@ from typing import Final
 import pandas as pd
 
 from enrichment.engine import EngineProtocol
+from enrichment.facts.parts import leave_empty
 from enrichment.facts.sources import FactSources
 from enrichment.facts.usage_properties import prepare_properties
 from enrichment.sql import run_models
-from enrichment.tables import leave
+from enrichment.tables import REJECTED_ROWS, leave
 from saaskpi.errors import UsageError
 
 USAGE_EVENTS: Final = {
@@ -44,13 +45,20 @@ _FACTS: Final = (
     "usage_shares",
     "account_usage",
 )
+_NO_USAGE: Final = {
+    "usage_clock": {"day_begins": "INTERVAL"},
+    "usage_named": {"event": "VARCHAR", "events": "BIGINT"},
+    "usage_rejected": REJECTED_ROWS,
+}
+"""What others read of usage, left empty where none is connected."""
 
 
 def prepare_usage(engine: EngineProtocol, sources: FactSources) -> None:
     """Find the account of every row and sum them up per day, once for all instants.
 
     Leaves ``usage_unmatched`` (key_kind, account_key, reason, events): the keys that count for nobody, and
-    ``usage_rejected`` (stream, id, reason): these and every value that cannot be read.
+    ``usage_rejected`` (stream, id, reason): these and every value that cannot be read. Where no usage is
+    connected nothing is built, and only ``usage_named`` and ``usage_rejected`` are there, empty.
 
     Args:
         engine: holds the staging tables, ``latest_stripe_meters``, ``latest_stripe_meter_event_summaries``,
@@ -61,9 +69,12 @@ def prepare_usage(engine: EngineProtocol, sources: FactSources) -> None:
         UsageError: a limit is not a number above 0.
     """
     _leave_limits(engine, sources.limits)
+    if not _is_connected(engine, sources):
+        for table, columns in _NO_USAGE.items():
+            _run_empty(engine, table, columns)
+        return
     if not engine.columns("usage_events"):
-        nothing = ", ".join(f'CAST(NULL AS {kind}) AS "{name}"' for name, kind in USAGE_EVENTS.items())
-        engine.run("usage_events", f"SELECT {nothing} WHERE 1 = 0")
+        _run_empty(engine, "usage_events", USAGE_EVENTS)
     run_models(engine, ("meter_events", *_KEYS))
     named = engine.frame("SELECT event FROM usage_named ORDER BY event")["event"]
     core = pd.DataFrame({"event": list(dict.fromkeys(sources.core_events)) or named})
@@ -75,18 +86,34 @@ def prepare_usage(engine: EngineProtocol, sources: FactSources) -> None:
 
 def describe_usage(engine: EngineProtocol) -> None:
     """Leave ``account_usage`` at the instant of ``run_clock``, from what was known by then."""
-    if not _days_end_there(engine):
+    days_end_there = _days_end_there(engine)
+    if days_end_there is None:
+        leave_empty(engine, ("account_usage",))
+        return
+    if not days_end_there:
         run_models(engine, _SUMS)
     run_models(engine, _FACTS)
 
 
-def _days_end_there(engine: EngineProtocol) -> bool:
-    """Say whether the days that are summed end at the instant of ``run_clock``."""
+def _is_connected(engine: EngineProtocol, sources: FactSources) -> bool:
+    """Say whether there is usage to read: files, a property, or a meter that counted."""
+    if engine.columns("usage_events") or sources.events_property or sources.last_active_property:
+        return True
+    return not engine.frame("SELECT id FROM latest_stripe_meter_event_summaries LIMIT 1").empty
+
+
+def _days_end_there(engine: EngineProtocol) -> bool | None:
+    """Say whether the days that are summed end at the instant of ``run_clock``; None when none are summed."""
     found = engine.frame(
         "SELECT as_of - c.day_begins = date_trunc('day', as_of - c.day_begins) AS is_border "
         "FROM run_clock CROSS JOIN usage_clock c"
     )
-    return bool(found["is_border"].iloc[0])
+    return None if found.empty else bool(found["is_border"].iloc[0])
+
+
+def _run_empty(engine: EngineProtocol, table: str, columns: Mapping[str, str]) -> None:
+    nothing = ", ".join(f'CAST(NULL AS {kind}) AS "{name}"' for name, kind in columns.items())
+    engine.run(table, f"SELECT {nothing} WHERE 1 = 0")
 
 
 def _leave_limits(engine: EngineProtocol, limits: Mapping[str, float]) -> None:

@@ -1,7 +1,8 @@
--- Seats that each account pays for, now and 90 days ago: the units of its licensed items that count. What was sold 90 days
--- ago, the invoice lines say. An item of which one unit is sold, now and then, is a plan and no seats.
+-- Seats that each account pays for, now and 90 days ago: the units of its licensed items that count and are sold by the
+-- seat. Where none of the account's products says what its units are, these are the units of items that are sold one by
+-- one; of which one unit is sold, now and then, is a plan and no seats. What was sold 90 days ago, the invoice lines say.
 WITH seats_now AS (
-    SELECT item_id, account_id, CAST(NULLIF(quantity, '') AS BIGINT) AS units
+    SELECT item_id, account_id, price_id, CAST(NULLIF(quantity, '') AS BIGINT) AS units
     FROM subscription_items
     WHERE account_id IS NOT NULL
         AND NOT metered
@@ -34,6 +35,7 @@ last_sold AS (
     SELECT
         s.item_id,
         s.account_id,
+        s.price_id,
         -- Stripe may bill a tiered price as a line per tier.
         CASE WHEN p.tiers_mode <> ''
             THEN SUM(s.units) OVER (PARTITION BY s.item_id, s.invoice_id, s.price_id) ELSE s.units
@@ -44,17 +46,28 @@ last_sold AS (
     INNER JOIN stg_prices p ON p.price_id = s.price_id AND p.usage_type <> 'metered'
 ),
 both_times AS (
+    SELECT item_id, account_id, price_id, units AS units_now, NULL AS units_then FROM seats_now
+    UNION ALL
+    SELECT item_id, account_id, price_id, NULL, CAST(units AS BIGINT) FROM last_sold WHERE place = 1
+),
+told AS (
     SELECT
-        COALESCE(n.account_id, s.account_id) AS account_id,
-        n.units AS units_now,
-        CAST(s.units AS BIGINT) AS units_then
-    FROM seats_now n
-    FULL OUTER JOIN (SELECT * FROM last_sold WHERE place = 1) s ON s.item_id = n.item_id
+        b.account_id,
+        b.units_now,
+        b.units_then,
+        k.is_seat,
+        p.package_size,
+        MAX(COALESCE(b.units_now, b.units_then)) OVER (PARTITION BY b.item_id) AS most_units,
+        MAX(CASE WHEN k.is_seat IS NULL THEN 0 ELSE 1 END) OVER (PARTITION BY b.account_id) AS says_units
+    FROM both_times b
+    LEFT JOIN stg_prices p ON p.price_id = b.price_id
+    LEFT JOIN seat_products k ON k.product_id = p.product_id
 )
 SELECT
     account_id,
     CAST(SUM(units_now) AS BIGINT) AS paid_seats,
     CAST(SUM(units_then) AS BIGINT) AS paid_seats_90
-FROM both_times
-WHERE units_now > 1 OR units_then > 1
+FROM told
+WHERE is_seat OR (says_units = 0 AND most_units > 1 AND COALESCE(package_size, '') = '')
 GROUP BY account_id
+HAVING SUM(units_now) > 1 OR SUM(units_then) > 1
