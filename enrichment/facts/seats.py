@@ -1,6 +1,6 @@
 """Which products are sold by the seat: those that the user names, else those whose unit label is people.
 
-Stripe's ``unit_label`` is the seller's own word for one unit of a product, shown on invoices and in the portal:
+Stripe's ``unit_label`` is the seller's own word for one unit of a product, as invoices show it:
 https://docs.stripe.com/api/products/object. It has no date: looking back, it is that of today.
 """
 
