@@ -14,6 +14,7 @@ from enrichment.accounts import account_rows
 from enrichment.discounts import DiscountBook
 from enrichment.engine import EngineProtocol
 from enrichment.exchange import FX_RATES
+from enrichment.facts.crm import STREAMS as CRM_STREAMS
 from enrichment.facts.describing import describe, prepare
 from enrichment.facts.usage_findings import usage_findings
 from enrichment.frames import records
@@ -29,7 +30,7 @@ from enrichment.money import CURRENCIES
 from enrichment.policy import Policy
 from enrichment.prices import Price, price_or_error
 from enrichment.reporting import Reporting
-from enrichment.sources import SOURCES, latest_sql, odd_dates_sql
+from enrichment.sources import SOURCES, odd_dates_sql, take_newest
 from enrichment.sql import ACCOUNTS, RATING, STAGING, run_models
 from enrichment.tables import leave
 from saaskpi.errors import DataError
@@ -160,8 +161,7 @@ def rate_items(engine: EngineProtocol, as_of: datetime, policy: Policy, config: 
 
 def _stage(engine: EngineProtocol, as_of: datetime, policy: Policy, config: HealthConfig) -> None:
     """Take the newest row of each record and rename its columns; set the clock that the models read."""
-    for stream in SOURCES:
-        engine.run(f"latest_{stream}", latest_sql(stream, engine.columns(stream)))
+    take_newest(engine, (stream for stream in SOURCES if stream not in CRM_STREAMS))
     engine.run("odd_dates", odd_dates_sql())
     leave(engine, "known_currencies", pd.DataFrame({"currency": CURRENCIES}), {"currency": "VARCHAR"})
     set_clock(engine, as_of, policy, config)

@@ -9,13 +9,26 @@ from typing import Any, Final
 import pandas as pd
 
 from enrichment.engine import EngineProtocol
-from enrichment.facts.parts import leave_empty
+from enrichment.facts.parts import leave_unknown
 from enrichment.facts.sources import FactSources
 from enrichment.frames import records
 from enrichment.money import CURRENCIES, exponent
+from enrichment.sources import take_newest
 from enrichment.sql import run_models
-from enrichment.tables import REJECTED_ROWS, leave
+from enrichment.tables import REJECTED_ROWS, leave, leave_empty
 
+STREAMS: Final = (
+    "hubspot_calls",
+    "hubspot_emails",
+    "hubspot_meetings",
+    "hubspot_notes",
+    "hubspot_tickets",
+    "hubspot_feedback_submissions",
+    "hubspot_deals",
+    "hubspot_associations",
+    "hubspot_pipelines",
+)
+"""The streams that only these facts are read from."""
 TABLES: Final = ("account_engagement", "account_satisfaction", "account_deals")
 DATED: Final = (
     "crm_links",
@@ -60,14 +73,16 @@ def prepare_crm(engine: EngineProtocol, sources: FactSources) -> None:
     """Build the dated tables, once for all instants.
 
     Args:
-        engine: holds ``latest_hubspot_*`` and ``account_customers``. What no fact is read from is left in
-            ``crm_rejected`` (stream, id, reason) for the caller to show.
+        engine: holds the landed ``STREAMS``, ``latest_hubspot_companies``, ``latest_hubspot_contacts`` and
+            ``account_customers``. What no fact is read from is left in ``crm_rejected`` (stream, id, reason)
+            for the caller to show.
         sources: the portal's own properties and pipelines.
     """
     run_models(engine, ("crm_companies",))
     if not _has_companies(engine):
-        _leave(engine, "crm_rejected", [], REJECTED_ROWS)
+        leave_empty(engine, "crm_rejected", REJECTED_ROWS)
         return
+    take_newest(engine, STREAMS)
     surveys = [("nps", sources.nps_property), ("csat", sources.csat_property)]
     settings = (sources.budget_property, bool(sources.expansion_pipelines))
     pipelines = records(engine.frame("SELECT * FROM latest_hubspot_pipelines ORDER BY object_type, id"))
@@ -88,7 +103,7 @@ def describe_crm(engine: EngineProtocol) -> None:
     if _has_companies(engine):
         run_models(engine, AT_AN_INSTANT)
     else:
-        leave_empty(engine, TABLES)
+        leave_unknown(engine, TABLES)
 
 
 def _has_companies(engine: EngineProtocol) -> bool:

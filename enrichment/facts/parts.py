@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import pandas as pd
-
 from enrichment.engine import EngineProtocol
 from enrichment.facts.catalogue import PART_COLUMNS
-from enrichment.tables import leave
+from enrichment.tables import leave_empty
 
 
-def leave_empty(engine: EngineProtocol, tables: Iterable[str]) -> None:
+def leave_unknown(engine: EngineProtocol, parts: Iterable[str]) -> None:
     """Leave parts without rows: their facts are known of no account."""
-    for table in tables:
-        columns = PART_COLUMNS[table]
-        leave(engine, table, pd.DataFrame(columns=list(columns)), columns)
+    for part in parts:
+        leave_empty(engine, part, PART_COLUMNS[part])

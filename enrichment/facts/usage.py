@@ -14,11 +14,11 @@ from typing import Final
 import pandas as pd
 
 from enrichment.engine import EngineProtocol
-from enrichment.facts.parts import leave_empty
+from enrichment.facts.parts import leave_unknown
 from enrichment.facts.sources import FactSources
 from enrichment.facts.usage_properties import prepare_properties
 from enrichment.sql import run_models
-from enrichment.tables import REJECTED_ROWS, leave
+from enrichment.tables import REJECTED_ROWS, leave, leave_empty
 from saaskpi.errors import UsageError
 
 USAGE_EVENTS: Final = {
@@ -71,10 +71,10 @@ def prepare_usage(engine: EngineProtocol, sources: FactSources) -> None:
     _leave_limits(engine, sources.limits)
     if not _is_connected(engine, sources):
         for table, columns in _NO_USAGE.items():
-            _run_empty(engine, table, columns)
+            leave_empty(engine, table, columns)
         return
     if not engine.columns("usage_events"):
-        _run_empty(engine, "usage_events", USAGE_EVENTS)
+        leave_empty(engine, "usage_events", USAGE_EVENTS)
     run_models(engine, ("meter_events", *_KEYS))
     named = engine.frame("SELECT event FROM usage_named ORDER BY event")["event"]
     core = pd.DataFrame({"event": list(dict.fromkeys(sources.core_events)) or named})
@@ -88,7 +88,7 @@ def describe_usage(engine: EngineProtocol) -> None:
     """Leave ``account_usage`` at the instant of ``run_clock``, from what was known by then."""
     days_end_there = _days_end_there(engine)
     if days_end_there is None:
-        leave_empty(engine, ("account_usage",))
+        leave_unknown(engine, ("account_usage",))
         return
     if not days_end_there:
         run_models(engine, _SUMS)
@@ -109,11 +109,6 @@ def _days_end_there(engine: EngineProtocol) -> bool | None:
         "FROM run_clock CROSS JOIN usage_clock c"
     )
     return None if found.empty else bool(found["is_border"].iloc[0])
-
-
-def _run_empty(engine: EngineProtocol, table: str, columns: Mapping[str, str]) -> None:
-    nothing = ", ".join(f'CAST(NULL AS {kind}) AS "{name}"' for name, kind in columns.items())
-    engine.run(table, f"SELECT {nothing} WHERE 1 = 0")
 
 
 def _leave_limits(engine: EngineProtocol, limits: Mapping[str, float]) -> None:

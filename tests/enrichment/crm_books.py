@@ -15,7 +15,7 @@ from enrichment.facts.sources import FactSources
 from enrichment.frames import records
 from enrichment.health.config import HealthConfig
 from enrichment.policy import Policy
-from enrichment.sources import SOURCES, latest_sql
+from enrichment.sources import take_newest
 from enrichment.tables import leave
 from tests.enrichment.books import AS_OF, Books
 from tests.enrichment.tiny_engine import TinyEngine
@@ -201,9 +201,7 @@ class Portal(Books):
     def prepared(self, sources: FactSources | None = None) -> TinyEngine:
         """Return an engine with the dated tables; close it."""
         engine = self.engine()
-        for stream in SOURCES:
-            if stream.startswith("hubspot_"):
-                engine.run(f"latest_{stream}", latest_sql(stream, engine.columns(stream)))
+        take_newest(engine, ("hubspot_companies", "hubspot_contacts"))
         leave(
             engine,
             "account_customers",
