@@ -34,7 +34,15 @@ _AT_LEAST_ONE: Final = (
     "open_tickets_zero",
     "bad_invoices_zero",
     "tenure_full",
+    "history_window_days",
+    "usage_days",
+    "touch_days",
+    "survey_days",
+    "ticket_days",
+    "contraction_days",
 )
+_MOST: Final = 10_000
+"""Of days and of whatever else is counted: beyond it, no calendar goes."""
 _RISING: Final = (
     ("yellow_from", "green_from"),
     ("change_zero", "change_full"),
@@ -270,12 +278,10 @@ def _check_names(settings: Mapping[str, Any], where: str, known: set[str]) -> No
 
 
 def _check_number(name: str, value: Any) -> None:
-    least, most = int(name in _AT_LEAST_ONE), 100 if name in _PER_CENT else None
-    is_whole = isinstance(value, int) and not isinstance(value, bool)
-    if is_whole and least <= value <= (value if most is None else most):
+    least, most = int(name in _AT_LEAST_ONE), 100 if name in _PER_CENT else _MOST
+    if isinstance(value, int) and not isinstance(value, bool) and least <= value <= most:
         return
-    limit = f"{least} to {most}" if most is not None else f"{least} or more"
-    raise UsageError(f"health.{name} cannot be {value!r}.", hint=f"Give a whole number, {limit}.")
+    raise UsageError(f"health.{name} cannot be {value!r}.", hint=f"Give a whole number, {least} to {most}.")
 
 
 def _check_points(points: object) -> None:

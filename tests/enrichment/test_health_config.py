@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from enrichment.health.config import FOR_ALL_ALIKE, HealthConfig, Profile
+from enrichment.health.flags import FlagConfig
 from saaskpi.errors import UsageError
 
 
@@ -21,6 +22,9 @@ from saaskpi.errors import UsageError
         ({"cap_idle": -1}, "health.cap_idle"),
         ({"cap_idle": 101}, "health.cap_idle"),
         ({"tenure_full": 0}, "health.tenure_full"),
+        ({"usage_days": 0}, "health.usage_days"),
+        ({"history_window_days": 10**13}, "health.history_window_days"),
+        ({"cooldown_days": 10_001}, "health.cooldown_days"),
         ({"seats_full": 0.5}, "health.seats_full"),
         ({"yellow_from": 85}, "health.yellow_from"),
         ({"change_zero": 100}, "health.change_zero"),
@@ -49,6 +53,23 @@ def test_settings_that_cannot_be_meant_are_refused(settings: dict[str, Any], nam
         HealthConfig.from_settings(settings)
     assert named in refused.value.message
     assert refused.value.hint or "must be below" in refused.value.message
+
+
+@pytest.mark.parametrize(
+    "settings, low, high",
+    [
+        ({"usage_drop": 30}, "usage_drop_high", "usage_drop"),
+        ({"renewal_days": 20}, "renewal_soon_days", "renewal_days"),
+        ({"contraction": 40}, "contraction", "contraction_high"),
+        ({"nps_very_low": 7}, "nps_very_low", "nps_low"),
+    ],
+)
+def test_flags_that_would_be_grave_before_they_are_raised_are_refused(
+    settings: dict[str, int], low: str, high: str
+) -> None:
+    with pytest.raises(UsageError, match=f"health.flags.{low} cannot be above health.flags.{high}."):
+        FlagConfig.from_settings(settings)
+    FlagConfig.from_settings({low: 5, high: 5})
 
 
 @pytest.mark.parametrize("setting", FOR_ALL_ALIKE)

@@ -7,8 +7,18 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from difflib import get_close_matches
+from typing import Final
 
 from saaskpi.errors import UsageError
+
+_RISING: Final = (
+    ("usage_drop_high", "usage_drop"),
+    ("renewal_soon_days", "renewal_days"),
+    ("contraction", "contraction_high"),
+    ("nps_very_low", "nps_low"),
+)
+"""What makes a flag graver lies within what raises it."""
+_MOST: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +88,16 @@ class FlagConfig:
     def __post_init__(self) -> None:
         for item in fields(self):
             value = getattr(self, item.name)
-            if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 10_000:
+            if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _MOST:
                 raise UsageError(
-                    f"health.flags.{item.name} cannot be {value!r}.", hint="Give a whole number, 0 or more."
+                    f"health.flags.{item.name} cannot be {value!r}.",
+                    hint=f"Give a whole number, 0 to {_MOST}.",
+                )
+        for low, high in _RISING:
+            if getattr(self, low) > getattr(self, high):
+                raise UsageError(
+                    f"health.flags.{low} cannot be above health.flags.{high}.",
+                    hint=f"They are {getattr(self, low)} and {getattr(self, high)} now.",
                 )
 
     @classmethod
