@@ -179,7 +179,7 @@ def test_what_is_unpaid_is_added_up_in_the_currency_of_the_oldest_invoice(books:
         books.invoice(f"in_{number}", day, 2000, currency=currency, **still_open)
     flags = books.compute()["account_flags"]
     assert flags[flags["flag"] == "payment_failed"]["evidence_en"].tolist() == [
-        "2 unpaid invoices, 35.00 EUR in total: 3 failed attempts at most, the oldest (in_0) "
+        "2 unpaid invoices, 35.00 EUR in total: at most 3 failed attempts each, the oldest (in_0) "
         "50 days past due."
     ]
 

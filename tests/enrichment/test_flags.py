@@ -396,10 +396,10 @@ def test_those_who_are_no_customers_raise_nothing(status: str) -> None:
         ),
         (
             owing(40, attempts=2, invoices=3),
-            "3 unpaid invoices, 387.00 EUR in total: 2 failed attempts at most, the oldest (in_7) "
+            "3 unpaid invoices, 387.00 EUR in total: at most 2 failed attempts each, the oldest (in_7) "
             "40 days past due.",
-            "3 factures impayées, 387,00 EUR au total : 2 tentatives échouées au plus, 40 jours de retard "
-            "pour la plus ancienne (in_7).",
+            "3 factures impayées, 387,00 EUR au total : au plus 2 tentatives échouées par facture, 40 jours "
+            "de retard pour la plus ancienne (in_7).",
         ),
         (
             {"status": "past_due"},

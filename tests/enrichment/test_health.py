@@ -176,15 +176,15 @@ def test_those_who_are_no_customers_now_have_no_score(status: str, band: str) ->
         ),
         (
             {**MONTHLY, **owing(22), "days_as_customer": 100},
-            "Globex: 40/100, red: an invoice is 22 days past due (-35); a customer for only 3 months (-15); "
+            "Globex: 40/100, red: an invoice is 22 days past due (-35); a customer for 3 months (-15); "
             "no commitment beyond a month (-10).",
             "Globex : 40/100, rouge : une facture a 22 jours de retard (-35) ; client depuis 3 mois "
-            "seulement (-15) ; aucun engagement au-delà d’un mois (-10).",
+            "(-15) ; aucun engagement au-delà d’un mois (-10).",
         ),
         (
             {"days_as_customer": 10},
             "Globex: new customer; the score starts 60 days after the first payment.",
-            "Globex : nouveau client ; le score commence 60 jours après le premier paiement.",
+            "Globex : nouveau client ; premier score 60 jours après le premier paiement.",
         ),
         (
             {"status": "churned"},

@@ -112,7 +112,7 @@ def test_an_account_without_any_fact_is_not_red() -> None:
     found = score(pd.concat([rest, unknown], ignore_index=True), HealthConfig()).accounts.iloc[-1]
     assert (found["health_band"], found["health_reasons"]) == (
         "no data",
-        "Globex: no score; only 0% of what it needs is known.",
+        "Globex: no score; only 0% of the data that it needs is known.",
     )
 
 

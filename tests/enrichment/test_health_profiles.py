@@ -31,7 +31,7 @@ def test_a_profile_scores_its_accounts_and_no_others() -> None:
     assert found["account_id"].tolist() == ["acct_0", "acct_1", "acct_2"]
     assert found["profile"].tolist() == [None, "large", None]
     assert found["health_score"].tolist() == [everybody["health_score"][0], 20, pd.NA]
-    assert found["health_reasons"][1] == "Globex: 20/100, red: a customer for only 2 months (-80)."
+    assert found["health_reasons"][1] == "Globex: 20/100, red: a customer for 2 months (-80)."
     hashes = [HealthConfig().hash, config.of("large").hash, HealthConfig().hash]
     assert found["health_config_hash"].tolist() == hashes
 
@@ -50,7 +50,7 @@ def test_the_signals_of_each_account_are_those_of_its_profile() -> None:
     level = signals[signals["signal"] == "level"].set_index("account_id")
     assert level["max_points"].tolist() == pytest.approx([14, 0, 14])
     assert level["reason_en"]["acct_1"] == "level of use: carries no points in the settings"
-    assert level["reason_en"]["acct_2"] == "uses it about as much as the average of all customers"
+    assert level["reason_en"]["acct_2"] == "average use among all customers"
     assert health.sources["state"].tolist() == ["used"] * 4
 
 

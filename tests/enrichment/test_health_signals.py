@@ -52,7 +52,7 @@ def sentences(accounts: pd.DataFrame, signal: str, config: HealthConfig = DEFAUL
         ("seats", {"active_users": 10}, 1, "all 10 seats are in use"),
         ("seats", {"active_users": 25}, 1, "all 10 seats are in use"),
         ("seats", {"active_users": 8}, 1, "8 of 10 seats are in use"),
-        ("seats", {"active_users": 3}, 0.4, "only 3 of 10 seats are in use"),
+        ("seats", {"active_users": 3}, 0.4, "3 of 10 seats are in use"),
         ("seats", {"active_users": 1, "paid_seats": 4}, 1 / 3, "only 1 of 4 seats is in use"),
         ("seats", {"active_users": 0}, 0, "none of its 10 seats is in use"),
         ("seats", {"active_users": 1, "paid_seats": 1}, 1, "its only seat is in use"),
@@ -70,7 +70,7 @@ def sentences(accounts: pd.DataFrame, signal: str, config: HealthConfig = DEFAUL
         ("contacts", {"engaged_contacts": 0}, 0, "nobody there in touch in the last 90 days"),
         ("contacts", {"engaged_contacts": None}, 0, "nobody there in touch in the last 90 days"),
         ("contacts", {"engaged_contacts": 1}, 3 / 7, "only 1 person in touch in the last 90 days"),
-        ("contacts", {"engaged_contacts": 2}, 5 / 7, "only 2 people in touch in the last 90 days"),
+        ("contacts", {"engaged_contacts": 2}, 5 / 7, "2 people in touch in the last 90 days"),
         ("contacts", {"engaged_contacts": 3}, 1, "3 people in touch in the last 90 days"),
         ("contacts", {"engaged_contacts": 9}, 1, "9 people in touch in the last 90 days"),
         ("key_contact", {}, 1, "its key contact is still there"),
@@ -126,12 +126,12 @@ def sentences(accounts: pd.DataFrame, signal: str, config: HealthConfig = DEFAUL
         ("mrr_trend", {"mrr": 8500}, 0.5, "MRR is down 15% over 180 days"),
         ("mrr_trend", {"mrr_180": None, "mrr": 8500}, 0.5, "MRR is down 15% over 90 days"),
         ("mrr_trend", {"mrr": 20000}, 1, "MRR is up 100% over 180 days"),
-        ("tenure", {"days_as_customer": 182.5}, 0.5, "a customer for only 6 months"),
+        ("tenure", {"days_as_customer": 182.5}, 0.5, "a customer for 6 months"),
         ("tenure", {"days_as_customer": 0}, 0, "a customer for less than a month"),
         ("tenure", {"days_as_customer": 730}, 1, "a customer for 24 months"),
         ("commitment", MONTHLY, 0.5, "no commitment beyond a month"),
-        ("commitment", {"term_days": 90}, 0.6, "only a quarterly commitment"),
-        ("commitment", {"term_days": 180}, 0.75, "only a half-year commitment"),
+        ("commitment", {"term_days": 90}, 0.6, "a quarterly commitment"),
+        ("commitment", {"term_days": 180}, 0.75, "a half-year commitment"),
         ("commitment", {"term_days": 360}, 1, "a yearly commitment"),
         ("commitment", {"term_days": None}, 0.5, "no commitment beyond a month"),
         ("commitment", ENDING, 0, "cancellation is scheduled for 2026-12-01"),
@@ -218,7 +218,7 @@ def test_the_level_is_the_rank_among_the_same_plan() -> None:
     assert found[12:] == [1] * 8
     said = sentences(ladder(20), "level")
     assert said[0] == "uses it less than 98% of peers on the same plan"
-    assert said[9] == said[10] == "uses it about as much as the average of peers on the same plan"
+    assert said[9] == said[10] == "average use among peers on the same plan"
     assert said[19] == "uses it more than 98% of peers on the same plan"
 
 
@@ -243,7 +243,7 @@ def test_ties_share_the_middle_rank() -> None:
     accounts = known(*[{"core_events": 0}] * 15, *[{"core_events": 100}] * 5)
     # Fifteen at the bottom: their middle is 7.5 of 20.
     assert fractions(accounts, "level") == pytest.approx([7.5 / 20 / 0.6] * 15 + [1] * 5)
-    assert sentences(accounts, "level")[0] == "no use in the last 28 days"
+    assert sentences(accounts, "level")[0] == "no core event in the last 28 days"
 
 
 def test_the_level_is_per_paid_seat_and_a_seat_where_none_are_sold() -> None:
@@ -306,4 +306,4 @@ def test_every_threshold_is_a_setting(
 
 def test_other_windows_are_named_in_days() -> None:
     said = sentences(known({"core_events": 250}), "change", HealthConfig(usage_days=7))
-    assert said == ["usage down 50% on its own 21 days before"]
+    assert said == ["usage down 50% on the 21 days before"]
