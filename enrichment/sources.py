@@ -35,12 +35,14 @@ class Source:
         key: the primary key.
         properties: of a HubSpot object, those that the models read: name to VARCHAR or TIMESTAMP (UTC). Each
             becomes a column, so that the bodies of calls and e-mails never enter the models.
+        parts: texts out of JSON columns that are not read whole: name to the column and the path in it.
     """
 
     stream: str
     columns: Mapping[str, str]
     key: tuple[str, ...] = ("id",)
     properties: Mapping[str, str] = field(default_factory=dict)
+    parts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def _source(stream: str, key: tuple[str, ...] = ("id",), **columns: str) -> Source:
@@ -156,17 +158,27 @@ _DECLARED: Final = (
         period=_JSON,
         pricing=_JSON,
     ),
-    _source(
+    Source(
         "stripe_charges",
-        customer=_TEXT,
-        amount=_INT,
-        amount_refunded=_INT,
-        currency=_TEXT,
-        created=_EPOCH,
-        status=_TEXT,
-        payment_intent=_TEXT,
+        {
+            "id": _TEXT,
+            "customer": _TEXT,
+            "amount": _INT,
+            "amount_refunded": _INT,
+            "currency": _TEXT,
+            "created": _EPOCH,
+            "status": _TEXT,
+            "payment_intent": _TEXT,
+            "payment_method": _TEXT,
+        },
+        parts={
+            "method_type": ("payment_method_details", "type"),
+            **{
+                f"card_{name}": ("payment_method_details", "card", name)
+                for name in ("brand", "last4", "exp_year", "exp_month")
+            },
+        },
     ),
-    _source("stripe_payment_methods", customer=_TEXT, created=_EPOCH, type=_TEXT, card=_JSON),
     _source("stripe_events", type=_TEXT, created=_EPOCH, data=_JSON),
     _source("stripe_meters", event_name=_TEXT),
     _source(
@@ -241,11 +253,6 @@ _BY_STREAM: Final = {source.stream: source for source in _DECLARED}
 SOURCES: Final[tuple[str, ...]] = tuple(_BY_STREAM)
 """The streams that the models read; a pull for an enrichment selects only these."""
 
-CHARGE_METHODS: Final = _source(
-    "stripe_charges", created=_EPOCH, payment_method=_TEXT, payment_method_details=_JSON
-)
-"""With what each charge was paid, as it was then: only a look at the past reads it, and it is large."""
-
 
 def latest_sql(stream: str, present: Collection[str]) -> str:
     """Return the SELECT of the newest row per record of ``stream``, every declared column there and typed.
@@ -256,7 +263,21 @@ def latest_sql(stream: str, present: Collection[str]) -> str:
 
     A record counts once, however often it was pulled: the row with the highest ``_seq`` stands.
     """
-    return newest_sql(_BY_STREAM[stream], present)
+    source = _BY_STREAM[stream]
+    columns = [_column(name, sql_type, present) for name, sql_type in source.columns.items()]
+    columns += [_property(name, sql_type, present) for name, sql_type in source.properties.items()]
+    columns += [_quoted(name) for name in source.parts]
+    chosen = ", ".join([*columns, _odd_dates(source, present)])
+    # Parts are taken before the ranking, so that it does not carry the whole of what they are parts of.
+    parts = "".join(f", {_part(path, present)} AS {_quoted(name)}" for name, path in source.parts.items())
+    if not present:
+        return f"SELECT {chosen} FROM (SELECT 1 AS nothing{parts}) none_landed WHERE 1 = 0"
+    key = ", ".join(_quoted(name) for name in source.key)
+    return (
+        f"SELECT {chosen} FROM (SELECT landed.*{parts}, "
+        f"ROW_NUMBER() OVER (PARTITION BY {key} ORDER BY _seq DESC) AS row_rank FROM {source.stream} landed) "
+        "ranked WHERE row_rank = 1"
+    )
 
 
 def take_newest(engine: EngineProtocol, streams: Iterable[str]) -> None:
@@ -268,20 +289,6 @@ def take_newest(engine: EngineProtocol, streams: Iterable[str]) -> None:
     """
     for stream in streams:
         engine.run(f"latest_{stream}", latest_sql(stream, engine.columns(stream)))
-
-
-def newest_sql(source: Source, present: Collection[str]) -> str:
-    """Return the same of any declared source, which may be other columns of a stream."""
-    columns = [_column(name, sql_type, present) for name, sql_type in source.columns.items()]
-    columns += [_property(name, sql_type, present) for name, sql_type in source.properties.items()]
-    chosen = ", ".join([*columns, _odd_dates(source, present)])
-    if not present:
-        return f"SELECT {chosen} FROM (SELECT 1 AS nothing) none_landed WHERE 1 = 0"
-    key = ", ".join(_quoted(name) for name in source.key)
-    return (
-        f"SELECT {chosen} FROM (SELECT landed.*, ROW_NUMBER() OVER (PARTITION BY {key} ORDER BY _seq DESC) "
-        f"AS row_rank FROM {source.stream} landed) ranked WHERE row_rank = 1"
-    )
 
 
 def odd_dates_sql() -> str:
@@ -311,6 +318,17 @@ def _property(name: str, sql_type: str, present: Collection[str]) -> str:
     if sql_type == _MOMENT:
         value = f"CASE WHEN {value} ~ '{_ISO_TIME}' THEN {value} END"
     return f"CAST({value} AS {sql_type}) AS {_quoted(name)}"
+
+
+def _part(path: tuple[str, ...], present: Collection[str]) -> str:
+    """Return a text out of a JSON column, null where it is not there."""
+    column, *steps, last = path
+    if column not in present:
+        return "CAST(NULL AS VARCHAR)"
+    value = f"CAST({_quoted(column)} AS JSON)"
+    for step in steps:
+        value = f"({value} -> '{step}')"
+    return f"({value} ->> '{last}')"
 
 
 def _odd_dates(source: Source, present: Collection[str]) -> str:

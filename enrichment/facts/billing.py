@@ -13,14 +13,14 @@ TABLES: Final = ("account_seats", "account_paying")
 
 
 def prepare_billing(engine: EngineProtocol, sources: FactSources) -> None:
-    """Stage the payment methods and tell which products are seats; all else is staged for the ledger.
+    """Tell with what each charge was paid and which products are seats; all else is staged already.
 
     Args:
         engine: holds the newest row of each of Stripe's records.
         sources: may name the products that are sold by the seat.
     """
     leave_seat_products(engine, sources)
-    run_models(engine, ("stg_payment_methods",))
+    run_models(engine, ("charge_methods",))
 
 
 def describe_billing(engine: EngineProtocol) -> None:

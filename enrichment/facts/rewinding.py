@@ -10,7 +10,7 @@ What the records cannot tell is not guessed from what came later:
 - a cancellation that was taken back has left no trace;
 - a coupon, a quantity or a pause changed without proration is known from the next invoice on;
 - money given back has no date in what is read, and was not given back yet at any past instant;
-- a card's last day is that of its last charge, and the card is the one added or used last;
+- which way to pay was the default is not known: the card is that of the last charge that went through;
 - a direct debit that failed is known to have failed 21 days after it was tried;
 - ``unpaid`` is told from ``past_due`` only while some subscription is unpaid that was so already then;
 - which company a customer belongs to, names, owners, a customer's currency and the unit labels of products
@@ -32,11 +32,10 @@ from enrichment.health.config import HealthConfig
 from enrichment.items import ItemRater
 from enrichment.ledger.building import build_ledger
 from enrichment.policy import Policy
-from enrichment.sources import CHARGE_METHODS, newest_sql
 from enrichment.sql import ACCOUNTS, RATING, models, run_models
 from enrichment.tables import ITEM_RATES, leave
 
-DATED: Final = ("charge_methods", "invoice_attempts", "dated_lines", "item_tellings")
+DATED: Final = ("invoice_attempts", "dated_lines", "item_tellings")
 """Built once from the present; every instant reads what was known by then."""
 PAST: Final = {
     "stg_invoices": "past_invoices",
@@ -46,7 +45,6 @@ PAST: Final = {
     "stg_events": "past_events",
     "stg_invoice_lines": "past_lines",
     "stg_subscription_items": "past_items",
-    "stg_payment_methods": "past_methods",
     "account_customers": "past_account_customers",
 }
 """The tables that are taken back, each by its model, in the order in which they read each other."""
@@ -136,8 +134,6 @@ def _run(engine: EngineProtocol, table: str, model: str) -> None:
 
 
 def _set_aside(engine: EngineProtocol) -> None:
-    landed = engine.columns(CHARGE_METHODS.stream)
-    engine.run("landed_charge_methods", newest_sql(CHARGE_METHODS, landed))
     run_models(engine, DATED)
     for table in REPLACED:
         engine.run(f"present_{table}", f"SELECT * FROM {table}")

@@ -167,8 +167,18 @@ class Account:
         }
         self.books.add("stripe_charges", id=name, created=epoch(day), amount=amount, status=status, **about)
 
-    def card(self, name: str, day: str, year: int = 2027, month: int = 2) -> None:
-        """Add a card that ends with its month; its number ends as its name does."""
-        about = {"customer": self.name, "created": epoch(day), "type": "card"}
-        details = {"brand": "visa", "last4": name[-4:], "exp_year": year, "exp_month": month}
-        self.books.add("stripe_payment_methods", id=f"{self.name}_{name}", **about, card=details)
+    def card(
+        self,
+        name: str,
+        day: str,
+        year: int = 2027,
+        month: int = 2,
+        *,
+        status: str = "succeeded",
+        kind: str = "card",
+    ) -> None:
+        """Charge a card that ends with its month, over a trifle; its number ends as its name does."""
+        card = {"brand": "visa", "last4": name[-4:], "exp_year": year, "exp_month": month}
+        details: Record = {"type": kind} | ({"card": card} if kind == "card" else {})
+        about = {"payment_method": f"{self.name}_{name}", "payment_method_details": details}
+        self.charge(day, 1, status, **about)

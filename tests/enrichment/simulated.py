@@ -22,7 +22,6 @@ def books_of(world: World, *, invoices: bool = True) -> Books:
         ("price", "stripe_prices"),
         ("coupon", "stripe_coupons"),
         ("discount", "stripe_discounts"),
-        ("payment_method", "stripe_payment_methods"),
     ):
         books.streams[stream].extend(_all(stripe, kind))
     for record in _all(stripe, "subscription"):

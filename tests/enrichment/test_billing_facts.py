@@ -36,12 +36,12 @@ def monthly(account: Account, quantities: Sequence[int], **more: Any) -> None:
 
 
 def paying(books: Books, name: str, *cards: str, chosen: str | None = None, **more: Any) -> Account:
-    """Add a customer of three seats, with cards added one month after the other; ``chosen``: its default."""
+    """Add a customer of three seats, its cards charged one month after the other; ``chosen``: its default."""
     account = Account(books, name, ("seat", 3), **more)
     books.streams["stripe_customers"][-1]["invoice_settings"] = {"default_payment_method": chosen}
     monthly(account, SOLD["level"])
     for number, title in enumerate(cards, start=1):
-        account.card(title, f"2025-0{number}-01")
+        account.card(title, f"2026-0{number}-02")
     return account
 
 
@@ -97,13 +97,20 @@ def _cards(books: Books) -> None:
     three = ("0001", "0002", "0003")
     paying(books, "own", *three, chosen="own_0002", default_payment_method="own_0001")
     paying(books, "shared", *three, chosen="shared_0002")
-    paying(books, "newest", *three).card("0009", "2027-01-01")
-    paying(books, "gone", *three, default_payment_method="pm_gone")
+    paying(books, "last", *three).card("0009", "2027-01-01")
+    paying(books, "not_shown", *three, default_payment_method="pm_new")
     for name, year, month in (("leap", 2028, 2), ("december", 2026, 12), ("odd", 2027, 13)):
-        paying(books, name).card("0001", "2025-01-01", year, month)
-    paying(books, "debit", "0001")
-    books.streams["stripe_payment_methods"][-1] |= {"type": "sepa_debit", "card": None}
+        paying(books, name).card("0001", "2026-01-01", year, month)
+    paying(books, "renewed", "0001").card("0001", "2026-09-02", 2031, 5)
+    paying(books, "debit").card("0001", "2026-09-02", kind="sepa_debit")
     paying(books, "sent", "0001", collection_method="send_invoice")
+    paying(books, "refused", "0001").card("0002", "2026-09-02", status="failed")
+    paying(books, "only_refused").card("0001", "2026-09-02", status="failed")
+    paying(books, "own_refused", chosen="own_refused_0001").card("0001", "2026-09-02", status="failed")
+    paying(books, "other_over", "0001").card("0002", "2026-01-01", 2026, 9)
+    paying(books, "other_ends", "0001").card("0002", "2026-01-01", 2026, 10)
+    paying(books, "other_long_ago", "0001").card("0002", "2025-09-29")
+    paying(books, "other_debit", "0001").card("0002", "2026-01-01", kind="sepa_debit")
 
 
 @pytest.mark.parametrize(
@@ -145,11 +152,19 @@ def test_the_next_charge_is_at_the_end_of_a_period_that_is_not_the_last(name: st
     [
         pytest.param("own", "visa 0001", False, id="the subscription's own"),
         pytest.param("shared", "visa 0002", False, id="the customer's"),
-        pytest.param("newest", "visa 0003", False, id="the newest that is there by now"),
-        pytest.param("gone", "visa 0003", False, id="the newest, where the chosen one is gone"),
+        pytest.param("last", "visa 0003", False, id="the last that paid by now"),
+        pytest.param("not_shown", None, None, id="the chosen one is in no charge yet"),
         pytest.param("leap", "visa 0001", True, id="the only one"),
+        pytest.param("renewed", "visa 0001", True, id="renewed, it is the same one"),
         pytest.param("debit", None, True, id="no card"),
         pytest.param("sent", None, None, id="who is sent invoices has no card to charge"),
+        pytest.param("refused", "visa 0001", True, id="what was refused pays nothing"),
+        pytest.param("only_refused", None, None, id="nothing went through"),
+        pytest.param("own_refused", "visa 0001", True, id="the customer's, though it was refused"),
+        pytest.param("other_over", "visa 0001", True, id="another that is over"),
+        pytest.param("other_ends", "visa 0001", False, id="another on its last day"),
+        pytest.param("other_long_ago", "visa 0001", True, id="another that paid 13 months ago"),
+        pytest.param("other_debit", "visa 0001", False, id="another way to pay"),
         pytest.param("level", None, None, id="nothing read"),
     ],
 )
@@ -163,6 +178,7 @@ def test_the_card_that_would_be_charged(name: str, label: str | None, only: bool
     [
         ("own", date(2027, 2, 28)),
         ("leap", date(2028, 2, 29)),
+        ("renewed", date(2031, 5, 31)),
         ("december", date(2026, 12, 31)),
         ("odd", None),
         ("debit", None),

@@ -110,14 +110,14 @@ def _items(made: Books) -> None:
 
 
 def _cards(made: Books) -> None:
-    """A card that its network renewed, and one that was taken away: the charges know what they were."""
-    for name, listed in (("renewed_card", True), ("removed_card", False)):
+    """A card that its network renewed, one that another replaced: the charges know what they were."""
+    for name in ("renewed_card", "other_card"):
         account = customer(made, name)
-        if listed:
-            account.card("0001", "2026-04-01", 2031, 12)
-        details = {"brand": "visa", "last4": "0001", "exp_year": 2026, "exp_month": 8}
-        used = {"payment_method": f"{name}_0001", "payment_method_details": {"type": "card", "card": details}}
-        account.charge("2026-07-01", 3000, "succeeded", **used)
+        account.card("0001", "2026-07-01", 2026, 8)
+        account.card("0001" if name == "renewed_card" else "0002", "2026-09-01", 2031, 12)
+    account = customer(made, "debit_fails")
+    account.card("0001", "2026-06-01")
+    account.card("0003", "2026-07-01", kind="sepa_debit", status="failed")
 
 
 @cache
@@ -203,10 +203,24 @@ def test_seats_and_what_a_trial_may_bring_are_those_of_then() -> None:
     assert then.loc["trial", "potential_trial_mrr"] == 3000
 
 
-@pytest.mark.parametrize("name", ["renewed_card", "removed_card"])
-def test_a_card_is_that_of_the_last_charge(name: str) -> None:
+@pytest.mark.parametrize(
+    "name, label, expires",
+    [
+        ("renewed_card", "visa 0001", "2026-08-31"),
+        ("other_card", "visa 0001", "2026-08-31"),
+        pytest.param("debit_fails", None, None, id="a refusal that was not known yet"),
+    ],
+)
+def test_a_card_is_that_of_the_last_charge(name: str, label: str | None, expires: str | None) -> None:
     row = known()[1].loc[name]
-    assert (row["card_label"], row["card_expires_on"]) == ("visa 0001", pd.Timestamp("2026-08-31"))
+    assert (row["card_label"], row["card_expires_on"]) == (label, pd.Timestamp(expires) if expires else None)
+
+
+@pytest.mark.parametrize(
+    "name, label", [("renewed_card", "visa 0001"), ("other_card", "visa 0002"), ("debit_fails", "visa 0001")]
+)
+def test_and_that_of_the_last_charge_now(name: str, label: str) -> None:
+    assert known()[0].loc[name, "card_label"] == label
 
 
 def test_at_the_present_and_after_it_the_present_is_described() -> None:
@@ -251,8 +265,7 @@ def test_who_left_when_and_why() -> None:
     for stream in ("stripe_customers", "stripe_subscriptions", "stripe_subscription_items", "stripe_invoices",
                    "stripe_invoice_lines"):  # fmt: skip
         extra.streams[stream] += made.streams[stream]
-    for stream in ("stripe_charges", "stripe_payment_methods"):
-        extra.streams[stream] = made.streams[stream]
+    extra.streams["stripe_charges"] = made.streams["stripe_charges"]
     with described(extra) as engine:
         found = churns(engine)
         rewind(engine, PAST, Policy(), HealthConfig())

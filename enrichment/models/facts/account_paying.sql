@@ -1,5 +1,7 @@
--- How each account's MRR grew of late, when it is charged next, and which card that would use: the subscription's own
--- method, else the customer's, else the newest. Looking back, the one that was added or used last.
+-- How each account's MRR grew of late, when it is charged next, and the card that would pay: that of the subscription's or
+-- the customer's default method, as the last charge on it showed it, else that of the last charge that went through. A
+-- default that no charge has shown yet is not known, and the card before it would not be charged. Looking back, which
+-- method was the default has no date.
 WITH stood AS (
     SELECT
         l.account_id,
@@ -38,38 +40,48 @@ charges_ahead AS (
         AND i.period_ends_at > r.as_of
         AND (i.ends_at IS NULL OR i.ends_at > i.period_ends_at)
 ),
-known_methods AS (
+used AS (
     SELECT
         m.customer_id,
         m.method_id,
-        m.chosen_epoch,
         m.card_label,
         m.card_expires_on,
-        COUNT(*) OVER (PARTITION BY m.customer_id) AS methods
-    FROM stg_payment_methods m
+        EXTRACT(EPOCH FROM r.as_of) - 396 * 86400 AS of_late,
+        m.card_expires_on < CAST(r.as_of AS DATE) AS is_over,
+        MAX(CASE WHEN m.refused_epoch <= EXTRACT(EPOCH FROM r.as_of) THEN NULL ELSE m.used_epoch END) OVER w AS paid_epoch,
+        ROW_NUMBER() OVER (PARTITION BY m.customer_id, m.method_id ORDER BY m.used_epoch DESC, m.charge_id DESC) AS place
+    FROM charge_methods m
     CROSS JOIN run_clock r
-    WHERE m.created_epoch <= EXTRACT(EPOCH FROM r.as_of)
+    WHERE m.method_id IS NOT NULL AND m.used_epoch <= EXTRACT(EPOCH FROM r.as_of)
+    WINDOW w AS (PARTITION BY m.customer_id, m.method_id)
+),
+known_methods AS (
+    SELECT
+        *,
+        SUM(CASE WHEN paid_epoch >= of_late AND is_over IS NOT TRUE THEN 1 ELSE 0 END) OVER (PARTITION BY customer_id)
+        - CASE WHEN paid_epoch >= of_late AND is_over IS NOT TRUE THEN 1 ELSE 0 END AS others
+    FROM used
+    WHERE place = 1
 ),
 chosen AS (
     SELECT
         n.account_id,
         k.card_label,
         k.card_expires_on,
-        k.methods,
-        ROW_NUMBER() OVER (
-            PARTITION BY n.account_id
-            ORDER BY CASE WHEN k.method_id = n.method_id THEN 0 ELSE 1 END, k.chosen_epoch DESC, k.method_id
-        ) AS place
+        k.others,
+        ROW_NUMBER() OVER (PARTITION BY n.account_id ORDER BY k.paid_epoch DESC, k.method_id) AS place
     FROM charges_ahead n
     INNER JOIN known_methods k ON k.customer_id = n.customer_id
-    WHERE n.place = 1 AND n.is_automatic
+    WHERE n.place = 1
+        AND n.is_automatic
+        AND CASE WHEN n.method_id IS NULL THEN k.paid_epoch IS NOT NULL ELSE k.method_id = n.method_id END
 )
 SELECT
     a.account_id,
     g.mrr_ups,
     c.card_expires_on,
     c.card_label,
-    c.methods = 1 AS is_only_method,
+    c.others = 0 AS is_only_method,
     CAST(n.period_ends_at AS DATE) AS next_charge_date
 FROM (SELECT DISTINCT account_id FROM account_customers) a
 LEFT JOIN grown g ON g.account_id = a.account_id

@@ -1,6 +1,5 @@
 -- Every charge on the invoices that Stripe tried more than once or that were not paid at the first try, with when its
--- outcome was known: a direct debit says no up to 14 business days later. Charges that name no payment intent of the
--- invoice are told by customer, currency and amount.
+-- refusal was known. Charges that name no payment intent of the invoice are told by customer, currency and amount.
 WITH watched AS (
     SELECT
         invoice_id, customer_id, currency, amount_due, created_epoch, paid_epoch, payments,
@@ -9,13 +8,7 @@ WITH watched AS (
     WHERE customer_id IS NOT NULL AND attempt_count > 0 AND (attempt_count > 1 OR paid_epoch IS NULL
         OR paid_epoch > due_from_epoch + 86400)
 )
-SELECT
-    w.invoice_id,
-    c.created_epoch,
-    c.status = 'failed' AS is_refused,
-    c.created_epoch + CASE
-        WHEN m.method_type LIKE '%debit%' OR m.method_type LIKE '%bank_account' THEN 21 * 86400 ELSE 0
-    END AS refused_epoch
+SELECT w.invoice_id, c.created_epoch, m.refused_epoch
 FROM watched w
 INNER JOIN stg_charges c
     ON c.customer_id = w.customer_id

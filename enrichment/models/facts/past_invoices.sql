@@ -6,7 +6,7 @@ WITH tried AS (
         a.invoice_id,
         COUNT(*) AS charges,
         SUM(CASE WHEN a.created_epoch <= r.at_epoch THEN 1 ELSE 0 END) AS attempts,
-        SUM(CASE WHEN a.is_refused AND a.refused_epoch <= r.at_epoch THEN 1 ELSE 0 END) AS refusals
+        SUM(CASE WHEN a.refused_epoch <= r.at_epoch THEN 1 ELSE 0 END) AS refusals
     FROM invoice_attempts a
     CROSS JOIN rewound_to r
     GROUP BY a.invoice_id
