@@ -33,17 +33,22 @@ def line(amount: int = 1000, start: Any = "2026-09-01", end: Any = "2026-10-01",
     }
 
 
-@pytest.fixture
-def books() -> Books:
-    """A good customer with 10.00 a month since January, and an odd one that the tests bill."""
+def with_customers(*names: str) -> Books:
+    """Customers with 10.00 a month: ``good`` since January, the others in September and half of October."""
     made = Books()
     made.price("p", "1000")
-    for name in ("good", "odd"):
+    for name in names:
         made.customer(f"cus_{name}")
         start = {"start_date": epoch("2026-09-01"), "status": "canceled", "ended_at": epoch("2026-10-15")}
         more = {"start_date": epoch("2026-01-01")} if name == "good" else start
         made.subscription([("p", 1)], name=name, customer=f"cus_{name}", **more)
     return made
+
+
+@pytest.fixture
+def books() -> Books:
+    """A good customer, and an odd one that the tests bill."""
+    return with_customers("good", "odd")
 
 
 def months(tables: Tables, customer: str) -> dict[str, int]:
@@ -57,42 +62,57 @@ def reasons(tables: Tables) -> dict[str, str]:
     return dict(zip(rejected["id"], rejected["reason"], strict=True))
 
 
-@pytest.mark.parametrize(
-    "odd, reason",
-    [
-        (line(-1000), "The line of a whole period has a negative amount."),
-        (line(start="2026-09-05", end="2026-09-05"), "The line's period has no length."),
-        (line(start="2026-09-05", end="2026-09-01"), "The line ends before it begins."),
-        (line(start=None), "The line has no service period."),
-        (line(start=-86_400), "The line's period is not between 1970 and 2100."),
-        (line(end=9_999_999_999_999), "The line's period is not between 1970 and 2100."),
-        (line(currency="xxx"), "Currency xxx is not known."),
-        (line(pricing={"price_details": {"price": "gone"}}), "Price gone was not read."),
-        (line(pricing={"price_details": {"price": "lunar"}}), "Price lunar has the unknown interval 'moon'."),
-    ],
-)
-def test_a_line_that_cannot_be_is_kept_aside_with_its_reason(books: Books, odd: Record, reason: str) -> None:
+LINES: list[tuple[Record, str]] = [
+    (line(-1000), "The line of a whole period has a negative amount."),
+    (line(start="2026-09-05", end="2026-09-05"), "The line's period has no length."),
+    (line(start="2026-09-05", end="2026-09-01"), "The line ends before it begins."),
+    (line(start=None), "The line has no service period."),
+    (line(start=-86_400), "The line's period is not between 1970 and 2100."),
+    (line(end=9_999_999_999_999), "The line's period is not between 1970 and 2100."),
+    (line(currency="xxx"), "Currency xxx is not known."),
+    (line(pricing={"price_details": {"price": "gone"}}), "Price gone was not read."),
+    (line(pricing={"price_details": {"price": "lunar"}}), "Price lunar has the unknown interval 'moon'."),
+]
+DATES = {
+    "start_date": -1,
+    "ended_at": 4_102_444_801,
+    "trial_end": 9_000_000_000_000_000,
+    "canceled_at": -1,
+}
+
+
+@pytest.fixture(scope="module")
+def all_odd() -> Tables:
+    """The good customer, one that is billed each of ``LINES``, and one with each of ``DATES``."""
+    books = with_customers("good", *(f"line_{place}" for place in range(len(LINES))), *DATES)
     books.price("lunar", "1000", interval="moon")
-    books.invoice("in_odd", "2026-09-01", 1000, [odd], customer="cus_odd")
-    tables = books.compute()
-    assert reasons(tables)["il_in_odd_0"] == reason
-    assert months(tables, "cus_good") == {f"2026-{month:02d}": 1000 for month in range(1, 11)}
+    for place, (odd, _) in enumerate(LINES):
+        detail = odd["parent"]["subscription_item_details"]
+        mine = {"subscription_item": f"si_line_{place}_0", "subscription": f"line_{place}"}
+        parent = {"type": odd["parent"]["type"], "subscription_item_details": {**detail, **mine}}
+        lines = [{**odd, "parent": parent}]
+        books.invoice(f"in_{place}", "2026-09-01", 1000, lines, customer=f"cus_line_{place}")
+    for record in books.streams["stripe_subscriptions"]:
+        if record["id"] in DATES:
+            record[record["id"]] = DATES[record["id"]]
+    return books.compute()
 
 
-@pytest.mark.parametrize(
-    "field, value",
-    [
-        ("start_date", -1),
-        ("ended_at", 4_102_444_801),
-        ("trial_end", 9_000_000_000_000_000),
-        ("canceled_at", -1),
-    ],
-)
-def test_a_date_that_is_none_is_named(books: Books, field: str, value: int) -> None:
-    books.streams["stripe_subscriptions"][1][field] = value
-    tables = books.compute()
-    assert reasons(tables)["odd"] == f"No date between 1970 and 2100: {field}."
-    assert months(tables, "cus_good")["2026-10"] == 1000
+@pytest.mark.parametrize("place, reason", [(place, reason) for place, (_, reason) in enumerate(LINES)])
+def test_a_line_that_cannot_be_is_kept_aside_with_its_reason(
+    all_odd: Tables, place: int, reason: str
+) -> None:
+    assert reasons(all_odd)[f"il_in_{place}_0"] == reason
+
+
+@pytest.mark.parametrize("field", DATES)
+def test_a_date_that_is_none_is_named(all_odd: Tables, field: str) -> None:
+    assert reasons(all_odd)[field] == f"No date between 1970 and 2100: {field}."
+
+
+def test_what_is_odd_touches_no_other_customer(all_odd: Tables) -> None:
+    assert len(all_odd["rejected_rows"]) == len(LINES) + len(DATES)
+    assert months(all_odd, "cus_good") == {f"2026-{month:02d}": 1000 for month in range(1, 11)}
 
 
 def test_times_of_payment_that_are_none_stop_nothing(books: Books) -> None:

@@ -9,55 +9,63 @@ import pytest
 
 from tests.enrichment.books import Books, epoch
 
-PARENT = {"type": "subscription_details", "subscription_details": {"subscription": "sub_1"}}
 OPEN = {"status": "open", "amount_paid": 0, "amount_remaining": 1000}
+OWING: dict[str, tuple[str, str, dict[str, Any], bool]] = {
+    "under way": ("active", "2026-10-20", {}, False),
+    "too long": ("active", "2026-10-01", {}, True),
+    "refused": ("past_due", "2026-10-20", {}, True),
+    "twice": ("active", "2026-10-20", {"attempt_count": 2}, True),
+    "to be retried": ("active", "2026-10-20", {"next_payment_attempt": epoch("2026-11-05")}, True),
+    "past its due date": (
+        "active",
+        "2026-10-20",
+        {"attempt_count": 0, "due_date": epoch("2026-10-25")},
+        True,
+    ),
+    "not yet tried": ("active", "2026-10-20", {"attempt_count": 0}, False),
+}
+"""By name: the subscription's status, the day and the state of its only invoice, whether it is owed."""
+PAID: dict[str, tuple[str, str | None, bool]] = {
+    "in nine days": ("2026-10-15", None, True),
+    "in 24 days": ("2026-10-30", None, False),
+    "after its due date": ("2026-10-15", "2026-10-01", False),
+}
+"""By name: when an invoice of 6 October was paid, when it was due, whether that was in time."""
 
 
-def accounts(standing: str, day: str, **invoice: Any) -> dict[str, pd.DataFrame]:
+@pytest.fixture(scope="module")
+def computed() -> dict[str, pd.DataFrame]:
+    """One company with a customer for each of ``OWING`` and ``PAID``, named so."""
     books = Books()
-    books.customer()
     books.price("p", "1000")
-    books.subscription([("p", 1)], name="sub_1", status=standing)
-    never = {"finalized_at": epoch(day), "paid_at": None}
-    books.invoice("in_1", day, 1000, parent=PARENT, **{"status_transitions": never, **OPEN, **invoice})
+    for name, (status, day, invoice, _) in OWING.items():
+        bill(books, name, status, day, {**OPEN, **invoice}, paid_at=None)
+    for name, (paid, due, _) in PAID.items():
+        settled = {"amount_paid": 1000, "amount_remaining": 0, "due_date": due and epoch(due)}
+        bill(books, name, "active", "2026-10-06", settled, paid_at=epoch(paid))
     return books.compute()
 
 
-def flags(computed: dict[str, pd.DataFrame]) -> set[str]:
-    return set(computed["account_flags"]["flag"])
-
-
-@pytest.mark.parametrize(
-    "status, day, invoice, owing",
-    [
-        ("active", "2026-10-20", {}, False),
-        ("active", "2026-10-01", {}, True),
-        ("past_due", "2026-10-20", {}, True),
-        ("active", "2026-10-20", {"attempt_count": 2}, True),
-        ("active", "2026-10-20", {"next_payment_attempt": epoch("2026-11-05")}, True),
-        ("active", "2026-10-20", {"attempt_count": 0, "due_date": epoch("2026-10-25")}, True),
-        ("active", "2026-10-20", {"attempt_count": 0}, False),
-    ],
-    ids=["under way", "too long", "refused", "twice", "to be retried", "past its due date", "not yet tried"],
-)
-def test_one_attempt_is_a_refusal_only_when_something_says_so(
-    status: str, day: str, invoice: dict[str, Any], owing: bool
+def bill(
+    books: Books, name: str, status: str, day: str, invoice: dict[str, Any], paid_at: int | None
 ) -> None:
-    assert ("payment_failed" in flags(accounts(status, day, **invoice))) is owing
+    """Add a customer with one subscription and its invoice, finalized on its day."""
+    books.subscription([("p", 1)], f"sub_{name}", books.customer(name), status=status)
+    parent = {"type": "subscription_details", "subscription_details": {"subscription": f"sub_{name}"}}
+    times = {"finalized_at": epoch(day), "paid_at": paid_at}
+    books.invoice(f"in_{name}", day, 1000, (), name, parent=parent, status_transitions=times, **invoice)
 
 
-@pytest.mark.parametrize(
-    "paid, due, good",
-    [("2026-10-15", None, True), ("2026-10-30", None, False), ("2026-10-15", "2026-10-01", False)],
-)
-def test_a_debit_settled_after_nine_days_was_not_late(paid: str, due: str | None, good: bool) -> None:
-    told = {
-        "status": "paid",
-        "amount_paid": 1000,
-        "amount_remaining": 0,
-        "due_date": due and epoch(due),
-        "status_transitions": {"finalized_at": epoch("2026-10-06"), "paid_at": epoch(paid)},
-    }
-    signals = accounts("active", "2026-10-06", **told)["account_health_signals"]
-    (payments,) = signals[signals["signal"] == "payments"].to_dict("records")
-    assert (payments["points"] == payments["max_points"]) is good
+@pytest.mark.parametrize("name", OWING)
+def test_one_attempt_is_a_refusal_only_when_something_says_so(
+    computed: dict[str, pd.DataFrame], name: str
+) -> None:
+    flags = computed["account_flags"].query("account_id == @name")["flag"]
+    assert ("payment_failed" in set(flags)) is OWING[name][-1]
+
+
+@pytest.mark.parametrize("name", PAID)
+def test_a_debit_settled_after_nine_days_was_not_late(computed: dict[str, pd.DataFrame], name: str) -> None:
+    signals = computed["account_health_signals"].query("account_id == @name and signal == 'payments'")
+    (payments,) = signals.to_dict("records")
+    assert (payments["points"] == payments["max_points"]) is PAID[name][-1]
