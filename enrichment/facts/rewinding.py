@@ -33,7 +33,7 @@ from enrichment.items import ItemRater
 from enrichment.ledger.building import build_ledger
 from enrichment.policy import Policy
 from enrichment.sql import ACCOUNTS, RATING, models, run_models
-from enrichment.tables import ITEM_RATES, leave
+from enrichment.tables import ITEM_RATES, leave, leave_empty
 
 DATED: Final = ("invoice_attempts", "dated_lines", "item_tellings")
 """Built once from the present; every instant reads what was known by then."""
@@ -57,8 +57,6 @@ REPLACED: Final = (
     "rejected_rows",
     "native_ledger",
     "mrr_ledger",
-    "mrr_differences",
-    "subscription_lives",
     *ACCOUNTS,
 )
 """Everything that a rewind writes: set aside before and put back afterwards."""
@@ -91,7 +89,6 @@ def rewind(engine: EngineProtocol, as_of: datetime, policy: Policy, config: Heal
     run_models(engine, ("rewound_to",))
     for table, model in PAST.items():
         _run(engine, table, model)
-    run_models(engine, RATING)
     _compute_ledger(engine, as_of, policy)
     run_models(engine, ACCOUNTS)
 
@@ -109,8 +106,9 @@ def churns(engine: EngineProtocol) -> pd.DataFrame:
     Always all that the present knows, rewound or not. An account that pauses, or pays nothing for a while,
     has not left. kind: ``payment`` when it did not pay, else ``voluntary``.
     """
-    prefix = "present_" if _is_aside(engine) else ""
+    is_aside = _is_aside(engine)
     for name, table in _WHOLE.items():
+        prefix = "present_" if is_aside and table in REPLACED else ""
         engine.run(name, f"SELECT * FROM {prefix}{table}")
     run_models(engine, ("account_churns",))
     return engine.frame("SELECT * FROM account_churns ORDER BY account_id, churned_at")
@@ -122,10 +120,12 @@ def _compute_ledger(engine: EngineProtocol, as_of: datetime, policy: Policy) -> 
     The ledger is closed by no item as it stands: those of the past are taken from the lines themselves.
     """
     prices, book = read_books(engine)
-    leave(engine, "item_rates", pd.DataFrame(columns=list(ITEM_RATES)), ITEM_RATES)
-    build_ledger(engine, prices, book, policy, as_of)
-    _run(engine, "mrr_ledger", "mrr_ledger_native")
     rate(engine, ItemRater(prices, book, policy, as_of))
+    engine.run("rates_of_then", "SELECT * FROM item_rates")
+    leave_empty(engine, "item_rates", ITEM_RATES)
+    build_ledger(engine, prices, book, policy, as_of, beside=False)
+    _run(engine, "mrr_ledger", "mrr_ledger_native")
+    engine.run("item_rates", "SELECT * FROM rates_of_then")
 
 
 def _run(engine: EngineProtocol, table: str, model: str) -> None:

@@ -42,10 +42,9 @@ CHANGES: Final = (
     "last_spans",
     "line_changes",
     "closing_changes",
-    "mrr_differences",
-    "native_ledger",
-    "subscription_lives",
 )
+BESIDE: Final = ("mrr_differences", "subscription_lives")
+"""What is told beside the ledger, which does without."""
 _DISCOUNTS: Final = (
     "SELECT DISTINCT own_discounts, shared_discounts FROM kept_sales "
     "WHERE own_discounts <> '' OR shared_discounts <> ''"
@@ -58,8 +57,8 @@ _LAST_READ: Final = {
     "left_out_times": ("odd_sales",),
     "item_spans": ("told_lines", "rate_steps", "double_starts", "item_lives"),
     "mrr_differences": ("odd_spans", "last_spans"),
-    "native_ledger": ("line_changes", "sold_items", "listed_items"),
     "subscription_lives": ("item_spans",),
+    "native_ledger": ("line_changes", "sold_items", "listed_items"),
 }
 """The large tables that a model is the last to read: emptied behind it, they leave room for others."""
 
@@ -71,6 +70,8 @@ def build_ledger(
     policy: Policy,
     as_of: datetime,
     reporting_currency: str | None = None,
+    *,
+    beside: bool = True,
 ) -> None:
     """Leave ``native_ledger``, ``subscription_lives`` and ``mrr_differences`` in the engine.
 
@@ -81,6 +82,7 @@ def build_ledger(
         policy: the MRR policy.
         as_of: the instant, aware; everything before it has happened.
         reporting_currency: items in other currencies also get a row at each renewal, to be valued anew.
+        beside: False leaves ``native_ledger`` alone.
     """
     leave(engine, "ledger_rules", ledger_rules(policy, as_of, reporting_currency), LEDGER_RULES)
     rater = TermRater(prices, book, policy)
@@ -100,6 +102,9 @@ def build_ledger(
     leave(engine, "billed_rates", billed, BILLED_RATES)
     _run(engine, LIVES)
     _run(engine, CHANGES)
+    if beside:
+        _run(engine, BESIDE)
+    _run(engine, ("native_ledger",))
 
 
 def _run(engine: EngineProtocol, names: tuple[str, ...]) -> None:
