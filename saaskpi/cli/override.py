@@ -11,7 +11,7 @@ import click
 
 from enrichment.frames import records
 from saaskpi.cli.base import Context, shared_options, utc_now
-from saaskpi.cli.output import Column, print_json, print_rows
+from saaskpi.cli.output import Column, one_line, print_json, print_rows
 from saaskpi.errors import UsageError
 from saaskpi.portfolio import find_account
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 BANDS: Final = ("green", "yellow", "red")
 LAST_SECOND: Final = time(23, 59, 59)
 LONGEST: Final = timedelta(days=366)
+MOST: Final = {"reason": 400, "author": 80}
+"""Characters: both stand in the account's sentence."""
 _COLUMNS: Final = (
     Column("name", "Account", width=28),
     Column("account_id", "Id"),
@@ -56,20 +58,34 @@ def set_override(
             f"--until {until:%Y-%m-%d} is {'over' if expires_at <= now else 'more than a year away'}.",
             hint="Give a day within the next twelve months.",
         )
-    if not reason.strip():
-        raise UsageError("The reason is empty.", hint='Say why, for instance --reason "new champion".')
+    said = _said("reason", reason), _said("author", author or getpass.getuser())
     pipeline = context.pipeline()
     row = find_account(pipeline.accounts(), account)
     with pipeline.alone():
         pipeline.store.set_override(
             row["account_id"],
             band,
-            reason=reason.strip(),
-            author=(author or getpass.getuser()).strip(),
+            reason=said[0],
+            author=said[1],
             created_at=now,
             expires_at=expires_at,
         )
     click.echo(f"{row['name']} is shown as {band} until {until:%Y-%m-%d}. Next: saaskpi enrich")
+
+
+def _said(name: str, text: str) -> str:
+    """Return words as they will stand in a sentence: on one line, without commands of a terminal."""
+    words = " ".join(one_line(text).split())
+    if not words:
+        raise UsageError(
+            f"The {name} is empty.", hint='For instance --reason "new champion" --author "Ana Diaz".'
+        )
+    if len(words) > MOST[name]:
+        raise UsageError(
+            f"The {name} has {len(words)} characters, more than {MOST[name]}.",
+            hint="It stands in the account's sentence: say it shorter.",
+        )
+    return words
 
 
 @override.command("end", epilog="Example: saaskpi override end Globex")

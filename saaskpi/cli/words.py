@@ -267,7 +267,7 @@ def _component_lines(component: str, signals: Sequence[Mapping[str, Any]], langu
         return
     for signal in signals:
         points = "-" if signal["points"] is None else f"{signal['points']:.1f}"
-        got = f"{points:>5} of {signal['max_points']:<5} {signal['state']:<9}"
+        got = f"{points:>5} of {signal['max_points']:<5.1f} {signal['state']:<9}"
         yield f"  {component:<13} {signal['signal']:<12} {got} {signal[f'reason_{language}'] or ''}"
 
 
