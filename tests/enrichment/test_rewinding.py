@@ -279,3 +279,77 @@ def test_who_left_when_and_why() -> None:
         "stopped_paying": ("2026-08-10 00:00:00", "payment"),
         "disputed": ("2026-08-10 00:00:00", "payment"),
     }
+
+
+ENDS = {
+    "payment_last": (("2026-07-10", "cancellation_requested"), ("2026-08-10", "payment_failed")),
+    "payment_first": (("2026-07-10", "payment_failed"), ("2026-08-10", "cancellation_requested")),
+    "dispute_last": (("2026-07-10", "payment_failed"), ("2026-08-10", "payment_disputed")),
+    "asked_both": (("2026-07-10", "cancellation_requested"), ("2026-08-10", "cancellation_requested")),
+    "at_once": (("2026-08-10", "cancellation_requested"), ("2026-08-10", "payment_failed")),
+    "one_stays": (("2026-07-10", "payment_failed"), None),
+}
+"""Companies with two subscriptions: when and why each ended."""
+
+
+@cache
+def left() -> pd.DataFrame:
+    """Return who left among the companies of ``ENDS``, one that came back, and one with a free rest."""
+    made = shop()
+    owners = {}
+    for company, ends in ENDS.items():
+        for number, end in enumerate(ends):
+            name = f"{company}/{number}"
+            owners[name] = company
+            more = ended(end[0], reason=end[1]) if end else {}
+            customer(made, name, until=end[0] if end else "2026-11-01", **more)
+    for number, (end, reason) in enumerate((("2026-05-01", "payment_failed"), ("2026-09-01", "cancelled"))):
+        name = f"came_back/{number}"
+        owners[name] = "came_back"
+        since = epoch(("2026-04-01", "2026-08-01")[number])
+        account = Account(
+            made, name, ("seat", 3), start_date=since, created=since, **ended(end, reason=reason)
+        )
+        start = ("2026-04-01", "2026-08-01")[number]
+        account.sell(start, end, 3)
+    for name, end, reason in (
+        ("rest/0", "2026-07-10", "payment_failed"),
+        ("rest/1", "2026-08-10", "cancelled"),
+    ):
+        owners[name] = "rest"
+        customer(made, name, 3 if name == "rest/0" else 0, until=end, **ended(end, reason=reason))
+    for invoice in made.streams["stripe_invoices"]:
+        if invoice["customer"] == "rest/1":
+            invoice.update({"total": 0, "amount_due": 0, "amount_paid": 0})
+    for item in made.streams["stripe_subscription_items"]:
+        if item["subscription"] == "sub_rest/1":
+            item["price"] = {"id": "free"}
+    for line in made.streams["stripe_invoice_lines"]:
+        if "rest/1" in line["id"]:
+            line.update({"amount": 0, "pricing": {"price_details": {"price": "free"}}})
+    with described(made, companies=owners) as engine:
+        return churns(engine)
+
+
+@pytest.mark.parametrize(
+    "company, told",
+    [
+        pytest.param("payment_last", [("2026-08-10", "payment")], id="the last did not pay"),
+        pytest.param("payment_first", [("2026-08-10", "voluntary")], id="only the first did not pay"),
+        pytest.param("dispute_last", [("2026-08-10", "payment")], id="neither paid"),
+        pytest.param("asked_both", [("2026-08-10", "voluntary")], id="both were asked for"),
+        pytest.param("at_once", [("2026-08-10", "payment")], id="one of two that ended at once did not pay"),
+        pytest.param("one_stays", [], id="one stays"),
+        pytest.param(
+            "came_back",
+            [("2026-05-01", "payment"), ("2026-09-01", "voluntary")],
+            id="left twice, each for its own",
+        ),
+        pytest.param("rest", [("2026-08-10", "voluntary")], id="one that costs nothing went on"),
+    ],
+)
+def test_of_several_subscriptions_the_last_that_ended_says_why(
+    company: str, told: list[tuple[str, str]]
+) -> None:
+    rows = left()[left()["account_id"] == company]
+    assert [(f"{row.churned_at:%Y-%m-%d}", row.kind) for row in rows.itertuples()] == told
