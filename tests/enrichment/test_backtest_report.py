@@ -267,7 +267,7 @@ def test_every_verdict_reads_in_both_languages() -> None:
         "In 63 of 100 pairs of an account that left and one that stayed, the score was lower for the one "
         "that left (AUC 0.63, 95% between 0.56 and 0.70; 30 churns). 30% of the red snapshots are of "
         "accounts that left (3 of 10), 10% of the green ones (1 of 10).",
-        "Dans 63 paires sur 100 d'un compte parti et d'un compte resté, le score du compte parti était plus "
+        "Dans 63 paires sur 100 d’un compte parti et d’un compte resté, le score du compte parti était plus "
         "bas (AUC 0,63, à 95\u202f% entre 0,56 et 0,70\u202f; 30 départs). 30\u202f% des instantanés "
         "rouges sont de comptes partis (3 sur 10), contre 10\u202f% des verts (1 sur 10).",
     }
