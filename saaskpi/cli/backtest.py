@@ -24,10 +24,26 @@ _WIDTH = 100
 def _source_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add where the snapshots come from."""
     for option in (
-        click.option("--mapping", type=click.Path(path_type=Path), help="TOML: what the columns mean."),
-        click.option("--events", type=click.Path(path_type=Path), help="Usage events, CSV or Parquet."),
-        click.option("--csv", "accounts", type=click.Path(path_type=Path), help="Accounts, CSV or Parquet."),
-        click.option("--horizon", default=90, show_default=True, help="Days within which churn counts."),
+        click.option(
+            "--mapping",
+            type=click.Path(path_type=Path),
+            help="With --csv: TOML that says what the columns mean.",
+        ),
+        click.option(
+            "--events", type=click.Path(path_type=Path), help="With --csv: usage events, CSV or Parquet."
+        ),
+        click.option(
+            "--csv",
+            "accounts",
+            type=click.Path(path_type=Path),
+            help="Accounts and who left, CSV or Parquet, instead of the home's data.",
+        ),
+        click.option(
+            "--horizon",
+            default=90,
+            show_default=True,
+            help="Days after a snapshot within which leaving counts.",
+        ),
     ):
         command = option(command)
     return command
@@ -36,7 +52,12 @@ def _source_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.command(epilog="Example: saaskpi backtest --format html -o backtest.html")
 @_source_options
 @click.option(
-    "--format", "style", type=click.Choice(["table", "json", "html"]), default="table", show_default=True
+    "--format",
+    "style",
+    type=click.Choice(["table", "json", "html"]),
+    default="table",
+    show_default=True,
+    help="A table for the terminal, JSON for a script, or a page with charts.",
 )
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @click.option("--output", "-o", type=click.Path(path_type=Path), help="File to write instead of the screen.")
@@ -45,7 +66,7 @@ def _source_options(command: Callable[..., Any]) -> Callable[..., Any]:
     default=_SEED,
     show_default=True,
     type=click.IntRange(0),
-    help="Of the samples that the intervals are from.",
+    help="Number that the random samples behind the intervals start from: same seed, same intervals.",
 )
 @shared_options
 def backtest(
@@ -59,10 +80,11 @@ def backtest(
     output: Path | None,
     seed: int,
 ) -> None:
-    """Say whether the health score foretells churn, on what was known at the start of each past month.
+    """Test whether the health score foretells who leaves.
 
-    Over the home's data, or with --csv over anybody's: a row per account and month, or per account's life;
-    docs/backtest.md tells the columns.
+    Computes the scores of each past month from what was known then, looks at who left afterwards, and gives a
+    verdict with the figures behind it. Reads the home's data, or with --csv anybody's: a row per account and
+    month, or per account's life. docs/backtest.md says how to read it and what the columns are.
     """
     from saaskpi.backtesting import Source, run_backtest  # pandas and DuckDB take a second to import
 
@@ -93,7 +115,7 @@ def _writer(found: Backtest, language: str, style: Style) -> Callable[..., None]
 
 @click.group(epilog="Example: saaskpi weights suggest")
 def weights() -> None:
-    """Weights of the health score."""
+    """Find weights of the health score that fit who left."""
 
 
 @weights.command(epilog="Example: saaskpi weights suggest")
@@ -108,8 +130,9 @@ def suggest(
     horizon: int,
     as_json: bool,
 ) -> None:
-    """Suggest weights that fit who left, if there is enough history and they do no worse on later months.
+    """Suggest weights that fit who left.
 
+    Only where there is enough history, and only if they do no worse on later months than the present ones.
     Changes nothing: prints the lines to paste into saaskpi.toml.
     """
     from saaskpi.backtesting import Source, suggest_weights

@@ -37,20 +37,36 @@ _COLUMNS: Final = (
 
 @click.group(epilog="Example: saaskpi override list")
 def override() -> None:
-    """Decide about an account's band yourself: with a reason, by name, until a day."""
+    """Replace the band of an account, for a while.
+
+    For when you know better than the score: with a reason, in your name, until a day. The computed score
+    stays and is shown beside it.
+    """
 
 
-@override.command("set", epilog='Example: saaskpi override set Globex --band yellow --reason "new champion"')
+@override.command(
+    "set",
+    epilog='Example: saaskpi override set Globex --band yellow --reason "new champion" --until YYYY-MM-DD',
+)
 @click.argument("account")
-@click.option("--band", type=click.Choice(BANDS), required=True)
-@click.option("--reason", required=True, help="Why: it stands in the account's sentence.")
-@click.option("--until", type=click.DateTime(["%Y-%m-%d"]), required=True, help="Last day that it holds.")
-@click.option("--author", help="Who decides (default: the name of the system's user).")
+@click.option("--band", type=click.Choice(BANDS), required=True, help="The band to show.")
+@click.option("--reason", required=True, help="Why: it is shown in the account's sentence.")
+@click.option(
+    "--until",
+    type=click.DateTime(["%Y-%m-%d"]),
+    required=True,
+    help="Last day of it (UTC), within twelve months.",
+)
+@click.option("--author", help="Who decides (default: the user who is logged in here).")
 @shared_options
 def set_override(
     context: Context, account: str, band: str, reason: str, until: datetime, author: str | None
 ) -> None:
-    """Show ACCOUNT in another band than the computed one; the score stays, and is said."""
+    """Show ACCOUNT in another band than the computed one.
+
+    ACCOUNT is a name or a part of one, a HubSpot company id or a Stripe customer id. The computed score
+    stays, and is told in the account's sentence. Counts from the next saaskpi enrich on.
+    """
     now = utc_now()
     expires_at = datetime.combine(until.date(), LAST_SECOND, tzinfo=UTC)
     if not now < expires_at <= now + LONGEST:
@@ -92,7 +108,10 @@ def _said(name: str, text: str) -> str:
 @click.argument("account")
 @shared_options
 def end_override(context: Context, account: str) -> None:
-    """Show ACCOUNT in its computed band again; the decision stays on record."""
+    """Show ACCOUNT in its computed band again.
+
+    The decision stays in the list, as over. Counts from the next saaskpi enrich on.
+    """
     pipeline = context.pipeline()
     row = find_account(pipeline.accounts(), account)
     with pipeline.alone():
@@ -106,7 +125,7 @@ def end_override(context: Context, account: str) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print them as JSON.")
 @shared_options
 def list_overrides(context: Context, as_json: bool) -> None:
-    """List every decision, those that are over too, newest first."""
+    """List all decisions, newest first, those that are over too."""
     rows = _rows(context.pipeline(), utc_now())
     if as_json:
         print_json(rows)
