@@ -120,12 +120,30 @@ def _cards(made: Books) -> None:
     account.card("0003", "2026-07-01", kind="sepa_debit", status="failed")
 
 
+JUNE = datetime(2026, 6, 10, tzinfo=UTC)
+LATER = datetime(2027, 1, 1, tzinfo=UTC)
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
+
+
 @cache
-def known() -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the facts now and then, null as None."""
+def looks() -> list[tuple[str, pd.DataFrame]]:
+    """Look at the books again and again, in one engine: when, and the facts, null as None."""
     with described(books()) as engine:
-        found = (facts_at(engine), facts_at(engine, PAST))
-    now, then = (facts.astype(object).where(facts.notna(), None) for facts in found)
+        restore(engine)
+        found = [("present", facts_at(engine))]
+        for name, moment in (("past", PAST), ("june", JUNE), ("present", AS_OF), ("present", LATER)):
+            found.append((name, facts_at(engine, moment)))
+        found.append(("long ago", facts_at(engine, LONG_AGO)))
+        restore(engine)
+        clock = engine.frame("SELECT as_of FROM run_clock")["as_of"].iloc[0]
+        assert clock == AS_OF.replace(tzinfo=None)
+        found += [("present", facts_at(engine)), ("past", facts_at(engine, PAST))]
+    return [(name, facts.astype(object).where(facts.notna(), None)) for name, facts in found]
+
+
+def known() -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the facts now and then."""
+    (_, now), (_, then), *_ = looks()
     return now, then
 
 
@@ -192,8 +210,7 @@ def test_what_was_unpaid_then(name: str, total: int | None, attempts: int | None
 
 
 def test_attempts_are_counted_as_they_were_made() -> None:
-    with described(books()) as engine:
-        row = facts_at(engine, datetime(2026, 6, 10, tzinfo=UTC)).loc["unpaid"]
+    row = dict(looks())["june"].loc["unpaid"]
     assert (row["status"], row["mrr"], row["most_attempts"]) == ("past_due", 3000, 3)
 
 
@@ -223,22 +240,11 @@ def test_and_that_of_the_last_charge_now(name: str, label: str) -> None:
     assert known()[0].loc[name, "card_label"] == label
 
 
-def test_at_the_present_and_after_it_the_present_is_described() -> None:
-    with described(books()) as engine:
-        facts_at(engine, PAST)
-        pd.testing.assert_frame_equal(as_text(facts_at(engine, AS_OF)), as_text(known()[0]))
-        later = datetime(2027, 1, 1, tzinfo=UTC)
-        pd.testing.assert_frame_equal(as_text(facts_at(engine, later)), as_text(known()[0]))
-
-
-def test_restoring_puts_everything_back_and_one_may_go_back_again() -> None:
-    with described(books()) as engine:
-        restore(engine)
-        rewind(engine, PAST, Policy(), HealthConfig())
-        restore(engine)
-        pd.testing.assert_frame_equal(as_text(facts_at(engine)), as_text(known()[0]))
-        assert engine.frame("SELECT as_of FROM run_clock")["as_of"].iloc[0] == AS_OF.replace(tzinfo=None)
-        pd.testing.assert_frame_equal(as_text(facts_at(engine, PAST)), as_text(known()[1]))
+def test_every_look_at_an_instant_finds_the_same_whatever_was_looked_at_before() -> None:
+    first: dict[str, pd.DataFrame] = {}
+    for name, facts in looks():
+        pd.testing.assert_frame_equal(as_text(facts), as_text(first.setdefault(name, facts)))
+    assert [name for name, _ in looks()].count("present") == 4
 
 
 def test_money_given_back_later_was_not_given_back_then() -> None:
@@ -253,8 +259,7 @@ def test_money_given_back_later_was_not_given_back_then() -> None:
 
 
 def test_a_past_without_customers_is_empty() -> None:
-    with described(books()) as engine:
-        assert facts_at(engine, datetime(2020, 1, 1, tzinfo=UTC)).empty
+    assert dict(looks())["long ago"].empty
 
 
 def test_who_left_when_and_why() -> None:
@@ -292,43 +297,35 @@ ENDS = {
 """Companies with two subscriptions: when and why each ended."""
 
 
+CAME_BACK = (("2026-04-01", "2026-05-01", "payment_failed"), ("2026-08-01", "2026-09-01", "cancelled"))
+"""From when until when the subscriptions of a company that came back lasted, and why they ended."""
+
+
 @cache
 def left() -> pd.DataFrame:
     """Return who left among the companies of ``ENDS``, one that came back, and one with a free rest."""
     made = shop()
-    owners = {}
     for company, ends in ENDS.items():
         for number, end in enumerate(ends):
-            name = f"{company}/{number}"
-            owners[name] = company
             more = ended(end[0], reason=end[1]) if end else {}
-            customer(made, name, until=end[0] if end else "2026-11-01", **more)
-    for number, (end, reason) in enumerate((("2026-05-01", "payment_failed"), ("2026-09-01", "cancelled"))):
-        name = f"came_back/{number}"
-        owners[name] = "came_back"
-        since = epoch(("2026-04-01", "2026-08-01")[number])
-        account = Account(
-            made, name, ("seat", 3), start_date=since, created=since, **ended(end, reason=reason)
-        )
-        start = ("2026-04-01", "2026-08-01")[number]
-        account.sell(start, end, 3)
-    for name, end, reason in (
-        ("rest/0", "2026-07-10", "payment_failed"),
-        ("rest/1", "2026-08-10", "cancelled"),
-    ):
-        owners[name] = "rest"
-        customer(made, name, 3 if name == "rest/0" else 0, until=end, **ended(end, reason=reason))
-    for invoice in made.streams["stripe_invoices"]:
-        if invoice["customer"] == "rest/1":
-            invoice.update({"total": 0, "amount_due": 0, "amount_paid": 0})
-    for item in made.streams["stripe_subscription_items"]:
-        if item["subscription"] == "sub_rest/1":
-            item["price"] = {"id": "free"}
-    for line in made.streams["stripe_invoice_lines"]:
-        if "rest/1" in line["id"]:
-            line.update({"amount": 0, "pricing": {"price_details": {"price": "free"}}})
+            customer(made, f"{company}/{number}", until=end[0] if end else "2026-11-01", **more)
+    for number, (start, until, reason) in enumerate(CAME_BACK):
+        since = {"start_date": epoch(start), "created": epoch(start)}
+        more = {**since, **ended(until, reason=reason)}
+        Account(made, f"came_back/{number}", ("seat", 3), **more).sell(start, until, 3)
+    _free_rest(made)
+    owners = {record["id"]: record["id"].split("/")[0] for record in made.streams["stripe_customers"]}
     with described(made, companies=owners) as engine:
         return churns(engine)
+
+
+def _free_rest(made: Books) -> None:
+    """Add a company that stopped paying and kept a subscription that costs nothing, for a month."""
+    customer(made, "rest/0", until="2026-07-10", **ended("2026-07-10", reason="payment_failed"))
+    free = Account(made, "rest/1", ("free", 3), start_date=epoch("2026-04-01"), **ended("2026-08-10"))
+    line = {**free.line("2026-07-01", "2026-08-01", 3, price="free"), "amount": 0}
+    invoice = free.sell("2026-07-01", "2026-08-01", lines=[line])
+    invoice.update({"total": 0, "amount_due": 0, "amount_paid": 0})
 
 
 @pytest.mark.parametrize(
