@@ -243,7 +243,7 @@ def test_ties_share_the_middle_rank() -> None:
     accounts = known(*[{"core_events": 0}] * 15, *[{"core_events": 100}] * 5)
     # Fifteen at the bottom: their middle is 7.5 of 20.
     assert fractions(accounts, "level") == pytest.approx([7.5 / 20 / 0.6] * 15 + [1] * 5)
-    assert sentences(accounts, "level")[0] == "no core event in the last 28 days"
+    assert sentences(accounts, "level")[0] == "no real use in the last 28 days"
 
 
 def test_the_level_is_per_paid_seat_and_a_seat_where_none_are_sold() -> None:
