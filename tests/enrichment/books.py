@@ -235,10 +235,13 @@ def matcher(owned: Mapping[str, str]) -> Callable[..., pd.DataFrame]:
 
 
 def landed(records: Sequence[Record], sequence: int = 0) -> pd.DataFrame:
-    """Return records as the landing's table: objects and arrays as JSON text, ``_raw`` and ``_seq`` added."""
+    """Return records as the landing's table: objects and arrays as JSON text, with ``_seq``.
+
+    The landing's ``_raw``, the whole record once more, is left out: no model reads it.
+    """
     rows = [
         {key: json.dumps(value) if isinstance(value, dict | list) else value for key, value in record.items()}
-        | {"_raw": json.dumps(record), "_seq": sequence * 1_000_000 + number}
+        | {"_seq": sequence * 1_000_000 + number}
         for number, record in enumerate(records)
     ]
     return pd.DataFrame(rows, dtype=object)
