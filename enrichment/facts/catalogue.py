@@ -34,9 +34,9 @@ SEATS: Final = {
 }
 PAYING: Final = {
     "mrr_ups": Fact(_INT, "in how many of the last three 30-day months MRR rose"),
-    "card_expires_on": Fact(_DATE, "last day of the card that the next charge would use"),
+    "card_expires_on": Fact(_DATE, "last day of the card that the next charge would use, as charges show it"),
     "card_label": Fact(_TEXT, "that card in words, for instance visa 4242"),
-    "is_only_method": Fact(_BOOL, "whether there is no other way to pay"),
+    "is_only_method": Fact(_BOOL, "whether no other way to pay went through within 13 months"),
     "next_charge_date": Fact(_DATE, "when the next charge is due"),
 }
 USAGE: Final = {
