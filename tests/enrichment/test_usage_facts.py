@@ -278,6 +278,15 @@ def test_a_meter_that_counts_nonsense_is_kept_aside(books: UsageBooks, value: fl
         assert list(engine.frame("usage_rejected")["stream"]) == ["stripe_meter_event_summaries"]
 
 
+def test_where_no_usage_is_connected_no_instant_has_any(books: UsageBooks) -> None:
+    with books.prepared(FactSources(limits={"Team": 5})) as engine:
+        assert facts_at(engine, NOW) == {}
+        assert facts_at(engine, NOW - timedelta(hours=30)) == {}
+        assert list(engine.frame("account_usage")) == list(PART_COLUMNS["account_usage"])
+        assert list(engine.frame("usage_rejected")) == ["stream", "id", "reason"]
+        assert engine.frame("usage_rejected").empty
+
+
 TOLD = FactSources(events_property="events_28", last_active_property="last_active")
 
 

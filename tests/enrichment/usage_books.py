@@ -119,7 +119,8 @@ class UsageBooks:
         engine.register_frame("usage_frame", frame)
         typed = ", ".join(f"CAST({name} AS {kind}) AS {name}" for name, kind in _EVENT.items())
         engine.run("usage_rows", f'SELECT {typed}, "at", known_at FROM usage_frame')
-        engine.register_frame("usage_events", engine.frame("usage_rows"))
+        if self.events:
+            engine.register_frame("usage_events", engine.frame("usage_rows"))
         columns = ["id", "meter", "customer", "start_time", "end_time", "aggregated_value"]
         kinds = ("VARCHAR", "VARCHAR", "VARCHAR", "BIGINT", "BIGINT", "DOUBLE")
         meters = pd.DataFrame(self.meters, columns=columns, dtype=object)
