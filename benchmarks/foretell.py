@@ -31,7 +31,7 @@ def main() -> None:
     print(_HEAD, flush=True)
     with tempfile.TemporaryDirectory() as folder:
         for seed in range(int(first), int(last or first) + 1):
-            for causes in (True, False):
+            for causes in options.causes:
                 home = Path(folder) / f"{seed}-{causes}"
                 report = backtested(seed, options.customers, options.months, home, causes=causes)
                 print(_row(seed, report, causes=causes), flush=True)
@@ -47,8 +47,17 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seeds", default="1-10", help="for instance 7 or 1-10")
     parser.add_argument("--customers", type=int, default=300)
     parser.add_argument("--months", type=int, default=36)
+    parser.add_argument(
+        "--only",
+        dest="causes",
+        choices=("causes", "chance"),
+        type=str,
+        help="one of the two kinds of companies; both without it",
+    )
     parser.add_argument("--keep", type=Path, help="folder for the whole reports, as JSON")
-    return parser.parse_args()
+    options = parser.parse_args()
+    options.causes = {"causes": (True,), "chance": (False,)}.get(options.causes, (True, False))
+    return options
 
 
 def backtested(seed: int, customers: int, months: int, home: Path, *, causes: bool) -> dict[str, Any]:

@@ -29,7 +29,7 @@ class Company:
         customers: Stripe customers that exist at ``end``, not counting deleted ones.
         months: length of the history.
         end: first second after the history.
-        causal: whether mood decides who leaves.
+        causal: whether anything but chance decides who leaves.
     """
 
     def __init__(self, seed: int, customers: int, months: int, end: int, *, causal: bool) -> None:
@@ -48,14 +48,17 @@ class Company:
         return random.Random(f"{self.seed}:{purpose}")
 
     def _people_the_world(self) -> None:
-        """Let the scripted accounts sign up, fill up with free ones, and add those that are deleted."""
-        scripts = self._that_fit(SCRIPTS)[: self.customers // 2]
+        """Let the scripted accounts sign up, fill up with free ones, and add those that are deleted.
+
+        A story has causes: a world without them has no scripted accounts.
+        """
+        scripts = self._that_fit(SCRIPTS)[: self.customers // 2] if self.causal else []
         for script in scripts:
             self._sign_up_script(script)
         missing = self.customers - sum(script.customers for script in scripts)
         while missing > 0:
             missing -= 1 + self._sign_up_freely(missing - 1)
-        for script in self._that_fit(DELETED):
+        for script in self._that_fit(DELETED) if self.causal else ():
             self._sign_up_script(script)
 
     def _that_fit(self, scripts: Sequence[Script]) -> list[Script]:

@@ -121,7 +121,12 @@ def _decide(at: int, life: Life, subscription: Subscription) -> None:
         if subscription.cancel_at_period_end and life.rng.random() < 0.012:
             keep(at, life.desk, subscription)
         return
-    if life.rng.random() < life.leave_hazard() * _exposure(at, subscription):
+    if not life.causal:
+        # Neither a term nor a notice may tell who leaves, or when.
+        if life.rng.random() < life.leave_hazard():
+            cancel_now(at, life.desk, subscription, life.rng.choice(FEEDBACK), prorate=False)
+            return
+    elif life.rng.random() < life.leave_hazard() * _exposure(at, subscription):
         _leave(at, life, subscription)
         return
     feeling = life.feeling()

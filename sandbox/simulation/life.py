@@ -2,7 +2,8 @@
 
 Each week its satisfaction drifts; a champion who leaves pulls it down. Use of the product follows
 satisfaction at once, the wish to leave follows with some weeks' delay: that is why use falls before churn.
-In a world that is not causal the wish to leave is the same for everybody, always.
+In a world that is not causal the wish to leave is the same for everybody, always, and nobody leaves for want
+of payment: neither mood, nor term, nor a refused card tells who will.
 """
 
 from __future__ import annotations
@@ -157,11 +158,12 @@ class Life:
             return None
         rng, day = self.rng, utc_date(at)
         if expired((day.year, day.month), self._card(customer)):
-            if rng.random() < 0.85:
+            if rng.random() < 0.85 or not self.causal:
                 self.agenda.push(at + rng.randrange(HOUR, 12 * DAY), self.add_card, customer)
             return "expired_card"
         if rng.random() < self.reliability:
-            lasts = rng.randrange(HOUR, 10 * DAY) if rng.random() < 0.75 else 90 * DAY
+            is_short = rng.random() < 0.75 or not self.causal
+            lasts = rng.randrange(HOUR, 10 * DAY) if is_short else 90 * DAY
             self.trouble[customer.id] = at + lasts
             return "insufficient_funds"
         return None

@@ -179,6 +179,17 @@ def test_moving_the_clock_adds_and_never_rewrites() -> None:
     assert not {event for event, created in seen.items() if created < horizon} & kept
 
 
+def test_without_causes_whoever_leaves_does_so_at_once_and_of_his_own_accord() -> None:
+    stripe = world(customers=60, months=18, causal=False).stripe
+    ended = [record for name in stripe.ids("subscription") if (record := stripe.get("subscription", name))]
+    ended = [record for record in ended if record["status"] == "canceled"]
+    assert len(ended) > 5
+    assert {record["cancellation_details"]["reason"] for record in ended} == {"cancellation_requested"}
+    paid = [record for record in ended if record["trial_end"] is None]
+    assert paid
+    assert all(record["canceled_at"] == record["ended_at"] for record in paid)
+
+
 def leaving_contrast(causal: bool) -> float:
     """How much more content those who stay are than those who leave, four weeks before the loss."""
     gone, staying = [], []
