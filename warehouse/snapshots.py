@@ -48,8 +48,9 @@ class Snapshots:
         """
         kept = self._root / day.isoformat()
         incoming, former = (self._root / f".{day.isoformat()}.{name}" for name in ("incoming", "former"))
-        for leftover in (incoming, former):
-            shutil.rmtree(leftover, ignore_errors=True)
+        make_directory(self._root)
+        with writing(self._root):
+            self._tidy()
         make_directory(incoming)
         with writing(self._root):
             for file in files:
@@ -64,8 +65,16 @@ class Snapshots:
         """Return the days that are kept, oldest first."""
         if not self._root.is_dir():
             return []
-        names = (path.name for path in self._root.iterdir() if not path.name.startswith("."))
-        return sorted(date.fromisoformat(name) for name in names)
+        return sorted(day for path in self._root.iterdir() if (day := _day(path.name)))
+
+    def _tidy(self) -> None:
+        """Clear away what a process left that was killed while it kept a day; bring the day itself back."""
+        for leftover in list(self._root.glob(".*")):
+            name, _, state = leftover.name[1:].partition(".")
+            if state == "former" and not (self._root / name).exists():
+                leftover.replace(self._root / name)
+            elif state in ("former", "incoming"):
+                shutil.rmtree(leftover, ignore_errors=True)
 
     def read(
         self, table: str, account_id: str, columns: Sequence[str], limit: int | None = None
@@ -98,6 +107,14 @@ class Snapshots:
             is_last_of_month = (day.year, day.month) != (after.year, after.month)
             if today - day > DAILY_FOR and not is_last_of_month:
                 shutil.rmtree(self._root / day.isoformat(), ignore_errors=True)
+
+
+def _day(name: str) -> date | None:
+    """Return the day that a directory is of; None for anything else that lies there."""
+    try:
+        return date.fromisoformat(name)
+    except ValueError:
+        return None
 
 
 def _link(source: Path, target: Path) -> None:

@@ -47,6 +47,26 @@ def test_nothing_kept_gives_an_empty_frame_with_its_columns(tmp_path: Path) -> N
     assert list(rows.columns) == ["day", *COLUMNS]
 
 
+def test_a_day_whose_keeper_was_killed_comes_back(tmp_path: Path) -> None:
+    kept, made = Snapshots(tmp_path / "history"), table(tmp_path / "account_health.parquet", a=50)
+    kept.keep(date(2026, 10, 1), [made])
+    (tmp_path / "history" / "2026-10-01").rename(tmp_path / "history" / ".2026-10-01.former")
+    (tmp_path / "history" / ".2026-10-01.incoming").mkdir()
+    assert kept.days() == []
+    kept.keep(date(2026, 10, 2), [made])
+    assert list(kept.read("account_health", "a", COLUMNS)["health_score"]) == [50, 50]
+    assert {path.name for path in (tmp_path / "history").iterdir()} == {"2026-10-01", "2026-10-02"}
+
+
+def test_what_is_no_day_is_left_alone(tmp_path: Path) -> None:
+    kept = Snapshots(tmp_path)
+    (tmp_path / "notes.txt").write_text("mine")
+    kept.keep(date(2026, 10, 1), [])
+    kept.sweep(date(2027, 10, 1))
+    assert kept.days() == [date(2026, 10, 1)]
+    assert (tmp_path / "notes.txt").exists()
+
+
 def test_a_day_of_another_version_is_left_out(tmp_path: Path) -> None:
     kept = Snapshots(tmp_path / "history")
     file = tmp_path / "account_health.parquet"
