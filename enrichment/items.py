@@ -89,13 +89,19 @@ class ItemRater:
         book: finds the discounts.
         policy: the MRR policy.
         as_of: the instant, aware.
+        rater: of the same prices and policy, that remembers what it rated before.
     """
 
     def __init__(
-        self, prices: Mapping[str, Price | DataError], book: DiscountBook, policy: Policy, as_of: datetime
+        self,
+        prices: Mapping[str, Price | DataError],
+        book: DiscountBook,
+        policy: Policy,
+        as_of: datetime,
+        rater: Rater | None = None,
     ) -> None:
         self._prices = prices
-        self._rater = Rater(prices, policy)
+        self._rater = rater or Rater(prices, policy)
         self._book = book
         self._policy = policy
         self._now = int(as_of.timestamp())

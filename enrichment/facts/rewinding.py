@@ -23,17 +23,22 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Final
+from weakref import WeakKeyDictionary
 
 import pandas as pd
 
 from enrichment.computing import rate, read_books, set_clock
+from enrichment.discounts import DiscountBook
 from enrichment.engine import EngineProtocol
 from enrichment.health.config import HealthConfig
 from enrichment.items import ItemRater
 from enrichment.ledger.building import build_ledger
 from enrichment.policy import Policy
+from enrichment.prices import Price
+from enrichment.rating import Rater
 from enrichment.sql import ACCOUNTS, RATING, models, run_models
 from enrichment.tables import ITEM_RATES, leave, leave_empty
+from saaskpi.errors import DataError
 
 DATED: Final = ("invoice_attempts", "dated_lines", "item_tellings")
 """Built once from the present; every instant reads what was known by then."""
@@ -60,6 +65,9 @@ REPLACED: Final = (
     *ACCOUNTS,
 )
 """Everything that a rewind writes: set aside before and put back afterwards."""
+_Prices = tuple[dict[str, Price | DataError], DiscountBook, Rater]
+_READ: Final[WeakKeyDictionary[EngineProtocol, dict[str, _Prices]]] = WeakKeyDictionary()
+"""Of each engine that looks back, by policy: most terms are those of the instant before; rating is slow."""
 _ASIDE: Final = {"is_aside": "BOOLEAN"}
 _WHOLE: Final = {
     "whole_ledger": "mrr_ledger",
@@ -98,6 +106,7 @@ def restore(engine: EngineProtocol) -> None:
     if _is_aside(engine):
         _put_back(engine)
         _mark(engine, aside=False)
+        _READ.pop(engine, None)
 
 
 def churns(engine: EngineProtocol) -> pd.DataFrame:
@@ -119,13 +128,22 @@ def _compute_ledger(engine: EngineProtocol, as_of: datetime, policy: Policy) -> 
 
     The ledger is closed by no item as it stands: those of the past are taken from the lines themselves.
     """
-    prices, book = read_books(engine)
-    rate(engine, ItemRater(prices, book, policy, as_of))
+    prices, book, rater = _prices(engine, policy)
+    rate(engine, ItemRater(prices, book, policy, as_of, rater))
     engine.run("rates_of_then", "SELECT * FROM item_rates")
     leave_empty(engine, "item_rates", ITEM_RATES)
-    build_ledger(engine, prices, book, policy, as_of, beside=False)
+    build_ledger(engine, prices, book, policy, as_of, beside=False, rater=rater)
     _run(engine, "mrr_ledger", "mrr_ledger_native")
     engine.run("item_rates", "SELECT * FROM rates_of_then")
+
+
+def _prices(engine: EngineProtocol, policy: Policy) -> _Prices:
+    """Return prices and discounts, which are those of today, and what remembers the terms that they rated."""
+    by_policy = _READ.setdefault(engine, {})
+    if policy.hash not in by_policy:
+        prices, book = read_books(engine)
+        by_policy[policy.hash] = (prices, book, Rater(prices, policy))
+    return by_policy[policy.hash]
 
 
 def _run(engine: EngineProtocol, table: str, model: str) -> None:

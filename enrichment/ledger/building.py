@@ -15,6 +15,7 @@ from enrichment.ledger.rules import LEDGER_RULES, ledger_rules
 from enrichment.ledger.terms import DISCOUNT_ENDS, TERM_RATES, TermRater, counted_durations
 from enrichment.policy import Policy
 from enrichment.prices import Price
+from enrichment.rating import Rater
 from enrichment.sql import models
 from enrichment.tables import leave
 from saaskpi.errors import DataError
@@ -72,6 +73,7 @@ def build_ledger(
     reporting_currency: str | None = None,
     *,
     beside: bool = True,
+    rater: Rater | None = None,
 ) -> None:
     """Leave ``native_ledger``, ``subscription_lives`` and ``mrr_differences`` in the engine.
 
@@ -83,20 +85,21 @@ def build_ledger(
         as_of: the instant, aware; everything before it has happened.
         reporting_currency: items in other currencies also get a row at each renewal, to be valued anew.
         beside: False leaves ``native_ledger`` alone.
+        rater: of the same prices and policy, that remembers what it rated before.
     """
     leave(engine, "ledger_rules", ledger_rules(policy, as_of, reporting_currency), LEDGER_RULES)
-    rater = TermRater(prices, book, policy)
+    terms = TermRater(prices, book, policy, rater)
     shared = engine.frame("SELECT DISTINCT discounts FROM stg_invoices WHERE discounts IS NOT NULL")[
         "discounts"
     ]
-    tied = pd.DataFrame({"discounts": [text for text in shared if rater.tied(text)]}, dtype=object)
+    tied = pd.DataFrame({"discounts": [text for text in shared if terms.tied(text)]}, dtype=object)
     leave(engine, "tied_discounts", tied, {"discounts": "VARCHAR"})
     _run(engine, PLAIN)
-    leave(engine, "plain_rates", rater.rate(engine.frame("plain_terms")), TERM_RATES)
+    leave(engine, "plain_rates", terms.rate(engine.frame("plain_terms")), TERM_RATES)
     _run(engine, ODD)
-    leave(engine, "discount_ends", rater.ends(engine.frame(_DISCOUNTS)), DISCOUNT_ENDS)
+    leave(engine, "discount_ends", terms.ends(engine.frame(_DISCOUNTS)), DISCOUNT_ENDS)
     _run(engine, TERMS)
-    leave(engine, "term_rates", rater.rate(engine.frame("line_terms")), TERM_RATES)
+    leave(engine, "term_rates", terms.rate(engine.frame("line_terms")), TERM_RATES)
     _run(engine, BILLED)
     billed = billed_rates(engine.frame("billed_lines"), book, policy, counted_durations(policy))
     leave(engine, "billed_rates", billed, BILLED_RATES)

@@ -54,10 +54,17 @@ class TermRater:
         prices: by id, or the error of those that cannot be used.
         book: finds the discounts.
         policy: the MRR policy.
+        rater: of the same prices and policy, that remembers what it rated before.
     """
 
-    def __init__(self, prices: Mapping[str, Price | DataError], book: DiscountBook, policy: Policy) -> None:
-        self._rater = Rater(prices, policy)
+    def __init__(
+        self,
+        prices: Mapping[str, Price | DataError],
+        book: DiscountBook,
+        policy: Policy,
+        rater: Rater | None = None,
+    ) -> None:
+        self._rater = rater or Rater(prices, policy)
         self._book = book
         self._counted = counted_durations(policy)
         self._coupons: dict[tuple[str, bool], tuple[Coupon, ...]] = {}
