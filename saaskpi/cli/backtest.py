@@ -10,6 +10,7 @@ import click
 
 from saaskpi.cli.base import Context, shared_options, utc_now
 from saaskpi.cli.output import Column, console, print_json, print_lines, print_rows
+from saaskpi.errors import UsageError
 
 if TYPE_CHECKING:
     from enrichment.backtest.report import Group
@@ -60,7 +61,12 @@ def _source_options(command: Callable[..., Any]) -> Callable[..., Any]:
     help="A table for the terminal, JSON for a script, or a page with charts.",
 )
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
-@click.option("--output", "-o", type=click.Path(path_type=Path), help="File to write instead of the screen.")
+@click.option(
+    "--output",
+    "-o",
+    type=click.Path(path_type=Path, dir_okay=False, writable=True),
+    help="File to write instead of the screen.",
+)
 @click.option(
     "--seed",
     default=_SEED,
@@ -88,6 +94,8 @@ def backtest(
     """
     from saaskpi.backtesting import Source, run_backtest  # pandas and DuckDB take a second to import
 
+    if output is not None and not output.parent.is_dir():
+        raise UsageError(f"The folder {output.parent} does not exist.", hint="Name a file in one that does.")
     pipeline, source = context.pipeline(), Source(accounts, events, mapping)
     with context.stages.stage("backtest") as tell:
         found = run_backtest(pipeline, source, horizon, seed, utc_now(), tell)

@@ -348,6 +348,7 @@ def test_the_home_is_left_as_it_was(tmp_path: Path) -> None:
         (["--events", "e.csv"], "need --csv"),
         (["--horizon", "0", "--csv", "a.csv"], "--horizon cannot be 0"),
         (["--csv", "missing.csv"], "cannot be read"),
+        (["--csv", "missing.csv", "-o", "nowhere/page.html"], "The folder nowhere does not exist."),
         ([], "Nothing has been pulled yet"),
     ],
 )
