@@ -117,6 +117,13 @@ def _stripe(settings: Settings) -> Iterator[Check]:
             f"The key lacks {lack}.",
             "Add it to the key under Developers > API keys.",
         )
+    yield from _meters(client)
+
+
+def _meters(client: StripeClient) -> Iterator[Check]:
+    for lack in client.missing_permissions(("billing/meters",)).values():
+        words = f"The key lacks {lack}: no usage is read from billing meters."
+        yield Check("Stripe meters", "todo", words, "Add it to the key, if you bill by meters.")
 
 
 def _hubspot(settings: Settings) -> Iterator[Check]:

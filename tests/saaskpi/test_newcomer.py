@@ -82,6 +82,15 @@ def test_wrong_keys(
     assert_clear(saaskpi("pull"), 1, "HubSpot", "refused the key", "HUBSPOT_ACCESS_TOKEN")
 
 
+def test_a_permission_that_a_pull_can_do_without(
+    saaskpi: CommandLine, make_sandbox: MakeSandbox, point_at: PointAt
+) -> None:
+    point_at(make_sandbox(customers=3, months=2, stripe_denied=["billing"]))
+    ended = saaskpi("check")
+    assert "no usage is read from billing meters" in ended.out
+    assert ended.code == 0
+
+
 def test_a_missing_permission(saaskpi: CommandLine, make_sandbox: MakeSandbox, point_at: PointAt) -> None:
     sandbox = make_sandbox(customers=3, months=2, stripe_denied=["invoices"])
     point_at(sandbox)
