@@ -173,6 +173,8 @@ def test_a_contraction_of_both_is_as_grave_as_the_graver_and_tells_both() -> Non
         (key_contact("left", None), None),
         ({"new_decision_maker_id": "502"}, "low"),
         ({"has_engagements": True, "engaged_contacts": 0}, "medium"),
+        ({"has_engagements": True, "engaged_contacts": 0, "days_as_customer": 89}, None),
+        ({"has_engagements": True, "engaged_contacts": 0, "days_as_customer": 90}, "medium"),
         ({"has_engagements": True, "engaged_contacts": 1}, None),
         ({"has_engagements": True, "engaged_contacts": None}, None),
         ({"has_engagements": False, "engaged_contacts": 0}, None),

@@ -246,6 +246,12 @@ def test_ties_share_the_middle_rank() -> None:
     assert sentences(accounts, "level")[0] == "no real use in the last 28 days"
 
 
+def test_there_is_no_level_where_nobody_has_a_core_event() -> None:
+    nobody: list[dict[str, Any]] = [{"core_events": 0}, {"core_events": 0}]
+    assert all(np.isnan(fractions(known(*nobody), "level")))
+    assert not any(np.isnan(fractions(known(*nobody, {"core_events": 5}), "level")))
+
+
 def test_the_level_is_per_paid_seat_and_a_seat_where_none_are_sold() -> None:
     accounts = known(
         {"core_events": 100, "paid_seats": 50},

@@ -200,8 +200,10 @@ def _say_key_contact_lost(row: Row, _: Scene) -> Message:
     return say(f"flag.contact_change.{state}", who=who, when=ago(days))
 
 
-def _nobody_engaged(accounts: Columns, _: Scene) -> Severities:
-    watched = accounts.numbers("has_engagements") == 1
+def _nobody_engaged(accounts: Columns, scene: Scene) -> Severities:
+    """Somebody who came within the window has not had the time to be in touch."""
+    settled = ~(accounts.numbers("days_as_customer") < scene.health.touch_days)
+    watched = settled & (accounts.numbers("has_engagements") == 1)
     return graded(medium=watched & (accounts.numbers("engaged_contacts") == 0))
 
 

@@ -25,9 +25,14 @@ _MONTH_DAYS: Final = range(28, 32)
 
 
 def _level(facts: pd.DataFrame, config: HealthConfig) -> Measured:
-    """Rank core events per paid seat among the accounts on the same plan, or all when those are few."""
+    """Rank core events per paid seat among the accounts on the same plan, or all when those are few.
+
+    Where no account has a core event nothing is measured: the events are named wrongly, or there are none.
+    """
     events, seats = counts(facts, "core_events"), counts(facts, "paid_seats")
     per_seat = pd.Series(events / np.where(seats >= 1, seats, 1.0))
+    if not np.any(events > 0):
+        per_seat[:] = np.nan
     rank, is_on_plan = _percentile(per_seat, facts["plan"].reset_index(drop=True), config.level_peers)
     words = {
         "percent": np.round(100 * rank),
