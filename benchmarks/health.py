@@ -32,7 +32,7 @@ from enrichment.health.flags import raise_flags
 from enrichment.health.scoring import score
 from enrichment.policy import Policy
 from saaskpi.settings import UsageSourceSettings
-from saaskpi.usage import UsageRead, read_usage
+from saaskpi.usage.reading import UsageRead, read_usage
 from warehouse.engine import Engine
 
 _AS_OF: Final = datetime(2026, 10, 31, tzinfo=UTC)

@@ -12,7 +12,7 @@ from enrichment.reporting import Reporting
 from enrichment.sources import SOURCES
 from saaskpi.declared import declared
 from saaskpi.settings import Settings
-from saaskpi.usage import STREAM, read_usage
+from saaskpi.usage.reading import STREAM, read_usage
 from warehouse.engine import Engine
 from warehouse.landing import Landing
 

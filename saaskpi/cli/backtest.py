@@ -14,8 +14,8 @@ from saaskpi.errors import UsageError
 
 if TYPE_CHECKING:
     from enrichment.backtest.report import Group
-    from saaskpi.backtest_words import Words
-    from saaskpi.backtesting import Backtest
+    from saaskpi.backtest.running import Backtest
+    from saaskpi.backtest.words import Words
 
 Style = Literal["table", "json", "html"]
 _SEED = 1
@@ -92,7 +92,7 @@ def backtest(
     verdict with the figures behind it. Reads the home's data, or with --csv anybody's: a row per account and
     month, or per account's life. docs/backtest.md says how to read it and what the columns are.
     """
-    from saaskpi.backtesting import Source, run_backtest  # pandas and DuckDB take a second to import
+    from saaskpi.backtest.running import Source, run_backtest  # pandas and DuckDB take a second to import
 
     if output is not None and not output.parent.is_dir():
         raise UsageError(f"The folder {output.parent} does not exist.", hint="Name a file in one that does.")
@@ -111,11 +111,11 @@ def backtest(
 def _writer(found: Backtest, language: str, style: Style) -> Callable[..., None]:
     """Return what writes the report to a stream, standard output by default."""
     if style == "json":
-        from saaskpi.backtest_words import as_dict
+        from saaskpi.backtest.words import as_dict
 
         return lambda out=None: print_json(as_dict(found, language), out)
     if style == "html":
-        from saaskpi.backtest_page import page
+        from saaskpi.backtest.page import page
 
         return lambda out=None: click.echo(page(found, language), file=out)
     return lambda out=None: _print(found, language, out)
@@ -143,7 +143,7 @@ def suggest(
     Only where there is enough history, and only if they do no worse on later months than the present ones.
     Changes nothing: prints the lines to paste into saaskpi.toml.
     """
-    from saaskpi.backtesting import Source, suggest_weights
+    from saaskpi.backtest.running import Source, suggest_weights
 
     pipeline, source = context.pipeline(), Source(accounts, events, mapping)
     with context.stages.stage("weights") as tell:
@@ -161,7 +161,7 @@ def suggest(
 
 def _print(found: Backtest, language: str, out: Any) -> None:
     """Print the verdict, what it rests on, and the tables."""
-    from saaskpi.backtest_words import Words, left_out, measures, population, remarks
+    from saaskpi.backtest.words import Words, left_out, measures, population, remarks
 
     words, report = Words(language), found.report
     title = words.text(report.verdict.title)

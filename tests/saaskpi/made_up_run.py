@@ -66,7 +66,11 @@ def made_up(
 
 def home(path: Path, tables: Tables) -> Path:
     """Leave the tables in ``path`` as a finished run does; what explain reads besides them is empty."""
-    empty = {"account_match": ACCOUNT_MATCH, "account_health_signals": HEALTH_SIGNALS, "account_flags": ACCOUNT_FLAGS}
+    empty = {
+        "account_match": ACCOUNT_MATCH,
+        "account_health_signals": HEALTH_SIGNALS,
+        "account_flags": ACCOUNT_FLAGS,
+    }
     directory = path / "marts" / "20260320T120000Z-0001"
     directory.mkdir(parents=True)
     frames = {name: pd.DataFrame(columns=list(columns)) for name, columns in empty.items()}

@@ -12,8 +12,8 @@ from enrichment.backtest.statistics import DRAWS
 from enrichment.backtest.suggestion import LEAST_EVENTS as LEAST_FOR_WEIGHTS
 from enrichment.backtest.verdict import ENOUGH_EVENTS, LEAST_EVENTS, VERDICTS
 from enrichment.messages import say
-from saaskpi.churn_data.lives import FACTS
-from saaskpi.churn_data.mapping import LIVES, SNAPSHOTS, TERMS, read_mapping
+from saaskpi.backtest.tables.lives import FACTS
+from saaskpi.backtest.tables.mapping import LIVES, SNAPSHOTS, TERMS, read_mapping
 
 TEXT = (Path(__file__).parents[2] / "docs" / "backtest.md").read_text(encoding="utf-8")
 MAPPINGS = sorted((Path(__file__).parents[1] / "backtest_data").glob("*.toml"))

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from enrichment.backtest.panel import Snapshots, judged
 from enrichment.backtest.snapshots import Judge
 from enrichment.health.config import HealthConfig
-from saaskpi.churn_data.building import read_snapshots
-from saaskpi.churn_data.lives import Lives
-from saaskpi.churn_data.mapping import EventColumns, read_mapping
-from saaskpi.churn_data.table import read_table
-from saaskpi.churn_data.usage_facts import read_events
+from saaskpi.backtest.tables.building import read_snapshots
+from saaskpi.backtest.tables.lives import Lives
+from saaskpi.backtest.tables.mapping import EventColumns, read_mapping
+from saaskpi.backtest.tables.table import read_table
+from saaskpi.backtest.tables.usage_facts import read_events
 from saaskpi.cli.backtest import backtest, weights
 from saaskpi.errors import SaaskpiError, UsageError
 from tests.enrichment.usage_books import NOW as USAGE_NOW

@@ -11,8 +11,8 @@ import pytest
 
 from enrichment.backtest.report import build_report
 from enrichment.messages import LANGUAGES
-from saaskpi.backtest_page import page
-from saaskpi.backtesting import Backtest
+from saaskpi.backtest.page import page
+from saaskpi.backtest.running import Backtest
 from tests.enrichment.panels import row, snapshots
 
 ROWS = [

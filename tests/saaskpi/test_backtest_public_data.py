@@ -13,8 +13,8 @@ import pytest
 from enrichment.backtest.report import Report, build_report
 from enrichment.backtest.snapshots import Judge
 from enrichment.health.config import HealthConfig
-from saaskpi.churn_data.building import read_snapshots
-from saaskpi.churn_data.mapping import read_mapping
+from saaskpi.backtest.tables.building import read_snapshots
+from saaskpi.backtest.tables.mapping import read_mapping
 
 ROOT = Path(__file__).parents[2]
 SHARED = os.environ.get("SAASKPI_TEST_DATA")

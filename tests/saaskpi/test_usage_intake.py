@@ -19,7 +19,7 @@ from enrichment.facts.usage import USAGE_EVENTS
 from enrichment.frames import records
 from saaskpi.errors import UsageError
 from saaskpi.settings import UsageSourceSettings
-from saaskpi.usage import UsageRead, read_usage
+from saaskpi.usage.reading import UsageRead, read_usage
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 HEADER = "account,user,event,at,quantity\n"

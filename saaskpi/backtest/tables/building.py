@@ -12,11 +12,11 @@ import pandas as pd
 from enrichment.backtest.panel import Snapshots
 from enrichment.backtest.snapshots import Judge, gathered, month_starts, take_snapshot
 from enrichment.health.columns import COLUMNS
-from saaskpi.churn_data.given import Moment, read_given
-from saaskpi.churn_data.mapping import KEYS, LIVES, NOT_GIVEN, SNAPSHOTS, DataMapping, Spec
-from saaskpi.churn_data.rows import read_lives
-from saaskpi.churn_data.table import Table, read_table
-from saaskpi.churn_data.usage_facts import Events, read_events
+from saaskpi.backtest.tables.given import Moment, read_given
+from saaskpi.backtest.tables.mapping import KEYS, LIVES, NOT_GIVEN, SNAPSHOTS, DataMapping, Spec
+from saaskpi.backtest.tables.rows import read_lives
+from saaskpi.backtest.tables.table import Table, read_table
+from saaskpi.backtest.tables.usage_facts import Events, read_events
 from saaskpi.imports.csv_file import normalised
 
 _ASSUMED: Final[dict[str, Any]] = {

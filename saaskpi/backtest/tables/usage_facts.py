@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from saaskpi.churn_data.mapping import EventColumns, Spec
-from saaskpi.churn_data.table import Table, take
+from saaskpi.backtest.tables.mapping import EventColumns, Spec
+from saaskpi.backtest.tables.table import Table, take
 
 Numbers = npt.NDArray[np.float64]
 _WINDOWS: Final = 3

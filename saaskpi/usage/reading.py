@@ -18,8 +18,8 @@ from typing import Any, Final
 from enrichment.facts.usage import USAGE_EVENTS
 from saaskpi.errors import DataError, UsageError
 from saaskpi.settings import UsageSourceSettings
-from saaskpi.usage_heads import Head, read_head
-from saaskpi.usage_rows import LATER, check_key, plain, rows_sql, text
+from saaskpi.usage.heads import Head, read_head
+from saaskpi.usage.rows import LATER, check_key, plain, rows_sql, text
 from warehouse.engine import Engine
 from warehouse.files import make_directory, replace_file, writing
 

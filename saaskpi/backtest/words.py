@@ -11,7 +11,7 @@ from enrichment.backtest.statistics import Auc, Interval
 from enrichment.backtest.words import Figure, Percent
 from enrichment.messages import Sayable, catalogue, say
 from enrichment.money import format_number
-from saaskpi.backtesting import Backtest
+from saaskpi.backtest.running import Backtest
 
 UNKNOWN = "-"
 

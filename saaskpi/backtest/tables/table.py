@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 
 from enrichment.health.columns import COLUMNS
-from saaskpi.churn_data.mapping import KEYS, Spec
+from saaskpi.backtest.tables.mapping import KEYS, Spec
 from saaskpi.errors import UsageError
 from saaskpi.imports.csv_file import normalised, read_csv
 

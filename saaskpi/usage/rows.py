@@ -11,7 +11,7 @@ from typing import Final
 
 from saaskpi.errors import UsageError
 from saaskpi.settings import UsageSourceSettings
-from saaskpi.usage_heads import Head
+from saaskpi.usage.heads import Head
 
 KEYS: Final = ("stripe_customer_id", "company_id", "account_id", "domain")
 KEY_PREFIXES: Final = ("stripe.metadata.", "hubspot.")

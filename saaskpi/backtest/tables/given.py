@@ -8,9 +8,9 @@ from typing import Any
 import pandas as pd
 
 from enrichment.backtest.panel import CHURN_COLUMNS, VOLUNTARY
-from saaskpi.churn_data.mapping import KEYS
-from saaskpi.churn_data.rows import Specs, keep_aside, read_rows
-from saaskpi.churn_data.table import Table
+from saaskpi.backtest.tables.mapping import KEYS
+from saaskpi.backtest.tables.rows import Specs, keep_aside, read_rows
+from saaskpi.backtest.tables.table import Table
 from saaskpi.errors import UsageError
 
 Moment = tuple[datetime, pd.DataFrame]
@@ -80,7 +80,7 @@ def _kinds(rows: pd.DataFrame) -> Any:
 
 def _derived(facts: pd.DataFrame, moment: pd.Timestamp) -> pd.DataFrame:
     """Return the facts of an instant with days counted from the dates that are there."""
-    more: dict[str, Any] = {}
+    more: dict[str, Any] = {"described_on": moment.date()}
     if "days_as_customer" not in facts:
         more["days_as_customer"] = (moment - facts["customer_since"]).dt.days
     if "days_to_renewal" not in facts and "renewal_date" in facts:

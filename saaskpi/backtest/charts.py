@@ -13,7 +13,7 @@ from typing import Final
 
 from enrichment.backtest.report import Report
 from enrichment.backtest.statistics import Auc, Interval
-from saaskpi.backtest_words import Words, measures
+from saaskpi.backtest.words import Words, measures
 
 _WIDTH: Final = 420
 _ROW: Final = 34

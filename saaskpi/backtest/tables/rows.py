@@ -8,9 +8,9 @@ from datetime import datetime
 import pandas as pd
 
 from enrichment.backtest.panel import PAYMENT, VOLUNTARY
-from saaskpi.churn_data.lives import FACTS, Lives
-from saaskpi.churn_data.mapping import KEYS, TERMS, Spec
-from saaskpi.churn_data.table import Table, take
+from saaskpi.backtest.tables.lives import FACTS, Lives
+from saaskpi.backtest.tables.mapping import KEYS, TERMS, Spec
+from saaskpi.backtest.tables.table import Table, take
 from saaskpi.errors import UsageError
 
 Specs = Mapping[str, Spec]

@@ -8,10 +8,10 @@ from typing import Final
 
 from enrichment.backtest.report import Group, Report
 from enrichment.backtest.verdict import INDICATIVE, NOT_ENOUGH, WEAK, WORKS
-from saaskpi.backtest_charts import bands_chart, curve_chart, measures_chart
-from saaskpi.backtest_style import STYLE
-from saaskpi.backtest_words import Words, left_out, measures, population, remarks
-from saaskpi.backtesting import Backtest
+from saaskpi.backtest.charts import bands_chart, curve_chart, measures_chart
+from saaskpi.backtest.running import Backtest
+from saaskpi.backtest.style import STYLE
+from saaskpi.backtest.words import Words, left_out, measures, population, remarks
 
 _TONES: Final = {WORKS: "good", WEAK: "fair", INDICATIVE: "fair", NOT_ENOUGH: "fair"}
 _SHOWN_SHARES: Final = (5, 10, 20, 30, 50)

@@ -9,7 +9,7 @@ from typing import Final
 import pandas as pd
 
 from enrichment.backtest.panel import CHURN_COLUMNS, VOLUNTARY
-from saaskpi.churn_data.mapping import TERMS
+from saaskpi.backtest.tables.mapping import TERMS
 
 FACTS: Final = ("mrr", "paid_seats", "term_days", "plan")
 """What a row with a beginning and an end may say: it held from the one to the other.
@@ -58,6 +58,7 @@ class Lives:
         since = self.rows.groupby("account_id")["started_at"].min().loc[facts.index]
         facts["days_as_customer"] = (pd.Timestamp(moment) - since).dt.days
         facts["customer_since"] = since.dt.date
+        facts["described_on"] = pd.Timestamp(moment).date()
         if "mrr" in known:
             for days in (90, 180, 365):
                 before = self._active(moment - timedelta(days=days)).groupby("account_id")["mrr"].sum()

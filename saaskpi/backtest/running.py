@@ -19,8 +19,8 @@ from enrichment.computing import compute_ledger
 from enrichment.facts.describing import prepare
 from enrichment.segments import build_segments
 from enrichment.sql import ACCOUNTS, run_models
-from saaskpi.churn_data.building import read_snapshots
-from saaskpi.churn_data.mapping import DataMapping, read_mapping
+from saaskpi.backtest.tables.building import read_snapshots
+from saaskpi.backtest.tables.mapping import DataMapping, read_mapping
 from saaskpi.errors import StoreError, UsageError
 from saaskpi.opening import opened
 from saaskpi.progress import Report as Tell

@@ -1,0 +1,1 @@
+"""Usage from files: CSV, JSON lines and Singer outputs become Parquet files of events."""
