@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from saaskpi.pipeline import Pipeline, records
+from saaskpi.pipeline import Pipeline
+from saaskpi.results import records
 
 HISTORY_COLUMNS: Final = ("health_score", "health_band", "health_coverage", "health_config_hash")
 _PARTS: Final = {"signals": "account_health_signals", "flags": "account_flags"}

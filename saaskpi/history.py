@@ -8,6 +8,7 @@ from datetime import UTC, datetime, tzinfo
 from typing import TYPE_CHECKING, Any, Final
 
 from saaskpi.lists import Read, Row
+from saaskpi.results import records
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,8 +51,6 @@ def history(
 
 
 def _rows(table: pd.DataFrame, column: str, values: Collection[str]) -> list[Row]:
-    from saaskpi.pipeline import records  # here, because it brings the whole pipeline
-
     return records(table[table[column].isin(list(values))])
 
 

@@ -10,13 +10,10 @@ from __future__ import annotations
 import json
 import logging
 import secrets
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -25,7 +22,7 @@ from connectors.hubspot.client import HubSpotClient
 from connectors.hubspot.writer import HubSpotWriter
 from connectors.rate_limiter import RateLimiter
 from connectors.stripe.client import StripeClient
-from crm_sync.apply import ApplyResult, apply
+from crm_sync.apply import apply
 from crm_sync.inputs import gather
 from crm_sync.matching import match
 from crm_sync.model import Plan
@@ -44,9 +41,9 @@ from saaskpi.errors import StoreError
 from saaskpi.imports.home import ORIGIN, refuse_imported
 from saaskpi.opening import RATES, opened
 from saaskpi.progress import Stages
+from saaskpi.results import EnrichResult, PullResult, Written, enriched, records
 from saaskpi.settings import Settings
 from tap_saaskpi.tap import TapSaaskpi
-from warehouse.engine import Engine
 from warehouse.files import FileLock, make_directory
 from warehouse.landing import Landing
 from warehouse.marts import Marts
@@ -59,65 +56,6 @@ CRM_STREAMS = ("hubspot_properties", "hubspot_tasks")
 
 HISTORY_TABLES = ("account_health", "account_health_signals")
 """What is kept of every day that is described."""
-
-
-@dataclass(frozen=True)
-class PullResult:
-    """What a pull brought: rows and rejected rows per stream."""
-
-    rows: dict[str, int]
-    rejected: dict[str, int]
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return it for JSON."""
-        return asdict(self)
-
-
-@dataclass(frozen=True)
-class EnrichResult:
-    """What an enrichment computed.
-
-    Attributes:
-        run_id: the run that is current now.
-        as_of: the instant (UTC) that its numbers describe.
-        accounts: how many there are.
-        bands: accounts per health band.
-        flags: open flags per kind.
-        band_changes: accounts whose band is to be announced as changed, each with its scores.
-        rejected: rows kept aside per stream.
-        reasons: why the first of them was, per stream.
-        differences: how often two pieces of evidence disagreed on an item's MRR, per reason.
-        tables: the folder of the run's tables.
-        notes: what a reader should know of the whole, one sentence each.
-    """
-
-    run_id: str
-    as_of: datetime
-    accounts: int
-    bands: dict[str, int]
-    flags: dict[str, int]
-    band_changes: list[dict[str, Any]]
-    rejected: dict[str, int]
-    reasons: dict[str, str]
-    differences: dict[str, int]
-    tables: str
-    notes: list[str]
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return it for JSON."""
-        return asdict(self)
-
-
-@dataclass(frozen=True)
-class Written:
-    """What an apply did, and the plan it did it from."""
-
-    plan: Plan
-    result: ApplyResult = field(default_factory=ApplyResult)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return it for JSON."""
-        return {"plan_hash": self.plan.hash, **asdict(self.result)}
 
 
 class Pipeline:
@@ -334,7 +272,7 @@ class Pipeline:
                 self.flags,
             )
             home.engine.export(TABLES, directory)
-            return _enriched(home.engine, directory, as_of, self.settings.language, home.notes)
+            return enriched(home.engine, directory, as_of, self.settings.language, home.notes)
 
     def _keep(self, run_id: str, as_of: datetime) -> None:
         """Keep what the scores of the day are made of; the end of a day is the day's own."""
@@ -392,42 +330,6 @@ class Pipeline:
             "hubspot_api_version": self.settings.hubspot.api_version,
             "hubspot_requests_per_10_seconds": self.settings.hubspot.requests_per_10_seconds,
         }
-
-
-def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return a frame as dicts of plain Python values; missing ones are None."""
-    rows = frame.astype(object).where(frame.notna(), None)
-    return [{str(name): _plain(value) for name, value in row.items()} for row in rows.to_dict("records")]
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, pd.Timestamp):
-        return value.to_pydatetime()
-    return value.item() if hasattr(value, "item") else value
-
-
-def _enriched(engine: Engine, tables: Path, as_of: datetime, language: str, notes: list[str]) -> EnrichResult:
-    accounts, sources = engine.frame("accounts"), engine.frame("health_sources")
-    rejected = engine.frame("rejected_rows").sort_values(["stream", "id", "reason"])
-    findings = engine.frame("usage_findings")
-    firsts = rejected.drop_duplicates("stream")
-    return EnrichResult(
-        run_id=tables.name,
-        as_of=as_of,
-        accounts=len(accounts),
-        bands=dict(Counter(accounts["health_band"]).most_common()),
-        flags=dict(Counter(engine.frame("account_flags")["kind"])),
-        band_changes=records(engine.frame("SELECT * FROM band_changes ORDER BY score, account_id")),
-        rejected=dict(Counter(rejected["stream"])),
-        reasons=dict(zip(firsts["stream"], firsts["id"] + ": " + firsts["reason"], strict=True)),
-        differences=dict(Counter(engine.frame("mrr_differences")["reason"]).most_common()),
-        tables=str(tables),
-        notes=[
-            *sources.loc[sources["state"] == "dropped", f"note_{language}"],
-            *(f"{row['words']} {row['hint']}" for row in records(findings) if row["state"] == "todo"),
-            *notes,
-        ],
-    )
 
 
 @contextmanager

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from enrichment.frames import records
 from saaskpi.cli.base import Context, shared_options, utc_now
 from saaskpi.cli.output import Column, one_line, print_json, print_rows
 from saaskpi.errors import UsageError
@@ -137,6 +136,8 @@ def list_overrides(context: Context, as_json: bool) -> None:
 
 
 def _rows(pipeline: Pipeline, now: datetime) -> list[dict[str, Any]]:
+    from enrichment.frames import records  # brings pandas, which --help needs none of
+
     names = {row["account_id"]: row["name"] for row in pipeline.accounts()}
     found = pipeline.store.overrides().sort_values("created_at", ascending=False)
     seen: set[str] = set()

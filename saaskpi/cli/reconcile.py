@@ -115,7 +115,7 @@ def report_lines(report: Report, held: Reconciled) -> Iterator[str]:
 
 
 def _print(report: Report, held: Reconciled, style: Format) -> None:
-    from saaskpi.pipeline import records
+    from saaskpi.results import records
 
     rows: list[Mapping[str, Any]] = list(records(held.result.differences))
     if style == "json":

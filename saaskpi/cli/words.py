@@ -15,7 +15,7 @@ from enrichment.mrr_history import difference_lines, history_lines, month_end_li
 from saaskpi.cli.output import counted
 
 if TYPE_CHECKING:
-    from saaskpi.pipeline import EnrichResult, PullResult, Written
+    from saaskpi.results import EnrichResult, PullResult, Written
 
 BAND_LINES = 10
 """Accounts that changed their band that are printed."""
