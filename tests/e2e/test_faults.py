@@ -97,7 +97,7 @@ def calm(tmp_path_factory: pytest.TempPathFactory, vendor_contracts: Any) -> Cal
         sandbox.log.observers.append(vendor_contracts)
         pipeline.run()
         state = crm_state(sandbox)
-        assert len(state["tasks"]) == 2
+        assert len(state["tasks"]) == 3
         found = Calm(state, amounts(pipeline), len(ask(sandbox, "requests")["requests"]))
         pipeline.close()
     return found
@@ -275,7 +275,7 @@ def test_a_portal_that_refuses_the_task_property(make_pipeline: MakePipeline) ->
         pipeline = make_pipeline(sandbox)
         first = pipeline.run()
         assert first.result.companies_updated > 0
-        assert first.result.tasks_skipped == 2
+        assert first.result.tasks_skipped == 3
         (message,) = first.result.messages
         assert "check --create-properties" in message
         again = pipeline.run().plan
