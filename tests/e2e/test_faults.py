@@ -280,7 +280,7 @@ def test_a_portal_that_refuses_the_task_property(make_pipeline: MakePipeline) ->
         assert "check --create-properties" in message
         again = pipeline.run().plan
         assert again.writes_nothing
-        assert again.tasks_skipped == 2
+        assert again.tasks_skipped == 3
         assert len(again.notes) == 1
 
 
