@@ -39,7 +39,6 @@ _AT_LEAST_ONE: Final = (
     "touch_days",
     "survey_days",
     "ticket_days",
-    "contraction_days",
 )
 _MOST: Final = 10_000
 """Of days and of whatever else is counted: beyond it, no calendar goes."""
@@ -63,7 +62,6 @@ FOR_ALL_ALIKE: Final = (
     "survey_days",
     "ticket_days",
     "ticket_old_days",
-    "contraction_days",
     "cooldown_days",
     "profiles",
     "sources",
@@ -157,7 +155,6 @@ class HealthConfig:
         survey_days: how long an answer to a survey counts.
         ticket_days: length of the windows in which tickets are counted.
         ticket_old_days: an open ticket that is older than this is a pressing one.
-        contraction_days: how far back a fall of MRR raises the contraction flag.
         cooldown_days: a flag that comes back within these days carries on the same episode.
         points: maximum per signal where it differs from the declared one, by signal id.
         profiles: settings of their own for the accounts of a segment, by name; the first that fits counts.
@@ -210,7 +207,6 @@ class HealthConfig:
     survey_days: int = 180
     ticket_days: int = 30
     ticket_old_days: int = 7
-    contraction_days: int = 90
     cooldown_days: int = 30
     points: Mapping[str, float] = field(default_factory=dict)
     profiles: Mapping[str, Profile] = field(default_factory=dict)
