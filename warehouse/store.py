@@ -155,12 +155,14 @@ class Store:
         created_at: datetime,
         expires_at: datetime,
     ) -> None:
-        """Keep a person's decision about a band; an account's newest one counts, all stay on record."""
-        row = {"account_id": account_id, "band": band, "reason": reason, "author": author}
+        """Keep a person's decision about a band; an account's newest one counts, all stay on record.
+
+        One of the same moment replaces the one before it.
+        """
+        row: dict[str, Any] = {"account_id": account_id, "band": band, "reason": reason, "author": author}
+        row |= {"created_at": created_at, "expires_at": expires_at}
         with self._writes.begin() as connection:
-            connection.execute(
-                tables.health_overrides.insert(), {**row, "created_at": created_at, "expires_at": expires_at}
-            )
+            _upsert(connection, tables.health_overrides, [row], ("account_id", "created_at"))
 
     def end_overrides(self, account_id: str, at: datetime) -> int:
         """Let an account's decisions that still hold expire now; return how many there were."""

@@ -82,7 +82,7 @@ def set_override(
             band,
             reason=said[0],
             author=said[1],
-            created_at=now,
+            created_at=pipeline.settings.instant(now),  # a decision about the day that is described
             expires_at=expires_at,
         )
     click.echo(f"{row['name']} is shown as {band} until {until:%Y-%m-%d}. Next: saaskpi enrich")
@@ -114,7 +114,7 @@ def end_override(context: Context, account: str) -> None:
     pipeline = context.pipeline()
     row = find_account(pipeline.accounts(), account)
     with pipeline.alone():
-        ended = pipeline.store.end_overrides(row["account_id"], utc_now())
+        ended = pipeline.store.end_overrides(row["account_id"], pipeline.settings.instant(utc_now()))
     if not ended:
         raise UsageError(f"{row['name']} has no override that holds.", hint="See: saaskpi override list")
     click.echo(f"The override of {row['name']} has ended. Next: saaskpi enrich")
@@ -125,7 +125,8 @@ def end_override(context: Context, account: str) -> None:
 @shared_options
 def list_overrides(context: Context, as_json: bool) -> None:
     """List all decisions, newest first, those that are over too."""
-    rows = _rows(context.pipeline(), utc_now())
+    pipeline = context.pipeline()
+    rows = _rows(pipeline, pipeline.settings.instant(utc_now()))
     if as_json:
         print_json(rows)
         return
@@ -146,8 +147,10 @@ def _rows(pipeline: Pipeline, now: datetime) -> list[dict[str, Any]]:
 
 def _row(row: Mapping[str, Any], names: Mapping[str, str], now: datetime, seen: set[str]) -> dict[str, Any]:
     """Return a decision as it is shown; only an account's newest one that is not over holds."""
-    holds = row["expires_at"] > now and row["account_id"] not in seen
-    seen.add(row["account_id"])
+    is_made = row["created_at"] <= now
+    holds = is_made and row["expires_at"] > now and row["account_id"] not in seen
+    if is_made:
+        seen.add(row["account_id"])
     return {
         "account_id": row["account_id"],
         "name": names.get(row["account_id"], row["account_id"]),

@@ -269,6 +269,10 @@ def test_the_newest_decision_about_a_band_stands_until_it_is_ended(store: Store)
             expires_at=NOW + timedelta(days=30),
         )
     assert list(store.overrides()["band"]) == ["green", "yellow"]
+    again = NOW + timedelta(hours=1)
+    expires = NOW + timedelta(days=30)
+    store.set_override("1", "red", reason="left", author="Kim", created_at=again, expires_at=expires)
+    assert list(store.overrides()["band"]) == ["green", "red"]
     assert store.end_overrides("1", NOW + timedelta(days=1)) == 2
     assert store.end_overrides("1", NOW + timedelta(days=2)) == 0
     assert set(store.overrides()["expires_at"]) == {pd.Timestamp(NOW + timedelta(days=1))}
