@@ -14,7 +14,7 @@ from enrichment.computing import compute_ledger
 from enrichment.health.config import HealthConfig
 from enrichment.policy import Policy
 from enrichment.presets import PRESETS, preset
-from enrichment.sources import SOURCES
+from saaskpi.opening import register_streams
 from saaskpi.progress import Report
 from saaskpi.reconciliation import Books
 from warehouse.engine import Engine
@@ -63,8 +63,7 @@ def recomputed_ledger(pipeline: Pipeline, policy: Policy, as_of: datetime) -> pd
     """
     limits, landing = pipeline.settings.engine, pipeline.landing
     with Engine(limits.memory_limit, limits.threads, pipeline.settings.home / "tmp") as engine:
-        for stream in set(landing.streams()) & set(SOURCES):
-            engine.register_files(stream, landing.files(stream))
+        register_streams(engine, landing)
         compute_ledger(engine, _unmatched, as_of, policy, HealthConfig())
         return engine.frame("mrr_ledger")
 

@@ -35,6 +35,12 @@ class Opened:
     notes: list[str]
 
 
+def register_streams(engine: Engine, landing: Landing) -> None:
+    """Make the streams of the last pull that the models read readable as tables."""
+    for stream in set(landing.streams()) & set(SOURCES):
+        engine.register_files(stream, landing.files(stream))
+
+
 @contextmanager
 def opened(settings: Settings, landing: Landing, as_of: datetime, now: datetime) -> Iterator[Opened]:
     """Open the home of the settings; usage files that changed are read anew, nothing else is written.
@@ -51,8 +57,7 @@ def opened(settings: Settings, landing: Landing, as_of: datetime, now: datetime)
     """
     limits = settings.engine
     with Engine(limits.memory_limit, limits.threads, settings.home / "tmp") as engine:
-        for stream in set(landing.streams()) & set(SOURCES):
-            engine.register_files(stream, landing.files(stream))
+        register_streams(engine, landing)
         reporting, notes = declared(settings, settings.home / RATES, as_of.date())
         used = read_usage(
             settings.usage.sources,

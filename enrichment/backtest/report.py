@@ -166,14 +166,11 @@ def build_report(snapshots: Snapshots, rng: np.random.Generator) -> Report:
     churns = rows.loc[rows["churned"], ["account_id", "churned_at", "kind"]].drop_duplicates()
     kinds = churns["kind"].value_counts()
     bands, whole = _bands(data), data.auc(risk)
-    shares = {band.name: Share(band.churned, band.rows) for band in bands}
     months = sorted(rows["as_of"].unique())
     stayed_or = {kind: ~data.churned | (rows["kind"] == kind).to_numpy() for kind in (VOLUNTARY, PAYMENT)}
     caught = caught_by(risk, data.churned, 0.1)
     return Report(
-        verdict=give_verdict(
-            whole, len(churns), shares.get("red", Share(0, 0)), shares.get("green", Share(0, 0))
-        ),
+        verdict=_verdict(whole, len(churns), bands),
         horizon_days=panel.horizon_days,
         first_month=pd.Timestamp(months[0]).to_pydatetime() if months else None,
         last_month=pd.Timestamp(months[-1]).to_pydatetime() if months else None,
@@ -205,6 +202,12 @@ def build_report(snapshots: Snapshots, rng: np.random.Generator) -> Report:
         lead=lead_time(snapshots) if snapshots.is_dated else None,
         curve=catch_curve(risk, data.churned),
     )
+
+
+def _verdict(auc: Auc, events: int, bands: tuple[Group, ...]) -> Verdict:
+    shares = {band.name: Share(band.churned, band.rows) for band in bands}
+    red, green = (shares.get(name, Share(0, 0)) for name in ("red", "green"))
+    return give_verdict(auc, events, red, green)
 
 
 def _measure(name: str, auc: Auc) -> Measure:
