@@ -13,8 +13,9 @@ from crm_sync.properties import GROUP, GROUP_LABEL, definitions
 from saaskpi.declared import own_flags
 from saaskpi.errors import SaaskpiError
 from saaskpi.settings import Settings
+from warehouse.files import STORE_FILE
 from warehouse.marts import Marts
-from warehouse.store import STORE_FILE, Store
+from warehouse.store import Store
 
 STRIPE_READS = (
     "customers", "subscriptions", "products", "prices", "coupons", "invoices", "charges", "events",

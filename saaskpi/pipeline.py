@@ -48,7 +48,7 @@ from warehouse.files import FileLock, make_directory
 from warehouse.landing import Landing
 from warehouse.marts import Marts
 from warehouse.snapshots import Snapshots
-from warehouse.store import STORE_FILE, Store
+from warehouse.store import Store
 
 CRM_STREAMS = ("hubspot_properties", "hubspot_tasks")
 """What the plan reads beside the models' own sources."""
@@ -86,7 +86,7 @@ class Pipeline:
     @cached_property
     def store(self) -> Store:
         """The operational store, opened when first needed."""
-        return Store.open(self.settings.home / STORE_FILE)
+        return Store.open(self.settings.store_at())
 
     def close(self) -> None:
         """Close the store; the next use opens it again."""

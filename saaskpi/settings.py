@@ -18,6 +18,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from enrichment.facts.sources import FactSources
 from saaskpi.errors import UsageError
+from warehouse.files import STORE_FILE
 
 CONFIG_NAME = "saaskpi.toml"
 DEFAULT_HOME = Path(".saaskpi")
@@ -46,7 +47,10 @@ class _ApiSection(_Section):
 
 
 class StripeSettings(_ApiSection):
-    """Where Stripe is and the key to read it with."""
+    """Where Stripe is, the key to read it with, and the secret that its webhooks are signed with.
+
+    While a secret is being changed ``webhook_secret`` may hold the old and the new one, with a comma between.
+    """
 
     api_base: str = "https://api.stripe.com"
     api_key: SecretStr | None = None
@@ -55,19 +59,112 @@ class StripeSettings(_ApiSection):
 
 
 class HubSpotSettings(_ApiSection):
-    """Where HubSpot is, the token, and the date version of its paths."""
+    """Where HubSpot is, the token, the secret of its webhooks, and the date version of its paths.
+
+    Attributes:
+        requests_per_10_seconds: the portal's burst limit per app.
+        requests_per_day: the portal's daily allowance.
+        share: how much of both may be used; the rest is for the customer's other integrations.
+        client_secret: of the app that sends the webhooks; two with a comma between during a change.
+    """
 
     api_base: str = "https://api.hubapi.com"
     access_token: SecretStr | None = None
     requests_per_10_seconds: int = Field(default=100, ge=1)
+    requests_per_day: int = Field(default=250_000, ge=1)
+    share: float = Field(default=0.9, gt=0, le=1)
     client_secret: SecretStr | None = None
     api_version: str = Field(default="2026-03", pattern=r"^\d{4}-\d{2}$")
 
 
+class StoreSettings(_Section):
+    """Where the operational store is: an SQLAlchemy URL, or none for a file in the home folder."""
+
+    url: SecretStr | None = None
+
+
 class TaskSettings(_Section):
-    """How tasks are worded and who gets those whose owner left or is missing."""
+    """Which flags become tasks, in which words, for whom, and what happens when the flag goes down.
+
+    Attributes:
+        fallback_owner_id: gets the tasks of companies whose owner has left or is missing.
+        rules: each changes the rule of one flag or adds one; see docs/tasks.md.
+        when_over: what becomes of an open task whose flag is down: it is completed, gets a line that says so,
+            or stays as it is.
+        cooldown_days: after a task was completed, no other is opened for the same account and flag that long.
+    """
 
     fallback_owner_id: str | None = None
+    rules: list[dict[str, Any]] = Field(default_factory=list)
+    when_over: Literal["complete", "comment", "leave"] = "complete"
+    cooldown_days: int = Field(default=14, ge=0)
+
+
+class GuardSettings(_Section):
+    """How much one run may do to the CRM before it stops and asks a person.
+
+    Attributes:
+        max_changed_share: of the companies that carry our values, how many may change status, MRR or band.
+        max_cleared_share: of them, how many may lose their values.
+        max_tasks_per_owner, max_tasks: how many tasks one run may open, for one owner and in all.
+        drift: whether a value of ours that a person edited in HubSpot is overwritten or kept.
+    """
+
+    max_changed_share: float = Field(default=0.5, gt=0, le=1)
+    max_cleared_share: float = Field(default=0.2, gt=0, le=1)
+    max_tasks_per_owner: int = Field(default=50, ge=1)
+    max_tasks: int = Field(default=500, ge=1)
+    drift: Literal["overwrite", "keep"] = "overwrite"
+
+
+class ServerSettings(_Section):
+    """How ``saaskpi serve`` listens and how long it keeps what came in.
+
+    Attributes:
+        host, port: where it listens; a proxy with TLS stands in front of it.
+        public_url: how the world reaches it, needed for HubSpot's signatures and for links.
+        threads: requests served at once.
+        debounce_seconds: how long further events of an account are waited for.
+        payload_days: how long the bodies of processed events are kept; then only their ids are.
+        requests_per_minute: of one API token.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8080, ge=0, le=65535)
+    public_url: str | None = Field(default=None, pattern=r"^https?://[^\s]+$")
+    threads: int = Field(default=16, ge=1, le=256)
+    debounce_seconds: float = Field(default=0.25, ge=0, le=60)
+    payload_days: int = Field(default=7, ge=0)
+    requests_per_minute: int = Field(default=120, ge=1)
+
+
+class ScheduleSettings(_Section):
+    """When each job runs: five cron fields in UTC, or an empty text for never."""
+
+    pull: str = "*/15 * * * *"
+    full_refresh: str = "10 1 * * *"
+    enrich_and_apply: str = "5 * * * *"
+    reconcile: str = "10 3 * * *"
+    compact: str = "40 3 * * *"
+    backup: str = "10 4 * * *"
+
+
+class AlertSettings(_Section):
+    """Who hears of a failed run, a tripped guard, bad signatures, or MRR that does not reconcile.
+
+    Attributes:
+        webhook_url: gets a JSON body with ``text``, as chat tools take it.
+        email_to: gets an e-mail by way of ``smtp_host``.
+    """
+
+    webhook_url: SecretStr | None = None
+    email_to: list[str] = Field(default_factory=list)
+    email_from: str = "saaskpi@localhost"
+    smtp_host: str = "localhost"
+    smtp_port: int = Field(default=25, ge=1, le=65535)
+    smtp_user: str | None = None
+    smtp_password: SecretStr | None = None
+    smtp_tls: bool = False
 
 
 class ReportingSettings(_Section):
@@ -176,7 +273,12 @@ class Settings(BaseSettings):
     language: Literal["en", "fr"] = "en"
     stripe: StripeSettings = Field(default_factory=StripeSettings)
     hubspot: HubSpotSettings = Field(default_factory=HubSpotSettings)
+    store: StoreSettings = Field(default_factory=StoreSettings)
     tasks: TaskSettings = Field(default_factory=TaskSettings)
+    guards: GuardSettings = Field(default_factory=GuardSettings)
+    server: ServerSettings = Field(default_factory=ServerSettings)
+    schedule: ScheduleSettings = Field(default_factory=ScheduleSettings)
+    alerts: AlertSettings = Field(default_factory=AlertSettings)
     engine: EngineSettings = Field(default_factory=EngineSettings)
     reporting: ReportingSettings = Field(default_factory=ReportingSettings)
     fx: FileSettings = Field(default_factory=FileSettings)
@@ -215,6 +317,11 @@ class Settings(BaseSettings):
             UsageError: none is set.
         """
         return _secret(self.hubspot.access_token, "HubSpot access token", "HUBSPOT_ACCESS_TOKEN")
+
+    def store_at(self) -> str | Path:
+        """Return where the operational store is: its URL, or the path of an SQLite file."""
+        url = self.store.url
+        return url.get_secret_value() if url else self.home / STORE_FILE
 
     def fact_sources(self) -> FactSources:
         """Return what the health score's facts are read from."""

@@ -19,8 +19,9 @@ import sqlalchemy as sa
 from connectors.http import Json, JsonRows
 from saaskpi.errors import StoreError
 from tap_saaskpi.kpi_schema import JSON_COLUMNS, RUN_COLUMNS
+from warehouse.files import STORE_FILE
 from warehouse.marts import Marts
-from warehouse.store import STORE_FILE, Store
+from warehouse.store import Store
 
 BATCH_ROWS: Final = 5_000
 _INSTANT: Final = "%Y-%m-%dT%H:%M:%SZ"

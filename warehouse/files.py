@@ -7,8 +7,12 @@ import fcntl
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 from saaskpi.errors import StoreError
+
+STORE_FILE: Final = "saaskpi.db"
+"""Name of the operational store in a home folder, where it is a file."""
 
 
 @contextlib.contextmanager

@@ -7,36 +7,25 @@ its columns. The tap's bookmarks are not here: they are committed with the rows 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Self
 
 import pandas as pd
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from warehouse import tables
 from warehouse.database import check, open_database
+from warehouse.rows import Row, Rows, rows_of, upsert
 
 _CURRENT = "current"
 _TASKS_REFUSED = "tasks_refused"
-Row = Mapping[str, Any]
-STORE_FILE: Final = "saaskpi.db"
-"""Its name in a home folder, where it is a file."""
 
 
-class Store:
-    """One operational database, up to date; a context manager.
-
-    Args:
-        engine: as :func:`warehouse.database.open_database` gives it.
-    """
-
-    def __init__(self, engine: sa.Engine) -> None:
-        self._engine = engine
-        self._writes = engine.execution_options(writes=True)
+class Store(Rows):
+    """One operational database, up to date; a context manager."""
 
     @classmethod
     def open(cls, where: str | Path) -> Store:
@@ -61,7 +50,7 @@ class Store:
 
     def close(self) -> None:
         """Close all connections."""
-        self._engine.dispose()
+        self.engine.dispose()
 
     def check(self) -> None:
         """Read the whole store.
@@ -69,7 +58,7 @@ class Store:
         Raises:
             StoreError: it is damaged.
         """
-        check(self._engine)
+        check(self.engine)
 
     # Runs
 
@@ -109,11 +98,11 @@ class Store:
         values = {"status": "done", "finished_at": finished_at, "counts": dict(counts), "error": None}
         with self._writes.begin() as connection:
             connection.execute(sa.update(tables.runs).where(tables.runs.c.run_id == run_id).values(**values))
-            _upsert(connection, tables.flag_episodes, _rows(episodes, tables.flag_episodes), keys)
+            upsert(connection, tables.flag_episodes, rows_of(episodes, tables.flag_episodes), keys)
             if bands is not None:
-                rows = _rows(bands, tables.band_alerts)
-                _upsert(connection, tables.band_alerts, rows, ("account_id",))
-            _upsert(connection, tables.run_pointer, [pointer], ("name",))
+                rows = rows_of(bands, tables.band_alerts)
+                upsert(connection, tables.band_alerts, rows, ("account_id",))
+            upsert(connection, tables.run_pointer, [pointer], ("name",))
 
     def fail_run(self, run_id: str, finished_at: datetime, error: str) -> None:
         """Record that a run ended early; the current run stays."""
@@ -162,7 +151,7 @@ class Store:
         row: dict[str, Any] = {"account_id": account_id, "band": band, "reason": reason, "author": author}
         row |= {"created_at": created_at, "expires_at": expires_at}
         with self._writes.begin() as connection:
-            _upsert(connection, tables.health_overrides, [row], ("account_id", "created_at"))
+            upsert(connection, tables.health_overrides, [row], ("account_id", "created_at"))
 
     def end_overrides(self, account_id: str, at: datetime) -> int:
         """Let an account's decisions that still hold expire now; return how many there were."""
@@ -190,7 +179,7 @@ class Store:
             "created_at": at,
         }
         with self._writes.begin() as connection:
-            _upsert(connection, tables.links, [row], ("stripe_customer_id",))
+            upsert(connection, tables.links, [row], ("stripe_customer_id",))
 
     def remove_link(self, customer_id: str) -> bool:
         """Forget a link; False when there was none."""
@@ -209,7 +198,7 @@ class Store:
         keys = ("object_type", "object_id", "property", "run_id")
         with self._writes.begin() as connection:
             # The first old value of a run stays: it is what an undo must put back.
-            _upsert(connection, tables.push_ledger, rows, keys, update=("value", "written_at"))
+            upsert(connection, tables.push_ledger, rows, keys, update=("value", "written_at"))
 
     def pushed(self, object_type: str, since: datetime) -> pd.DataFrame:
         """Return what was written lately, the newest value per object and property.
@@ -240,7 +229,7 @@ class Store:
         with self._writes.begin() as connection:
             keys = ("object_type", "object_id")
             counter = {"attempts": table.c.attempts + 1}
-            _upsert(connection, table, rows, keys, ("reason", "run_id", "failed_at"), counter)
+            upsert(connection, table, rows, keys, ("reason", "run_id", "failed_at"), counter)
 
     def clear_failures(self, object_type: str, object_ids: Sequence[str]) -> None:
         """Forget refused rows that have gone through."""
@@ -263,7 +252,7 @@ class Store:
             rows: task_key, task_id, company_id, run_id, opened_at.
         """
         with self._writes.begin() as connection:
-            _upsert(connection, tables.task_ledger, rows, ("task_key",), update=("task_id", "company_id"))
+            upsert(connection, tables.task_ledger, rows, ("task_key",), update=("task_id", "company_id"))
 
     def record_linked(self, task_ids: Sequence[str], at: datetime) -> None:
         """Remember that these tasks are linked to their companies."""
@@ -301,7 +290,7 @@ class Store:
         """Remember properties that now exist in the CRM."""
         rows = [{"object_type": object_type, "name": name, "seen_at": at} for name in names]
         with self._writes.begin() as connection:
-            _upsert(connection, tables.set_up, rows, ("object_type", "name"))
+            upsert(connection, tables.set_up, rows, ("object_type", "name"))
 
     def set_up(self) -> pd.DataFrame:
         """Return our properties that exist or once existed in the CRM: object_type, name, seen_at (last)."""
@@ -316,7 +305,7 @@ class Store:
         """Remember that a plan was applied to its end."""
         row = {"plan_hash": plan_hash, "run_id": run_id, "applied_at": at}
         with self._writes.begin() as connection:
-            _upsert(connection, tables.applied_plans, [row], ("plan_hash",))
+            upsert(connection, tables.applied_plans, [row], ("plan_hash",))
 
     def meta(self, key: str) -> str | None:
         """Return a small remembered value, None when there is none."""
@@ -325,70 +314,4 @@ class Store:
     def set_meta(self, key: str, value: str) -> None:
         """Remember a small value."""
         with self._writes.begin() as connection:
-            _upsert(connection, tables.meta, [{"key": key, "value": value}], ("key",))
-
-    def _all(self, query: sa.Select[Any]) -> list[dict[str, Any]]:
-        with self._engine.connect() as connection:
-            return [dict(row) for row in connection.execute(query).mappings()]
-
-    def _scalar(self, query: sa.Select[Any]) -> str | None:
-        with self._engine.connect() as connection:
-            found: str | None = connection.execute(query).scalar_one_or_none()
-            return found
-
-    def _frame(self, query: sa.Select[Any]) -> pd.DataFrame:
-        rows = self._all(query)
-        frame = pd.DataFrame(rows, columns=[column.name for column in query.selected_columns])
-        for column in query.selected_columns:
-            if isinstance(column.type, tables.UtcDateTime):
-                frame[column.name] = pd.to_datetime(frame[column.name], utc=True)
-        return frame
-
-
-def _rows(frame: pd.DataFrame, table: sa.Table) -> list[dict[str, Any]]:
-    """Turn a frame into rows of a table: moments aware, missing values None."""
-    chosen = frame[[column.name for column in table.columns]].astype(object)
-    names = list(chosen.columns)
-    return [
-        dict(zip(names, map(_plain, values), strict=True))
-        for values in chosen.itertuples(index=False, name=None)
-    ]
-
-
-def _plain(value: Any) -> Any:
-    if pd.isna(value):
-        return None
-    if isinstance(value, pd.Timestamp):
-        moment = value.to_pydatetime()
-        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return value.item() if hasattr(value, "item") else value
-
-
-def _upsert(
-    connection: sa.Connection,
-    table: sa.Table,
-    rows: Sequence[Row],
-    keys: Iterable[str],
-    update: Sequence[str] | None = None,
-    extra: Mapping[str, sa.ColumnElement[Any]] | None = None,
-) -> None:
-    """Insert rows, or update those that are there.
-
-    Args:
-        connection: in a transaction.
-        table: has a unique constraint over ``keys``.
-        rows: all with the same columns.
-        keys: which columns say that a row is there.
-        update: columns to update then; None for all but the keys.
-        extra: further columns with what to set them to.
-    """
-    if not rows:
-        return
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    statement = insert(table)
-    names = list(rows[0]) if update is None else update
-    changes = {name: statement.excluded[name] for name in names if name not in set(keys)}
-    connection.execute(
-        statement.on_conflict_do_update(index_elements=list(keys), set_={**changes, **(extra or {})}),
-        [dict(row) for row in rows],
-    )
+            upsert(connection, tables.meta, [{"key": key, "value": value}], ("key",))

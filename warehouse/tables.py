@@ -155,3 +155,129 @@ links = sa.Table(
     sa.Column("author", sa.Text, nullable=False),
     sa.Column("created_at", UtcDateTime, nullable=False),
 )
+
+# The live side
+
+applies = sa.Table(  # every time a plan was written to the CRM; undo works on one of them
+    "applies",
+    metadata,
+    sa.Column("apply_id", sa.Text, primary_key=True),
+    sa.Column("plan_hash", sa.Text, nullable=False),
+    sa.Column("run_id", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),  # apply, undo
+    sa.Column("undoes", sa.Text),  # the apply that an undo puts back
+    sa.Column("status", sa.Text, nullable=False),  # running, done, failed
+    sa.Column("started_at", UtcDateTime, nullable=False, index=True),
+    sa.Column("finished_at", UtcDateTime),
+    sa.Column("counts", sa.JSON, nullable=False),
+    sa.Column("error", sa.Text),
+)
+
+drift = sa.Table(  # a value of ours that somebody else changed in the CRM
+    "drift",
+    metadata,
+    sa.Column("id", _ID, primary_key=True, autoincrement=True),
+    sa.Column("apply_id", sa.Text, nullable=False, index=True),
+    sa.Column("object_type", sa.Text, nullable=False),
+    sa.Column("object_id", sa.Text, nullable=False),
+    sa.Column("property", sa.Text, nullable=False),
+    sa.Column("ours", sa.Text, nullable=False),  # what we had written
+    sa.Column("theirs", sa.Text, nullable=False),  # what was found
+    sa.Column("action", sa.Text, nullable=False),  # overwritten, kept
+    sa.Column("seen_at", UtcDateTime, nullable=False),
+    sa.UniqueConstraint("apply_id", "object_type", "object_id", "property", name="uq_drift"),
+)
+
+inbox = sa.Table(  # events as they came in; processed ones keep only their id after some days
+    "inbox",
+    metadata,
+    sa.Column("id", _ID, primary_key=True, autoincrement=True),
+    sa.Column("source", sa.Text, nullable=False),  # stripe, hubspot, usage
+    sa.Column("event_id", sa.Text, nullable=False),
+    sa.Column("event_type", sa.Text, nullable=False),
+    sa.Column("payload", sa.LargeBinary),  # null once it is forgotten
+    sa.Column("received_at", UtcDateTime, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),  # new, done, dead
+    sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("due_at", UtcDateTime, nullable=False),
+    sa.Column("claimed_by", sa.Text),
+    sa.Column("claimed_until", UtcDateTime),
+    sa.Column("processed_at", UtcDateTime),
+    sa.Column("error", sa.Text),
+    sa.UniqueConstraint("source", "event_id", name="uq_inbox"),
+    sa.Index("ix_inbox_waiting", "status", "due_at"),
+)
+
+job_runs = sa.Table(  # one row per job and slot: whoever inserts it has claimed it
+    "job_runs",
+    metadata,
+    sa.Column("job", sa.Text, primary_key=True),
+    sa.Column("scheduled_for", UtcDateTime, primary_key=True),
+    sa.Column("claimed_by", sa.Text, nullable=False),
+    sa.Column("claimed_at", UtcDateTime, nullable=False),
+    sa.Column("fence", sa.BigInteger),  # of the lease that it ran under
+    sa.Column("finished_at", UtcDateTime),
+    sa.Column("status", sa.Text, nullable=False),  # running, done, failed, skipped, needs_person
+    sa.Column("result", sa.JSON, nullable=False),
+    sa.Column("error", sa.Text),
+)
+
+leases = sa.Table(
+    "leases",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("holder", sa.Text),
+    sa.Column("fence", sa.BigInteger, nullable=False),  # rises with each new holder
+    sa.Column("expires_at", UtcDateTime, nullable=False),
+)
+
+stage_runs = sa.Table(  # the history that people read: each stage of each run, with its counts
+    "stage_runs",
+    metadata,
+    sa.Column("id", _ID, primary_key=True, autoincrement=True),
+    sa.Column("stage", sa.Text, nullable=False),  # pull, enrich, plan, apply, undo, refresh
+    sa.Column("caused_by", sa.Text, nullable=False),  # command, webhook, or the job's name
+    sa.Column("run_id", sa.Text),
+    sa.Column("started_at", UtcDateTime, nullable=False, index=True),
+    sa.Column("finished_at", UtcDateTime),
+    sa.Column("status", sa.Text, nullable=False),  # running, done, failed, needs_person
+    sa.Column("counts", sa.JSON, nullable=False),
+    sa.Column("error", sa.Text),
+)
+
+alerts = sa.Table(  # what somebody was told; the same trouble is told once until it is over
+    "alerts",
+    metadata,
+    sa.Column("id", _ID, primary_key=True, autoincrement=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("about", sa.Text, nullable=False),
+    sa.Column("message", sa.Text, nullable=False),
+    sa.Column("raised_at", UtcDateTime, nullable=False, index=True),
+    sa.Column("sent_at", UtcDateTime),
+    sa.Column("over_at", UtcDateTime),
+    sa.Column("error", sa.Text),
+)
+
+api_tokens = sa.Table(
+    "api_tokens",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("hash", sa.Text, nullable=False, unique=True),
+    sa.Column("scopes", sa.JSON, nullable=False),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Column("expires_at", UtcDateTime),
+    sa.Column("revoked_at", UtcDateTime),
+    sa.Column("last_used_at", UtcDateTime),
+)
+
+audit_log = sa.Table(  # who changed what, here or in the CRM
+    "audit_log",
+    metadata,
+    sa.Column("id", _ID, primary_key=True, autoincrement=True),
+    sa.Column("at", UtcDateTime, nullable=False, index=True),
+    sa.Column("actor", sa.Text, nullable=False),  # a token's name, a job, or the command line
+    sa.Column("action", sa.Text, nullable=False),
+    sa.Column("target", sa.Text, nullable=False),
+    sa.Column("result", sa.Text, nullable=False),
+    sa.Column("detail", sa.JSON, nullable=False),
+)

@@ -26,7 +26,8 @@ from enrichment.tables import (
     leave,
 )
 from tests.enrichment.tiny_engine import TinyEngine
-from warehouse.store import STORE_FILE, Store
+from warehouse.files import STORE_FILE
+from warehouse.store import Store
 
 Tables = dict[str, pd.DataFrame]
 

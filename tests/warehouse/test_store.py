@@ -72,7 +72,7 @@ def test_every_table_can_be_made_on_postgresql() -> None:
 
 
 def test_writes_are_durable_and_readers_do_not_block(store: Store) -> None:
-    with store._engine.connect() as connection:
+    with store.engine.connect() as connection:
         pragmas = {
             name: connection.exec_driver_sql(f"PRAGMA {name}").scalar_one()
             for name in ("journal_mode", "synchronous", "busy_timeout", "foreign_keys")
@@ -99,8 +99,8 @@ def test_an_older_store_is_backed_up_before_it_is_migrated(
         store.set_meta("kept", "yes")
     monkeypatch.setattr(database, "HEAD", "9999")  # as if there were one step more
     Store.open(path).close()
-    copy = tmp_path / "store.db.0002.backup"
-    assert version_of(copy) == "0002"
+    copy = tmp_path / f"store.db.{HEAD}.backup"
+    assert version_of(copy) == HEAD
     with Store.open(copy) as backup:
         assert backup.meta("kept") == "yes"
 
@@ -342,7 +342,7 @@ def test_the_newest_pushed_value_counts(store: Store) -> None:
 def test_a_batch_recorded_twice_counts_once_and_keeps_the_first_old_value(store: Store) -> None:
     store.record_pushed([pushed_row("1")])
     store.record_pushed([pushed_row("2", old_value="1")])
-    with store._engine.connect() as connection:
+    with store.engine.connect() as connection:
         ledger = connection.execute(sa.select(tables.push_ledger)).mappings().all()
     assert [(row["old_value"], row["value"]) for row in ledger] == [("old of run-1", "2")]
 
