@@ -1,0 +1,56 @@
+"""What the parts of the server share: settings, the clock, the operational store, the way to a pipeline."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+
+from saaskpi.pipeline import Pipeline
+from saaskpi.progress import Silent, Stages
+from saaskpi.settings import Settings
+from warehouse.store import Store
+
+
+def _holder() -> str:
+    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+
+
+@dataclass
+class Services:
+    """One server process.
+
+    Attributes:
+        settings: checked settings.
+        now: the clock (aware, UTC).
+        stages: is told how far work is.
+        holder: names this process in claims and leases; no two processes have the same.
+    """
+
+    settings: Settings
+    now: Callable[[], datetime]
+    stages: Stages = field(default_factory=Silent)
+    holder: str = field(default_factory=_holder)
+
+    @cached_property
+    def store(self) -> Store:
+        """The operational store; its engine serves every thread and every other part of the store."""
+        return Store.open(self.settings.store_at())
+
+    def pipeline(self) -> Pipeline:
+        """Return a pipeline of its own for one thread.
+
+        Raises:
+            UsageError: a setting is wrong.
+        """
+        return Pipeline(self.settings, self.now, self.stages)
+
+    def close(self) -> None:
+        """Close the store."""
+        if "store" in self.__dict__:
+            self.store.close()
+            del self.store
