@@ -10,8 +10,8 @@ from typing import Any
 
 import pandas as pd
 
-from crm_sync.apply import ApplyResult
 from crm_sync.model import Plan
+from crm_sync.recording import ApplyResult
 from warehouse.engine import Engine
 
 

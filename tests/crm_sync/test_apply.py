@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from crm_sync.apply import ApplyResult, apply
+from crm_sync.apply import apply
 from crm_sync.model import Plan
 from crm_sync.plan import PlanSettings, build_plan
 from crm_sync.properties import COMPANIES, TASK_KEY, TASKS
+from crm_sync.recording import ApplyResult
 from enrichment import money
 from saaskpi.errors import AccessError, NeedsPersonError, UnavailableError, UsageError
 from tests.support.crm import (
