@@ -21,6 +21,7 @@ from saaskpi.cli import (
     reconcile,
     setup,
     show,
+    tokens,
 )
 from saaskpi.cli.base import Context, shared_options
 from saaskpi.cli.output import one_line
@@ -40,7 +41,22 @@ def cli(context: Context) -> None:
     del context
 
 
-for _module in (demo, setup, imports, operate, show, override, figures, policy, reconcile, backtest, calc):
+_MODULES = (
+    demo,
+    setup,
+    imports,
+    operate,
+    show,
+    override,
+    figures,
+    policy,
+    reconcile,
+    backtest,
+    calc,
+    tokens,
+)
+
+for _module in _MODULES:
     for _command in _module.COMMANDS:
         cli.add_command(_command)
 
