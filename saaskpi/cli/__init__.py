@@ -19,6 +19,7 @@ from saaskpi.cli import (
     override,
     policy,
     reconcile,
+    serve,
     setup,
     show,
     tokens,
@@ -53,6 +54,7 @@ _MODULES = (
     reconcile,
     backtest,
     calc,
+    serve,
     tokens,
 )
 

@@ -1,0 +1,95 @@
+"""Group commit: requests that come in together are put on disk together, each answered after its commit.
+
+There is no thread for it: of the requests that wait, one writes for all. While it waits for the disk the next
+ones queue up, and whoever comes first of them writes those.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from warehouse.inbox import Event
+
+MOST: Final = 256
+"""Events in one commit, but for a single request that holds more."""
+
+Added = set[tuple[str, str]]
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """One request's events and what came of them."""
+
+    events: Sequence[Event]
+    added: Added = field(default_factory=set)
+    error: BaseException | None = None
+    over: bool = False
+
+
+class GroupCommit:
+    """Writes the events of several threads in one transaction.
+
+    Args:
+        add: puts events into the store, all or none, on disk when it returns; gives the keys of the new ones.
+        wake: is called after each commit that brought something new.
+    """
+
+    def __init__(self, add: Callable[[Sequence[Event]], Added], wake: Callable[[], None]) -> None:
+        self._add = add
+        self._wake = wake
+        self._queue: deque[_Waiting] = deque()
+        self._turn = threading.Lock()
+
+    def add(self, events: Sequence[Event]) -> int:
+        """Put events into the store; they are on disk when this returns.
+
+        Returns:
+            How many were new.
+
+        Raises:
+            StoreError: the store cannot be written; none of them is in it.
+        """
+        mine = _Waiting(events)
+        self._queue.append(mine)
+        while not mine.over:
+            with self._turn:
+                if not mine.over:
+                    self._commit()
+        if mine.error:
+            raise mine.error
+        return sum((event.source, event.event_id) in mine.added for event in events)
+
+    def _commit(self) -> None:
+        batch = self._next()
+        try:
+            added = self._add([event for waiting in batch for event in waiting.events])
+        except BaseException as error:  # noqa: BLE001 - each request of the batch raises it
+            for waiting in batch:
+                waiting.error = error
+        else:
+            _share(added, batch)
+            if added:
+                self._wake()
+        finally:
+            for waiting in batch:
+                waiting.over = True
+
+    def _next(self) -> list[_Waiting]:
+        batch = [self._queue.popleft()]
+        size = len(batch[0].events)
+        while self._queue and size + len(self._queue[0].events) <= MOST:
+            batch.append(self._queue.popleft())
+            size += len(batch[-1].events)
+        return batch
+
+
+def _share(added: Added, batch: Sequence[_Waiting]) -> None:
+    """Tell each request which of the new events were its own; one that two sent was new to the first."""
+    left = set(added)
+    for waiting in batch:
+        waiting.added = left & {(event.source, event.event_id) for event in waiting.events}
+        left -= waiting.added
