@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from sandbox.request_log import Exchange
     from tests.support.hubspot_models import HubSpotModels
     from tests.support.stripe_spec import StripeSpec
+    from warehouse.store import Store
 
 
 class VendorContracts:
@@ -98,3 +100,37 @@ def make_sandbox(vendor_contracts: VendorContracts) -> Iterator[Callable[..., "S
     yield make
     for made in running:
         made.stop()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a fresh store with its tables, once on each database that the product runs on."""
+    if request.param == "sqlite":
+        from tests.support.crm import open_store
+
+        path = tmp_path / "store.db"
+        open_store(path).close()
+        yield f"sqlite:///{path}"
+        return
+    from tests.support import postgres
+
+    with postgres.database() as url:
+        yield url
+
+
+@pytest.fixture
+def store(store_url: str) -> Iterator["Store"]:
+    """An open store, once on each database."""
+    from warehouse.store import Store
+
+    with Store.open(store_url) as opened:
+        yield opened
+
+
+@pytest.fixture
+def postgres_url() -> Iterator[str]:
+    """The URL of a fresh store on PostgreSQL."""
+    from tests.support import postgres
+
+    with postgres.database() as url:
+        yield url

@@ -10,7 +10,7 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.engine import URL
 from sqlalchemy.engine.interfaces import ExceptionContext
-from sqlalchemy.exc import ArgumentError, InternalError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import ArgumentError, InternalError, NoSuchModuleError, OperationalError, ProgrammingError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from saaskpi.errors import StoreError, UsageError
@@ -19,6 +19,10 @@ from warehouse.migrations import HEAD
 
 BUSY_TIMEOUT_MS = 30_000
 _PG_LOCK = 7_221_513_001  # any number, the same for every process
+_PG_DRIVER = "postgresql+psycopg"
+_PG_NAMES = ("postgres", "postgresql", _PG_DRIVER)
+_PG_NO_RIGHT = "42501"
+_CONNECT_SECONDS = 10
 _MEND = "Restore it from a backup (*.backup beside it), or move it away and run `saaskpi run` again."
 
 
@@ -64,24 +68,51 @@ def check(engine: sa.Engine) -> None:
         raise StoreError(f"The store {engine.url.database} is damaged.", hint=_MEND)
 
 
+def shown(where: str | Path) -> str:
+    """Return where a store is, as people may see it: without the password of a URL.
+
+    Raises:
+        UsageError: the URL is wrong.
+    """
+    return _shown(_url(where))
+
+
+def _shown(url: URL) -> str:
+    if url.get_backend_name() == "sqlite":
+        return str(url.database)
+    # The query may hold a password too (?password=...).
+    return url.set(query={}).render_as_string(hide_password=True)
+
+
 def _url(where: str | Path) -> URL:
-    if isinstance(where, str) and "://" in where:
-        try:
-            return sa.make_url(where)
-        except ArgumentError as error:
-            raise UsageError(
-                "The store's URL is not one.", hint="Write postgresql+psycopg://user@host/name."
-            ) from error
-    return URL.create("sqlite", database=str(where))
+    if not isinstance(where, str) or "://" not in where:
+        return URL.create("sqlite", database=str(where))
+    hint = "Write postgresql://user@host/name, or leave store.url out for a file in the home folder."
+    try:
+        url = sa.make_url(where)
+    except (ArgumentError, ValueError):
+        # Without its cause, whose words may quote a part of the URL.
+        raise UsageError("The store's URL is not one.", hint=hint) from None
+    if url.drivername in _PG_NAMES:
+        return url.set(drivername=_PG_DRIVER)
+    if url.drivername != "sqlite":
+        raise UsageError(f"The store cannot be a {url.drivername} database.", hint=hint)
+    if not url.database:
+        raise UsageError("The store's URL names no file.", hint=hint)
+    return url
 
 
 def _create(url: URL) -> sa.Engine:
     try:
-        return sa.create_engine(url)
+        if url.get_backend_name() == "sqlite":
+            return sa.create_engine(url)
+        # A server drops connections that idle, and forgets them when it restarts: each is tried before use.
+        patience = {} if "connect_timeout" in url.query else {"connect_timeout": _CONNECT_SECONDS}
+        return sa.create_engine(url, pool_pre_ping=True, connect_args=patience)
     except (ImportError, NoSuchModuleError) as error:
         raise UsageError(
             f"The driver for {url.drivername} databases is not installed.",
-            hint="Install it (for PostgreSQL: pip install psycopg), or use the default SQLite store.",
+            hint="Install it: pip install 'saaskpi[postgres]', or use the default SQLite store.",
         ) from error
 
 
@@ -106,10 +137,16 @@ def _begin_sqlite(connection: sa.Connection) -> None:
 
 
 def _to_store_error(context: ExceptionContext) -> None:
-    error = context.sqlalchemy_exception
-    unusable = isinstance(error, OperationalError | InternalError) or _is_damage(context.original_exception)
-    if unusable and context.engine is not None:
-        raise _described(context.original_exception, context.engine.url.render_as_string(hide_password=True))
+    error, original = context.sqlalchemy_exception, context.original_exception
+    if context.engine is None:
+        return
+    where = _shown(context.engine.url)
+    if isinstance(error, OperationalError | InternalError) or _is_damage(original):
+        raise _described(original, where)
+    # No right to a table or schema, or (without a code) a connection option that does not exist.
+    on_server = isinstance(error, ProgrammingError) and context.engine.dialect.name == "postgresql"
+    if on_server and getattr(original, "sqlstate", None) in (None, _PG_NO_RIGHT):
+        raise _described(original, where)
 
 
 def _is_damage(error: BaseException) -> bool:
@@ -122,9 +159,12 @@ def _described(error: BaseException, where: str) -> StoreError:
         return StoreError(f"The store {where} is busy.", hint="Another saaskpi is writing; try again.")
     if _is_damage(error):
         return StoreError(f"The store {where} is damaged or not a database ({reason}).", hint=_MEND)
+    if "://" in where:
+        hint = "Start the server, or mend its rights, the network or store.url; then try again."
+        return StoreError(f"The store {where} cannot be used: {reason}.", hint=hint)
     return StoreError(
         f"The store {where} cannot be used: {reason}.",
-        hint="Mend the disk, the permissions or the server, or choose another folder with --home.",
+        hint="Mend the disk or its permissions, or choose another folder with --home.",
     )
 
 
@@ -160,8 +200,8 @@ def _migrate(engine: sa.Engine) -> None:
     if current is not None:
         if current not in known:
             raise StoreError(
-                f"The store {engine.url.database} was made by a newer saaskpi (version {current}).",
-                hint="Upgrade saaskpi, or use another folder with --home.",
+                f"The store {_shown(engine.url)} was made by a newer saaskpi (version {current}).",
+                hint=f"Upgrade saaskpi, or use {_another(engine)}.",
             )
         _back_up(engine, current)
     with engine.execution_options(writes=True).begin() as connection:
@@ -182,12 +222,17 @@ def _version(engine: sa.Engine) -> str | None:
                 "SELECT version_num FROM alembic_version"
             ).scalar_one_or_none()
             return version
-    if tables and engine.dialect.name == "sqlite":
+    if tables:
         raise StoreError(
-            f"{engine.url.database} is a database, but not a saaskpi store.",
-            hint="Choose another folder with --home.",
+            f"{_shown(engine.url)} is a database, but not a saaskpi store.", hint=f"Use {_another(engine)}."
         )
     return None
+
+
+def _another(engine: sa.Engine) -> str:
+    if engine.dialect.name == "sqlite":
+        return "another folder with --home"
+    return "an empty database of its own in store.url"
 
 
 def _back_up(engine: sa.Engine, version: str) -> None:
