@@ -15,7 +15,7 @@ from enrichment.health.config import HealthConfig
 from enrichment.policy import Policy
 from enrichment.presets import PRESETS, preset
 from saaskpi.opening import register_streams
-from saaskpi.progress import Report
+from saaskpi.progress import Report, unseen
 from saaskpi.reconciliation import Books
 from warehouse.engine import Engine
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _FIRST_TRIED: Final = "stripe"
 
 
-def open_books(pipeline: Pipeline, report: Report = lambda words: None) -> Books:
+def open_books(pipeline: Pipeline, report: Report = unseen) -> Books:
     """Return the books of the current run.
 
     Args:

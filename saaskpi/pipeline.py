@@ -150,7 +150,8 @@ class Pipeline:
             if self.settings.reporting.currency and not self.settings.fx.file:
                 report(ecb.refresh(self.settings.home / RATES, self._now().date()) or "exchange rates: read")
             rows = dict(sorted(writer.rows.items()))
-            report(f"{sum(rows.values()):,} records of {len(rows)} streams")
+            aside = sum(writer.rejected.values())
+            report(f"{sum(rows.values()):,} records of {len(rows)} streams", **rows, kept_aside=aside)
         return PullResult(rows, dict(writer.rejected))
 
     def enrich(self) -> EnrichResult:
@@ -180,7 +181,9 @@ class Pipeline:
             bands = ", ".join(f"{count} {band}" for band, count in result.bands.items())
             aside = sum(result.rejected.values())
             report(
-                f"{result.accounts:,} accounts: {bands}" + (f"; rows kept aside: {aside:,}" if aside else "")
+                f"{result.accounts:,} accounts: {bands}" + (f"; rows kept aside: {aside:,}" if aside else ""),
+                accounts=result.accounts,
+                kept_aside=aside,
             )
         return result
 
@@ -196,7 +199,8 @@ class Pipeline:
             owner = self.settings.tasks.fallback_owner_id
             settings = PlanSettings(self.settings.language, owner, own_flags=own_flags(self.settings))
             plan = build_plan(inputs, settings, money, self._now())
-            report(f"{len(plan.updates)} companies and {len(plan.tasks)} tasks to write")
+            companies, tasks = len(plan.updates), len(plan.tasks)
+            report(f"{companies} companies and {tasks} tasks to write", companies=companies, tasks=tasks)
         return plan
 
     def apply(self, plan: Plan | None = None) -> Written:
@@ -220,7 +224,8 @@ class Pipeline:
                 self._now(),
                 lambda stage, done, total: report(f"{stage}: {done} of {total}"),
             )
-            report(f"{result.companies_updated} companies, {result.tasks_opened} tasks")
+            companies, tasks = result.companies_updated, result.tasks_opened
+            report(f"{companies} companies, {tasks} tasks", companies=companies, tasks=tasks)
         return Written(plan, result)
 
     def run(self) -> Written:

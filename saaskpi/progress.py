@@ -13,7 +13,12 @@ from typing import Protocol, TextIO
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-Report = Callable[[str], None]
+
+class Report(Protocol):
+    """Says how far a stage is."""
+
+    def __call__(self, words: str, /, **counts: int) -> None:
+        """Tell people in words; the run's history keeps the counts that came last, by name."""
 
 
 class Stages(Protocol):
@@ -46,7 +51,7 @@ class StageReporter:
         started = self._clock()
         latest = ""
 
-        def remember(words: str) -> None:
+        def remember(words: str, /, **_: int) -> None:
             nonlocal latest
             latest = words
             show(words)
@@ -59,7 +64,7 @@ class StageReporter:
     @contextmanager
     def _live(self, title: str) -> Iterator[Report]:
         if not self._console.is_terminal:
-            yield _unseen
+            yield unseen
             return
         columns = (
             SpinnerColumn(),
@@ -70,11 +75,12 @@ class StageReporter:
         )
         with Progress(*columns, console=self._console, transient=True) as progress:
             task = progress.add_task(title, total=None, words="")
-            yield lambda words: progress.update(task, words=words)
+            yield lambda words, /, **_: progress.update(task, words=words)
 
 
-def _unseen(words: str) -> None:
-    del words
+def unseen(words: str, /, **counts: int) -> None:
+    """Tell nobody."""
+    del words, counts
 
 
 class Silent:
@@ -88,4 +94,4 @@ class Silent:
             title: ignored.
         """
         del title
-        yield _unseen
+        yield unseen

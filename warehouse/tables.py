@@ -253,9 +253,21 @@ alerts = sa.Table(  # what somebody was told; the same trouble is told once unti
     sa.Column("about", sa.Text, nullable=False),
     sa.Column("message", sa.Text, nullable=False),
     sa.Column("raised_at", UtcDateTime, nullable=False, index=True),
-    sa.Column("sent_at", UtcDateTime),
     sa.Column("over_at", UtcDateTime),
+    sa.Column("due_at", UtcDateTime),  # when it is to be told next; null when there is nothing left to tell
+    sa.Column("told", sa.JSON, nullable=False),  # which channel was told what, for instance "webhook:over"
+    sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("sent_at", UtcDateTime),
     sa.Column("error", sa.Text),
+)
+# One open trouble of a kind about one thing, however many processes meet it.
+sa.Index(
+    "uq_alerts_open",
+    alerts.c.kind,
+    alerts.c.about,
+    unique=True,
+    sqlite_where=alerts.c.over_at.is_(None),
+    postgresql_where=alerts.c.over_at.is_(None),
 )
 
 api_tokens = sa.Table(

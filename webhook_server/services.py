@@ -13,6 +13,7 @@ from functools import cached_property
 from saaskpi.pipeline import Pipeline
 from saaskpi.progress import Silent, Stages
 from saaskpi.settings import Settings
+from saaskpi.watching.watched import watched_pipeline
 from warehouse.store import Store
 
 
@@ -41,13 +42,16 @@ class Services:
         """The operational store; its engine serves every thread and every other part of the store."""
         return Store.open(self.settings.store_at())
 
-    def pipeline(self) -> Pipeline:
-        """Return a pipeline of its own for one thread.
+    def pipeline(self, caused_by: str = "webhook") -> Pipeline:
+        """Return a pipeline of its own for one thread, whose stages are kept in the run history.
+
+        Args:
+            caused_by: ``webhook``, or a job's name.
 
         Raises:
             UsageError: a setting is wrong.
         """
-        return Pipeline(self.settings, self.now, self.stages)
+        return watched_pipeline(self.settings, self.now, self.stages, caused_by)
 
     def close(self) -> None:
         """Close the store."""

@@ -43,9 +43,9 @@ class Context:
             StoreError: the home cannot be used as it is.
         """
         # Here, because pandas, DuckDB and the SDK take a second to import and --help needs none of them.
-        from saaskpi.pipeline import Pipeline
+        from saaskpi.watching.watched import watched_pipeline
 
-        pipeline = Pipeline(settings or self.settings(), now=utc_now, stages=self.stages)
+        pipeline = watched_pipeline(settings or self.settings(), utc_now, self.stages, "command")
         click.get_current_context().call_on_close(pipeline.close)
         return pipeline
 

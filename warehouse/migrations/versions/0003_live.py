@@ -111,9 +111,20 @@ def _watching() -> None:
         sa.Column("about", sa.Text, nullable=False),
         sa.Column("message", sa.Text, nullable=False),
         sa.Column("raised_at", sa.DateTime, nullable=False, index=True),
-        sa.Column("sent_at", sa.DateTime),
         sa.Column("over_at", sa.DateTime),
+        sa.Column("due_at", sa.DateTime),
+        sa.Column("told", sa.JSON, nullable=False),
+        sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
+        sa.Column("sent_at", sa.DateTime),
         sa.Column("error", sa.Text),
+    )
+    op.create_index(
+        "uq_alerts_open",
+        "alerts",
+        ["kind", "about"],
+        unique=True,
+        sqlite_where=sa.text("over_at IS NULL"),
+        postgresql_where=sa.text("over_at IS NULL"),
     )
 
 
