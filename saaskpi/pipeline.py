@@ -22,6 +22,7 @@ from connectors.hubspot.client import HubSpotClient
 from connectors.hubspot.writer import HubSpotWriter
 from connectors.rate_limiter import RateLimiter
 from connectors.stripe.client import StripeClient
+from connectors.touched import Touched
 from crm_sync.apply import apply
 from crm_sync.inputs import gather
 from crm_sync.matching import match
@@ -41,6 +42,7 @@ from saaskpi.errors import StoreError
 from saaskpi.imports.home import ORIGIN, refuse_imported
 from saaskpi.opening import RATES, opened
 from saaskpi.progress import Stages
+from saaskpi.refreshing import refresh
 from saaskpi.results import EnrichResult, PullResult, Written, enriched, records
 from saaskpi.settings import Settings
 from tap_saaskpi.tap import TapSaaskpi
@@ -82,6 +84,7 @@ class Pipeline:
         self.health = HealthConfig.from_settings(health, settings.fact_sources())
         self.flags = FlagSettings(thresholds, read_rules(settings.flags))
         self.landing = Landing(settings.home / "raw")
+        self._is_alone = False
 
     @cached_property
     def store(self) -> Store:
@@ -114,21 +117,31 @@ class Pipeline:
         return HubSpotClient(token, settings.api_base, settings.api_version, limiter=limiter)
 
     @contextmanager
-    def alone(self) -> Iterator[None]:
-        """Keep every other process out of the home while this one writes; freed however the process ends.
+    def alone(self, wait: float = 0) -> Iterator[None]:
+        """Keep everybody else out of the home while this one writes; freed however the process ends.
+
+        Within itself it does nothing more.
+
+        Args:
+            wait: how many seconds to wait until the others are done.
 
         Raises:
-            StoreError: another one is at work.
+            StoreError: another one is still at work.
         """
+        if self._is_alone:
+            yield
+            return
         lock = FileLock(make_directory(self.settings.home) / ".lock")
-        if not lock.acquire(wait=False):
+        if not lock.acquire(wait=wait):
             raise StoreError(
                 f"Another saaskpi is at work in {self.settings.home}.",
                 hint="Wait until it ends, then try again.",
             )
+        self._is_alone = True
         try:
             yield
         finally:
+            self._is_alone = False
             lock.release()
 
     def pull(self) -> PullResult:
@@ -233,6 +246,20 @@ class Pipeline:
         self.pull()
         self.enrich()
         return self.apply()
+
+    def refresh(self, touched: Touched) -> Written:
+        """Read anew what may have changed, and bring the accounts concerned up to date in the CRM.
+
+        The same twice writes nothing the second time; broken off at any point and begun again, it ends in
+        the same state.
+
+        Raises:
+            StoreError: nothing has been pulled or enriched yet, or another one stays at work in the home.
+            NeedsPersonError: the plan is blocked.
+            AccessError: a key or the token is refused.
+            UnavailableError: a host does not answer.
+        """
+        return refresh(self, touched)
 
     def as_of(self) -> datetime:
         """Return the instant (UTC, aware) that the current run's numbers describe.

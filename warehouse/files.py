@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -13,6 +14,8 @@ from saaskpi.errors import StoreError
 
 STORE_FILE: Final = "saaskpi.db"
 """Name of the operational store in a home folder, where it is a file."""
+_ASK_AGAIN: Final = 0.02
+"""Seconds between two tries to take a lock that another one holds."""
 
 
 @contextlib.contextmanager
@@ -81,17 +84,18 @@ class FileLock:
         self._path = path
         self._handle: int | None = None
 
-    def acquire(self, *, wait: bool) -> bool:
-        """Take the lock; False when another holder has it and ``wait`` is not set.
+    def acquire(self, *, wait: bool | float) -> bool:
+        """Take the lock; False when another holder has it for all the time that is waited.
+
+        Args:
+            wait: how many seconds; True waits for ever, False not at all.
 
         Raises:
             StoreError: the lock file cannot be written.
         """
         with writing(self._path.parent):
             handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _locked(handle, wait):
             os.close(handle)
             return False
         self._handle = handle
@@ -102,3 +106,22 @@ class FileLock:
         if self._handle is not None:
             os.close(self._handle)
             self._handle = None
+
+
+def _locked(handle: int, wait: bool | float) -> bool:
+    if wait is True:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        return True
+    until = time.monotonic() + wait
+    # The system tells nobody that a lock became free within a time.
+    while not (locked := _locked_now(handle)) and time.monotonic() < until:
+        time.sleep(_ASK_AGAIN)
+    return locked
+
+
+def _locked_now(handle: int) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
