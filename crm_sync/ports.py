@@ -87,11 +87,26 @@ class PushLedger(Protocol):
     def task_ids(self) -> Mapping[str, str]:
         """Return the id of every task that was written, by its key."""
 
-    def record_tasks(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Remember tasks: task_key, task_id, company_id, run_id, opened_at."""
+    def task_intents(self) -> Mapping[str, datetime]:
+        """Return by key when tasks were about to be created of which no id is known."""
 
-    def record_linked(self, task_ids: Sequence[str], at: datetime) -> None:
-        """Remember that these tasks are linked to their companies."""
+    def record_intents(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Remember tasks that are about to be created: task_key, company_id, run_id, intended_at."""
+
+    def forget_intents(self, task_keys: Sequence[str]) -> None:
+        """Forget tasks that were refused: they do not exist."""
+
+    def record_tasks(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Remember tasks that exist: task_key, task_id, company_id, run_id, opened_at, and what they say."""
+
+    def record_task_states(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Remember how tasks were found or left: the columns of ``record_tasks`` and those that changed."""
+
+    def record_linked(self, companies: Mapping[str, str], at: datetime) -> None:
+        """Remember the company that each of these tasks is linked to, by task id."""
+
+    def tasks_refused(self) -> str | None:
+        """Return why the portal cannot hold our unique task key, None when it can or was never asked."""
 
     def refuse_tasks(self, reason: str) -> None:
         """Remember that the portal cannot hold our unique task key, and why."""

@@ -63,10 +63,10 @@ class TaskWrites:
         pairs = [(self._ids[one.key], one.company_id) for one in self._tasks if one.key in self._ids]
         answers = self._writer.associate(TASKS, COMPANIES, TASK_TO_COMPANY, pairs)
         for batch in self._recorder.batches("links", answers, len(pairs)):
-            task_ids = [one.key.partition(":")[0] for one in batch if one.ok]
-            self._ledger.record_linked(task_ids, self._recorder.now)
+            linked = dict(_ends(one.key) for one in batch if one.ok)
+            self._ledger.record_linked(linked, self._recorder.now)
             self._recorder.settle("task links", batch)
-            self._result.tasks_linked += len(task_ids)
+            self._result.tasks_linked += len(linked)
 
     def _remember(self, tasks: Mapping[str, tuple[TaskAction, str]]) -> None:
         self._ids |= {key: task_id for key, (_, task_id) in tasks.items()}
@@ -81,6 +81,11 @@ class TaskWrites:
             for key, (task, task_id) in tasks.items()
         ]
         self._ledger.record_tasks(rows)
+
+
+def _ends(link: str) -> tuple[str, str]:
+    task_id, _, company_id = link.partition(":")
+    return task_id, company_id
 
 
 def _values(task: TaskAction) -> dict[str, str]:

@@ -18,13 +18,13 @@ import sqlalchemy as sa
 
 from warehouse import tables
 from warehouse.database import check, open_database
-from warehouse.rows import Row, Rows, rows_of, upsert
+from warehouse.rows import Row, rows_of, upsert
+from warehouse.task_ledger import TaskLedger
 
 _CURRENT = "current"
-_TASKS_REFUSED = "tasks_refused"
 
 
-class Store(Rows):
+class Store(TaskLedger):
     """One operational database, up to date; a context manager."""
 
     @classmethod
@@ -242,47 +242,6 @@ class Store(Rows):
     def push_failures(self) -> pd.DataFrame:
         """Return refused rows: object_type, object_id, reason, run_id, failed_at, attempts."""
         return self._frame(sa.select(tables.push_failures))
-
-    # Tasks
-
-    def record_tasks(self, rows: Sequence[Row]) -> None:
-        """Remember tasks that exist in the CRM.
-
-        Args:
-            rows: task_key, task_id, company_id, run_id, opened_at.
-        """
-        with self._writes.begin() as connection:
-            upsert(connection, tables.task_ledger, rows, ("task_key",), update=("task_id", "company_id"))
-
-    def record_linked(self, task_ids: Sequence[str], at: datetime) -> None:
-        """Remember that these tasks are linked to their companies."""
-        table = tables.task_ledger
-        change = sa.update(table).where(table.c.task_id == sa.bindparam("linked")).values(linked_at=at)
-        with self._writes.begin() as connection:
-            if task_ids:
-                connection.execute(change, [{"linked": one} for one in task_ids])
-
-    def task_ledger(self) -> pd.DataFrame:
-        """Return known tasks: task_key, task_id, company_id, run_id, opened_at, linked_at."""
-        return self._frame(sa.select(tables.task_ledger))
-
-    def task_ids(self) -> dict[str, str]:
-        """Return the id of every task that was written, by its key."""
-        rows = self._all(sa.select(tables.task_ledger.c.task_key, tables.task_ledger.c.task_id))
-        return {row["task_key"]: row["task_id"] for row in rows}
-
-    def refuse_tasks(self, reason: str) -> None:
-        """Remember that the portal cannot hold our unique task key, and why."""
-        self.set_meta(_TASKS_REFUSED, reason)
-
-    def allow_tasks(self) -> None:
-        """Forget that tasks were refused; the next apply tries again."""
-        with self._writes.begin() as connection:
-            connection.execute(sa.delete(tables.meta).where(tables.meta.c.key == _TASKS_REFUSED))
-
-    def tasks_refused(self) -> str | None:
-        """Return why the portal cannot hold our task key, None when it can or was never asked."""
-        return self.meta(_TASKS_REFUSED)
 
     # Set-up, plans and small things
 

@@ -129,6 +129,25 @@ task_ledger = sa.Table(
     sa.Column("run_id", sa.Text, nullable=False),
     sa.Column("opened_at", UtcDateTime, nullable=False),
     sa.Column("linked_at", UtcDateTime),
+    sa.Column("severity", sa.Text),  # of the flag, as far as the task's priority tells it
+    sa.Column("status", sa.Text),  # as last written or found: NOT_STARTED, COMPLETED, ..., DELETED
+    sa.Column("priority", sa.Text),
+    sa.Column("owner_id", sa.Text),
+    sa.Column("over", sa.Text),  # the end of the episode that the task was told of
+    sa.Column("completed_at", UtcDateTime),
+    sa.Column("completed_by", sa.Text),  # saaskpi, person
+    sa.Column(
+        "modified_at", UtcDateTime
+    ),  # in HubSpot, before our last write
+)
+
+task_intents = sa.Table(  # tasks about to be created, whose id is not known yet
+    "task_intents",
+    metadata,
+    sa.Column("task_key", sa.Text, primary_key=True),
+    sa.Column("company_id", sa.Text, nullable=False),
+    sa.Column("run_id", sa.Text, nullable=False),
+    sa.Column("intended_at", UtcDateTime, nullable=False),
 )
 
 set_up = sa.Table(

@@ -446,7 +446,7 @@ def test_a_task_is_known_and_then_linked(store: Store) -> None:
     store.record_tasks([row])
     assert store.task_ids() == {"k": "55"}
     assert store.task_ledger()["linked_at"].isna().all()
-    store.record_linked(["55"], NOW)
+    store.record_linked({"55": "1"}, NOW)
     store.record_tasks([row])
     assert store.task_ledger()["linked_at"].tolist() == [pd.Timestamp(NOW)]
 

@@ -13,6 +13,7 @@ _ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 def upgrade() -> None:
     _crm()
+    _tasks()
     _inbox()
     _jobs()
     _watching()
@@ -45,6 +46,21 @@ def _crm() -> None:
         sa.Column("action", sa.Text, nullable=False),
         sa.Column("seen_at", sa.DateTime, nullable=False),
         sa.UniqueConstraint("apply_id", "object_type", "object_id", "property", name="uq_drift"),
+    )
+
+
+def _tasks() -> None:
+    with op.batch_alter_table("task_ledger") as table:
+        for name in ("severity", "status", "priority", "owner_id", "over", "completed_by"):
+            table.add_column(sa.Column(name, sa.Text))
+        for name in ("completed_at", "modified_at"):
+            table.add_column(sa.Column(name, sa.DateTime))
+    op.create_table(
+        "task_intents",
+        sa.Column("task_key", sa.Text, primary_key=True),
+        sa.Column("company_id", sa.Text, nullable=False),
+        sa.Column("run_id", sa.Text, nullable=False),
+        sa.Column("intended_at", sa.DateTime, nullable=False),
     )
 
 
