@@ -23,8 +23,9 @@ from pydantic import SecretStr
 
 from saaskpi.cli.base import Context, shared_options
 from saaskpi.cli.output import print_lines, print_rows
-from saaskpi.cli.show import COLUMNS, print_totals
+from saaskpi.cli.show import print_totals
 from saaskpi.cli.words import applied_lines, next_steps
+from saaskpi.columns import ACCOUNTS
 from saaskpi.errors import UnavailableError, UsageError
 from saaskpi.portfolio import Filter, portfolio
 from saaskpi.settings import Settings, UsageSettings, UsageSourceSettings
@@ -63,7 +64,7 @@ def demo(context: Context, customers: int, months: int, seed: int, once: bool) -
             result = pipeline.run()
         rows, sums = portfolio(pipeline.accounts(), Filter(), "mrr")
         click.echo("")
-        print_rows(rows, COLUMNS, "table")
+        print_rows(rows, ACCOUNTS, "table")
         print_totals(sums, len(rows))
         click.echo("")
         print_lines(applied_lines(result))

@@ -3,29 +3,23 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from enrichment.kpis.catalogue import KPI_PARTS, KPIS, MONTHLY
-from enrichment.kpis.kpi import Kpi, Unit
+from enrichment.kpis.catalogue import KPIS, MONTHLY
+from enrichment.kpis.kpi import Kpi
 from enrichment.money import format_money
 from saaskpi.cli.base import Context, shared_options
-from saaskpi.cli.output import Column, Format, Kind, cell, counted, print_lines, print_rows
-from saaskpi.errors import UsageError
-from saaskpi.lists import KINDS, METRICS, Figures, Metric, Row, View, metric_named, ordered
+from saaskpi.cli.output import Format, cell, counted, print_lines, print_rows
+from saaskpi.columns import KIND_OF, Column, Row
+from saaskpi.listings import kpi_named, list_kpis, list_movements
+from saaskpi.lists import KINDS, Figures, Metric, View
 
 if TYPE_CHECKING:
     from saaskpi.pipeline import Pipeline
 
-_KIND_OF: Final[dict[Unit, Kind]] = {
-    "money": "money",
-    "count": "number",
-    "percent": "share",
-    "ratio": "ratio",
-    "months": "ratio",
-}
 _TABLE: Final = (
     "mrr_start",
     "new_mrr",
@@ -53,18 +47,6 @@ _SIGNS: Final = {
     "churned_mrr": -1,
     "fx_mrr": 1,
 }
-_MONEY_PARTS: Final = ("opening_mrr_12m", "retained_mrr_12m", "spend", "charge_total")
-_MOVEMENTS: Final = (
-    Column("month", "Month", "month"),
-    Column("account_id"),
-    Column("customer_id"),
-    Column("name", "Account", width=40),
-    Column("kind", "Movement"),
-    Column("amount", "Amount", "money"),
-    Column("currency"),
-    Column("subscription_id"),
-    Column("subscription_item_id"),
-)
 
 
 def view_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -108,19 +90,20 @@ def kpis(
     --month MONTH --metric FIGURE. Money is in units of its currency; in JSON in integer minor units.
     """
     pipeline = context.pipeline()
-    chosen = [_kpi(name) for name in metrics]
+    chosen = [kpi_named(name) for name in metrics]
     figures = Figures(pipeline.marts.read, _view(asked))
-    rows = ordered(figures.kpis(by), sort)
+    listing = list_kpis(figures, metrics, by, sort)
     if as_json or style != "table":
-        print_rows(rows, _kpi_columns(chosen or MONTHLY, parts=not chosen), "json" if as_json else style)
+        print_rows(listing.rows, listing.columns, "json" if as_json else style)
         return
+    rows = listing.rows
     print_lines([*_headline(figures, rows), *not_over(pipeline, figures), ""])
     language = pipeline.settings.language
     if len(figures.months) == 1 and not by:
         _print_sheet(rows, chosen or MONTHLY, language)
         return
     shown = chosen or [kpi for kpi in map(KPIS.__getitem__, _TABLE) if _is_shown(kpi.id, rows)]
-    titles = [Column(kpi.id, _title(kpi, language), _KIND_OF[kpi.unit]) for kpi in shown]
+    titles = [Column(kpi.id, _title(kpi, language), KIND_OF[kpi.unit]) for kpi in shown]
     keys = [Column("month", "Month", "month"), *([Column("segment_value", by)] if by else [])]
     print_rows(rows, [*keys, *titles], "table")
     if not chosen:
@@ -151,11 +134,10 @@ def movements(
     """
     pipeline = context.pipeline()
     figures = Figures(pipeline.marts.read, _view(asked))
-    wanted = (*kinds, *_kinds_of(metric))
-    rows = ordered(figures.movements(wanted, search), sort)
-    print_rows(rows, _MOVEMENTS, "json" if as_json else style)
+    listing = list_movements(figures, kinds, metric, search, sort)
+    print_rows(listing.rows, listing.columns, "json" if as_json else style)
     if style == "table" and not as_json:
-        print_lines(["", *_movement_totals(rows), *not_over(pipeline, figures)])
+        print_lines(["", *_movement_totals(listing.rows), *not_over(pipeline, figures)])
 
 
 def not_over(pipeline: Pipeline, figures: Figures) -> list[str]:
@@ -167,63 +149,8 @@ def not_over(pipeline: Pipeline, figures: Figures) -> list[str]:
     return [f"{month} is not over: its figures are as of {as_of:%Y-%m-%d %H:%M %Z}."]
 
 
-def print_opened(
-    figures: Figures, metric: Metric, style: Format, sort: str | None, only: Collection[str] | None
-) -> None:
-    """Print the accounts that make up a figure of one month, and the figure under them.
-
-    Args:
-        figures: of one month.
-        metric: the figure to open.
-        style: table, csv or json.
-        sort: a column; None for the metric itself, largest first.
-        only: the accounts that other conditions left; None for all.
-
-    Raises:
-        UsageError: there are several months, or there is no such column.
-    """
-    month = figures.one_month()
-    rows = [row for row in figures.accounts(metric) if only is None or row["account_id"] in only]
-    rows = ordered(rows, sort) if sort else rows
-    print_rows(rows, _opened_columns(metric), style)
-    if style == "table":
-        print_lines(["", *_opened_totals(figures, month, metric, rows)])
-
-
 def _view(asked: Mapping[str, Any]) -> View:
     return View(asked["month"], asked["segment"], asked["currency"], asked["native"])
-
-
-def _kpi(name: str) -> Kpi:
-    if name in KPIS and KPIS[name] in MONTHLY:
-        return KPIS[name]
-    raise UsageError(
-        f"There is no figure '{name}'.", hint=f"There are: {', '.join(kpi.id for kpi in MONTHLY)}."
-    )
-
-
-def _kinds_of(metric: str | None) -> tuple[str, ...]:
-    if metric is None:
-        return ()
-    kind = metric_named(metric).kind
-    if not kind:
-        moving = ", ".join(name for name, known in METRICS.items() if known.kind)
-        raise UsageError(f"'{metric}' is not made up of movements.", hint=f"These are: {moving}.")
-    return (kind,)
-
-
-def _kpi_columns(shown: Iterable[Kpi], *, parts: bool) -> list[Column]:
-    """Return the columns of JSON and CSV: keys first, then the figures, then what names the row exactly."""
-    figures = [Column(kpi.id, kind=_KIND_OF[kpi.unit]) for kpi in shown]
-    hidden = [Column(name, kind="money" if name in _MONEY_PARTS else "number") for name in KPI_PARTS]
-    names = ["valuation", "segment", "segment_value", *(["policy_hash"] if parts else [])]
-    return [
-        Column("month"),
-        Column("currency"),
-        *figures,
-        *(hidden if parts else []),
-        *(Column(name) for name in names),
-    ]
 
 
 def _title(kpi: Kpi, language: str) -> str:
@@ -249,7 +176,7 @@ def _print_sheet(rows: Sequence[Row], shown: Iterable[Kpi], language: str) -> No
     currencies = [row["currency"] for row in rows]
     lines = []
     for kpi in shown:
-        values = {row["currency"]: cell(row, Column(kpi.id, kind=_KIND_OF[kpi.unit])) for row in rows}
+        values = {row["currency"]: cell(row, Column(kpi.id, kind=KIND_OF[kpi.unit])) for row in rows}
         # Marked as code for the documents.
         formula = (kpi.formula_fr if language == "fr" else kpi.formula).replace("`", "")
         lines.append({"figure": kpi.label(language), **values, "formula": formula})
@@ -290,25 +217,9 @@ def _movement_totals(rows: Sequence[Row]) -> list[str]:
     return lines
 
 
-def _opened_columns(metric: Metric) -> list[Column]:
-    columns = [
-        Column("month"),
-        Column("account_id"),
-        Column("name", "Account", width=40),
-        Column("currency"),
-        Column("mrr_start", "MRR at start", "money"),
-        Column("mrr", "MRR", "money"),
-    ]
-    known = {column.name for column in columns}
-    if metric.column not in known:
-        columns.insert(-1, Column(metric.column, KPIS[metric.column].label_en, "money"))
-    if metric.name not in {*known, metric.column}:
-        columns.append(Column(metric.name, kind="number" if metric.counted else "money"))
-    return columns
-
-
-def _opened_totals(figures: Figures, month: str, metric: Metric, rows: Sequence[Row]) -> list[str]:
+def opened_totals(figures: Figures, metric: Metric, rows: Sequence[Row]) -> list[str]:
     """Say what the rows add up to, and the whole figure where a condition left accounts out."""
+    month = figures.one_month()
     lines = [counted(len({row["account_id"] for row in rows}), "account")]
     wholes = figures.figure(metric)
     for currency, whole in wholes.items():

@@ -6,13 +6,9 @@ tables, units beside a currency column in CSV.
 
 from __future__ import annotations
 
-import csv
-import json
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date
 from typing import Any, Literal, TextIO
 
 import click
@@ -21,38 +17,17 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from enrichment.money import format_money, to_major
+from enrichment.money import format_money
+from saaskpi.columns import Column as Column
+from saaskpi.columns import Kind, json_rows, json_text, write_csv
 
-Kind = Literal[
-    "text", "month", "money", "number", "date", "list", "percent", "share", "ratio", "figure", "json"
-]
 _RIGHT: tuple[Kind, ...] = ("money", "number", "percent", "share", "ratio", "figure")
 Format = Literal["table", "csv", "json"]
 BAND_STYLES = {"green": "green", "yellow": "yellow", "red": "bold red"}
-# A spreadsheet runs a cell that begins with one of these as a formula.
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 _PLAIN_WIDTH = 200
 _ANY_WIDTH = 10_000
 # Names come from strangers: no line breaks, terminal commands or changes of direction.
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
-
-
-@dataclass(frozen=True)
-class Column:
-    """One column of a list.
-
-    Attributes:
-        name: the key in JSON and the header in CSV.
-        title: the header in tables; empty leaves the column out of tables.
-        kind: how the value is printed; a ``percent`` is a change (+5.0%), a ``share`` a part (5.0%);
-            a ``figure`` is a number that is text already.
-        width: the widest it may get in a table; None for as wide as needed.
-    """
-
-    name: str
-    title: str = ""
-    kind: Kind = "text"
-    width: int | None = None
 
 
 def print_rows(
@@ -66,7 +41,7 @@ def print_rows(
         style: table, csv or json.
         out: where to; standard output by default.
     """
-    printers: dict[Format, Callable[..., None]] = {"table": _table, "csv": _csv, "json": _json}
+    printers: dict[Format, Callable[..., None]] = {"table": _table, "csv": write_csv, "json": _json}
     printers[style](rows, columns, out or sys.stdout)
 
 
@@ -88,9 +63,7 @@ def counted(number: int, what: str) -> str:
 
 def print_json(data: Any, out: TextIO | None = None) -> None:
     """Print any data as indented JSON, dates as ISO 8601."""
-    stream = out or sys.stdout
-    json.dump(data, stream, indent=2, ensure_ascii=False, default=_plain)
-    stream.write("\n")
+    (out or sys.stdout).write(json_text(data, indent=2) + "\n")
 
 
 def console(out: TextIO | None = None) -> Console:
@@ -101,14 +74,7 @@ def console(out: TextIO | None = None) -> Console:
 
 
 def _json(rows: Sequence[Mapping[str, Any]], columns: Sequence[Column], out: TextIO) -> None:
-    print_json([{column.name: row.get(column.name) for column in columns} for row in rows], out)
-
-
-def _csv(rows: Sequence[Mapping[str, Any]], columns: Sequence[Column], out: TextIO) -> None:
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow([column.name for column in columns])
-    for row in rows:
-        writer.writerow([_csv_cell(row, column) for column in columns])
+    print_json(json_rows(rows, columns), out)
 
 
 def _table(rows: Sequence[Mapping[str, Any]], columns: Sequence[Column], out: TextIO) -> None:
@@ -167,24 +133,3 @@ def cell(row: Mapping[str, Any], column: Column) -> str:
     if column.kind == "number":
         return f"{value:,}"
     return str(value)
-
-
-def _csv_cell(row: Mapping[str, Any], column: Column) -> Any:
-    value = row.get(column.name)
-    if value is None:
-        return ""
-    if column.kind == "money":
-        return str(to_major(value, row["currency"])) if row["currency"] else ""
-    if column.kind == "list":
-        value = ";".join(value)
-    if column.kind == "json":
-        value = json.dumps(value, ensure_ascii=False)
-    if isinstance(value, str) and value.startswith(_FORMULA_STARTS):
-        return "'" + value
-    return value
-
-
-def _plain(value: Any) -> str:
-    if isinstance(value, date):
-        return value.isoformat()
-    raise TypeError(f"{type(value).__name__} has no JSON form")

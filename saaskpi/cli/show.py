@@ -2,54 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from saaskpi.cli.base import Context, shared_options
-from saaskpi.cli.figures import format_options, not_over, print_opened, view_options
-from saaskpi.cli.output import Column, Format, print_json, print_lines, print_rows
+from saaskpi.cli.figures import format_options, not_over, opened_totals, view_options
+from saaskpi.cli.output import Format, print_json, print_lines, print_rows
 from saaskpi.cli.words import explanation_lines, month_lines, total_lines
-from saaskpi.errors import UsageError
-from saaskpi.lists import LATEST, Figures, View, metric_named
-from saaskpi.portfolio import Filter, find_account, portfolio
-
-if TYPE_CHECKING:
-    from saaskpi.pipeline import Pipeline
-
-COLUMNS = (
-    Column("account_id"),
-    Column("name", "Account", width=28),
-    Column("stripe_customer_ids", kind="list"),
-    Column("company_id"),
-    Column("match_rule"),
-    Column("status", "Status"),
-    Column("currency"),
-    Column("mrr", "MRR", "money"),
-    Column("arr", "ARR", "money"),
-    Column("contract_mrr", kind="money"),
-    Column("committed_mrr", kind="money"),
-    Column("scheduled_churn_mrr", kind="money"),
-    Column("potential_trial_mrr", kind="money"),
-    Column("cltv", kind="money"),
-    Column("mrr_by_currency", kind="json"),
-    Column("mrr_change_12m", "12 months", "percent"),
-    Column("plan"),
-    Column("customer_since", kind="date"),
-    Column("health_score", "Health", "number"),
-    Column("health_band", "Band"),
-    Column("health_coverage", kind="number"),
-    Column("health_reasons"),
-    Column("top_reason", "Top reason", width=44),
-    Column("risk_flags", "Risks", "list", width=24),
-    Column("opportunity_flags", "Opportunities", "list", width=14),
-    Column("renewal_date", "Renewal", "date"),
-    Column("owner_id"),
-    Column("owner_name", "Owner", width=18),
-)
-SORTS = ("mrr", "name", "health_score", "renewal_date")
+from saaskpi.listings import SORTS, list_accounts
+from saaskpi.lists import Figures, View
+from saaskpi.portfolio import Filter, find_account
 
 
 @click.command(epilog="Example: saaskpi accounts --month 2026-10 --metric lost_mrr --segment country=FR")
@@ -81,27 +45,15 @@ def accounts(
     """
     pipeline = context.pipeline()
     style = "json" if as_json else style
-    if month or metric or segment or native:
-        view = View(month or LATEST, segment, wanted.pop("currency"), native)
-        figures = Figures(pipeline.marts.read, view)
-        chosen = Filter(**wanted)
-        only = None
-        if chosen != Filter():
-            only = {row["account_id"] for row in pipeline.accounts() if chosen.matches(row)}
-        print_opened(figures, metric_named(metric or "mrr"), style, sort, only)
-        if style == "table":
-            print_lines(not_over(pipeline, figures))
+    view = View(month, segment, wanted.pop("currency"), native)
+    listing = list_accounts(pipeline.marts.read, pipeline.accounts, view, Filter(**wanted), metric, sort)
+    print_rows(listing.rows, listing.columns, style)
+    if style != "table":
         return
-    rows, totals = portfolio(pipeline.accounts(), Filter(**wanted), _sort_of_now(sort))
-    print_rows(rows, COLUMNS, style)
-    if style == "table":
-        print_totals(totals, len(rows))
-
-
-def _sort_of_now(sort: str | None) -> str:
-    if sort in (None, *SORTS):
-        return sort or SORTS[0]
-    raise UsageError(f"Accounts cannot be sorted by '{sort}'.", hint=f"By: {', '.join(SORTS)}.")
+    if listing.opened is None:
+        print_totals(listing.totals, len(listing.rows))
+        return
+    print_lines(["", *opened_totals(*listing.opened, listing.rows), *not_over(pipeline, listing.opened[0])])
 
 
 @click.command(epilog='Example: saaskpi explain "Globex" --month 2026-10')
@@ -117,30 +69,18 @@ def explain(context: Context, account: str, month: str | None, as_json: bool) ->
     """
     pipeline = context.pipeline()
     row = find_account(pipeline.accounts(), account)
-    from saaskpi.explaining import explain as explained  # brings pandas, which --help needs none of
+    from saaskpi import explaining  # brings pandas, which --help needs none of
 
-    explanation = explained(pipeline, row) | _history(pipeline, row, month)
+    read = pipeline.marts.read
+    explanation = explaining.explain(read, pipeline.snapshots, row, month, pipeline.policy.zone)
     if as_json:
-        for item in explanation["items"]:
-            item["explanation"] = json.loads(item["explanation"])
-        print_json(explanation)
+        print_json(explaining.as_json(explanation))
         return
     if not month:
         print_lines(explanation_lines(explanation, pipeline.settings.language))
         return
     print_lines(month_lines(explanation, pipeline.settings.language))
-    print_lines(not_over(pipeline, Figures(pipeline.marts.read, View(month))))
-
-
-def _history(pipeline: Pipeline, row: Mapping[str, Any], month: str | None) -> dict[str, Any]:
-    """Return the account's history; ``--month`` must be a month that there are figures for."""
-    # Here, because it brings pandas, which --help needs none of.
-    from saaskpi.history import history
-
-    read = pipeline.marts.read
-    if month:
-        month = Figures(read, View(month)).one_month()
-    return history(read, row["account_id"], row["stripe_customer_ids"], month, pipeline.policy.zone)
+    print_lines(not_over(pipeline, Figures(read, View(month))))
 
 
 def print_totals(totals: Sequence[Mapping[str, Any]], count: int) -> None:
