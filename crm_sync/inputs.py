@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -12,10 +13,13 @@ import pyarrow.parquet as pq
 from crm_sync.plan import MadeFrom, PlanInputs
 from crm_sync.properties import COMPANIES
 from saaskpi.errors import StoreError
+from warehouse.deltas import JOINED, Void
 from warehouse.landing import Landing
+from warehouse.landing_reader import LandingReader
 from warehouse.marts import Marts
 from warehouse.store import Store
 
+READ_AT = "read_at"
 _DEFINITION = ("object_type", "name", "type", "archived", "hasUniqueValue", "options")
 
 
@@ -55,25 +59,51 @@ def gather(landing: Landing, marts: Marts, store: Store, portal_id: str) -> Plan
 
 
 def newest_rows(
-    landing: Landing, stream: str, columns: Sequence[str], keys: Sequence[str] = ("id",)
+    landing: LandingReader, stream: str, columns: Sequence[str], keys: Sequence[str] = ("id",)
 ) -> pd.DataFrame:
-    """Return some columns of a stream, the newest row per key.
+    """Return some columns of a stream, the newest row per key; void rows are left out.
 
-    Columns that the stream lacks are null; a stream that was never read gives no rows.
+    Columns that the stream lacks are null; a stream that was never read gives no rows. ``read_at`` among the
+    columns is the moment (UTC, aware) at which the pull or delta that read the row began.
     """
-    tables = [_columns_of(file, columns) for file in landing.files(stream)]
+    view = landing.view()
+    tables = [_columns_of(file, columns, view.gone(stream)) for file in view.files(stream)]
     if not tables:
         return pd.DataFrame({column: pd.Series(dtype=object) for column in columns})
     frame: pd.DataFrame = pa.concat_tables(tables, promote_options="default").to_pandas()
-    newest = frame.sort_values("_seq").drop_duplicates(list(keys), keep="last")
-    return newest[list(columns)].reset_index(drop=True)
+    newest = frame.sort_values("_seq").drop_duplicates(list(keys), keep="last").reset_index(drop=True)
+    if READ_AT in columns:
+        read_at = newest[READ_AT].astype("datetime64[us]").dt.tz_localize("UTC")
+        # Rows of a full read share the moment at which it began.
+        newest[READ_AT] = read_at.fillna(view.pulled_at(stream)) if read_at.hasnans else read_at
+    return newest[list(columns)]
 
 
-def _columns_of(file: Path, columns: Sequence[str]) -> pa.Table:
+def _columns_of(file: Path, columns: Sequence[str], gone: Sequence[Void]) -> pa.Table:
     there = set(pq.read_schema(file).names)
-    table = pq.read_table(
-        file, columns=[one for one in columns if one in there] + ["_seq"], partitioning=None
-    )
-    for missing in sorted(set(columns) - there):
+    ruled = {column for rule in gone for column in rule.column.split(JOINED)}
+    held = "_" + READ_AT
+    wanted = {*columns, *ruled, held, "_seq"} & there
+    table = pq.read_table(file, columns=sorted(wanted), partitioning=None)
+    table = _without(table, gone) if gone else table
+    if READ_AT in columns:
+        read_at = table[held] if held in there else pa.nulls(len(table), pa.timestamp("us"))
+        table = table.append_column(READ_AT, read_at)
+    for missing in sorted(set(columns) - there - {READ_AT}):
         table = table.append_column(missing, pa.nulls(len(table)))
     return table.select([*columns, "_seq"])
+
+
+def _without(table: pa.Table, gone: Sequence[Void]) -> pa.Table:
+    """Leave out the rows that a later delta declared void."""
+    seqs: list[Any] = table["_seq"].to_pylist()
+    kept = [True] * len(seqs)
+    rules: dict[str, dict[str, int]] = {}
+    for rule in gone:
+        rules.setdefault(rule.column, {})[rule.value] = rule.seq
+    for column, limits in rules.items():
+        parts = [table[name].to_pylist() for name in column.split(JOINED)]
+        for number, values in enumerate(zip(*parts, strict=True)):
+            if seqs[number] < limits.get(JOINED.join(map(str, values)), 0):
+                kept[number] = False
+    return table.filter(pa.array(kept, pa.bool_()))

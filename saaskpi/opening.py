@@ -36,9 +36,10 @@ class Opened:
 
 
 def register_streams(engine: Engine, landing: Landing) -> None:
-    """Make the streams of the last pull that the models read readable as tables."""
-    for stream in set(landing.streams()) & set(SOURCES):
-        engine.register_files(stream, landing.files(stream))
+    """Make the streams of the last pull that the models read readable as tables, without void rows."""
+    view = landing.view()
+    for stream in set(view.streams()) & set(SOURCES):
+        engine.register_files(stream, view.files(stream), view.gone(stream))
 
 
 @contextmanager

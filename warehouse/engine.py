@@ -18,6 +18,7 @@ import pandas as pd
 import pyarrow as pa
 
 from saaskpi.errors import DataError, StoreError, UsageError
+from warehouse.deltas import JOINED, Void
 from warehouse.files import make_directory, sync_directory, sync_file, writing
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -64,12 +65,13 @@ class Engine:
         """Free the memory; the engine cannot be used afterwards."""
         self._connection.close()
 
-    def register_files(self, name: str, files: Sequence[Path]) -> None:
+    def register_files(self, name: str, files: Sequence[Path], gone: Sequence[Void] = ()) -> None:
         """Make Parquet files readable as one view; a column that only some of them have is null elsewhere.
 
         Args:
             name: of the view.
             files: at least one; they must outlive the use of the view.
+            gone: which of their rows are void, and left out.
 
         Raises:
             StoreError: no file is given, or one is damaged.
@@ -78,12 +80,26 @@ class Engine:
             raise StoreError(f"Nothing has been read for '{name}' yet.", hint="Run `saaskpi pull` first.")
         listed = ", ".join(_text(str(file)) for file in files)
         source = f"read_parquet([{listed}], union_by_name = true)"
+        where = self._without(name, gone) if gone else ""
         try:
-            self._connection.execute(f"CREATE OR REPLACE VIEW {_name(name)} AS SELECT * FROM {source}")
+            self._connection.execute(
+                f"CREATE OR REPLACE VIEW {_name(name)} AS SELECT * FROM {source} landed{where}"
+            )
         except (duckdb.IOException, duckdb.InvalidInputException) as error:
             raise StoreError(
                 f"The files of '{name}' are damaged: {_said(error)}.", hint="Run `saaskpi pull` again."
             ) from error
+
+    def _without(self, name: str, gone: Sequence[Void]) -> str:
+        """Return the WHERE that leaves void rows out; the rules go into a table beside the view."""
+        rules = f"{_name(name)}_gone"
+        self.register_frame(rules, pd.DataFrame(gone, columns=list(Void._fields)))
+        columns = sorted({rule.column for rule in gone})
+        return " WHERE " + " AND ".join(
+            f'NOT EXISTS (SELECT 1 FROM {rules} rule WHERE rule."column" = {_text(column)} '
+            f'AND rule."value" = {_joined(column)} AND rule.seq > landed._seq)'
+            for column in columns
+        )
 
     def register_frame(self, name: str, frame: pd.DataFrame) -> None:
         """Copy a frame (without its index) into a table; later changes to the frame do not show.
@@ -198,6 +214,12 @@ def _name(name: str) -> str:
     if not _NAME.fullmatch(name):
         raise ValueError(f"not a table name: {name!r}")
     return name
+
+
+def _joined(columns: str) -> str:
+    """Return the SQL of the values of some columns as one text, as rules about void rows name them."""
+    values = [f'CAST(landed."{_name(column)}" AS VARCHAR)' for column in columns.split(JOINED)]
+    return f" || {_text(JOINED)} || ".join(values)
 
 
 def _said(error: duckdb.Error) -> str:

@@ -3,49 +3,54 @@
 Layout below the root::
 
     pull.json                                    which directories count: the commit point
-    <stream>/full-<pull>/part-00000.parquet      one full read: typed columns, _raw, _seq
-    _rejected/<stream>/full-<pull>/...           rows that did not fit their schema, with the reason
-    .incoming/                                   the pull under way
-    .lock                                        held by the pull under way
+    <stream>/full-<number>/part-00000.parquet    one full read: typed columns, _raw, _seq
+    _deltas/delta-<number>/<stream>-00000.parquet  a few records read anew: the same, and _read_at
+    _deltas/delta-<number>/_gone.parquet         which rows read before are void
+    _rejected/<stream>/full-<number>/...         rows that did not fit their schema, with the reason
+    .incoming/<number>/                          a pull, delta or compaction under way
+    .lock                                        held by the full pull under way
+    .commit                                      held for the moment of a commit
 
 A pull writes below ``.incoming``, puts every file on disk, renames each stream's directory into place and
 then replaces ``pull.json`` in one rename. Readers follow ``pull.json`` alone, so they see all streams of a
 pull or none: customers of one pull never meet subscriptions of another. A pull that is killed, even between
 two renames, leaves the former state; its leftovers are swept when the next one begins. Readers need no lock;
-the full read before the current one stays, for those still reading it.
+what stopped to count stays for half an hour, for those still reading it.
 
-A record delivered twice in one pull lands twice: staging keeps the row with the highest ``_seq`` per key.
+Numbers are given when a reading begins, and ``_seq`` rises with them: what began to be read later stands,
+whichever lands first. So deltas may land while a full pull is under way: those that began after it stay
+beside it. A record delivered twice lands twice: staging keeps the row with the highest ``_seq`` per key,
+after rows that a delta declared void are left out.
 """
 
 from __future__ import annotations
 
 import shutil
+import time
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from saaskpi.errors import StoreError
+from warehouse.deltas import DELTAS, KEPT_SECONDS, REJECTED, Gone
 from warehouse.files import FileLock, make_directory, writing
-from warehouse.landing_writer import INCOMING, REJECTED, LandingWriter, directory_name
-from warehouse.manifest import MANIFEST, Manifest, StreamEntry, read_manifest
-from warehouse.stream_file import REJECTED_SCHEMA
+from warehouse.incoming import Claim, live
+from warehouse.landing_reader import LandingReader
+from warehouse.landing_writer import DeltaWriter, LandingWriter
+from warehouse.manifest import MANIFEST, Manifest, changing, read_manifest
 
-KEPT_FULLS = 2
 
-
-class Landing:
+class Landing(LandingReader):
     """The raw landing below one folder.
 
     Args:
         root: the folder; is created by the first pull.
+        clock: of the machine, Unix seconds: says how long ago a directory stopped to count.
     """
 
-    def __init__(self, root: Path) -> None:
-        self._root = root
+    def __init__(self, root: Path, clock: Callable[[], float] = time.time) -> None:
+        super().__init__(root, lambda: read_manifest(root / MANIFEST))
+        self._clock = clock
 
     def begin(self, now: datetime) -> LandingWriter:
         """Begin a pull; hand what is returned to the tap as ``message_writer``.
@@ -67,90 +72,55 @@ class Landing:
                 f"Another pull into {self._root} is under way.", hint="Wait until it ends, then try again."
             )
         try:
-            manifest = self._manifest()
-            with writing(self._root):
-                self._sweep(manifest)
-            return LandingWriter(self._root, manifest, now.astimezone(UTC), lock)
+            claim = Claim.take(self._root)
+            self.sweep()
+            return LandingWriter(self._root, claim, now.astimezone(UTC), lock)
         except BaseException:
             lock.release()
             raise
 
-    def streams(self) -> list[str]:
-        """Return the names of the streams that the last whole pull read, sorted.
+    def begin_delta(self, now: datetime, gone: Iterable[Gone] = ()) -> DeltaWriter:
+        """Begin to read a few records anew; call it before the first of them is asked for.
 
-        One that only an earlier pull read (a permission was taken away since) is not among them: what it
-        holds would look like a source that has gone silent.
-        """
-        entries = self._manifest().streams
-        newest = max((entry.pulled_at for entry in entries.values()), default=None)
-        return sorted(name for name, entry in entries.items() if entry.pulled_at == newest)
+        Any number may be under way at once, beside a full pull. The writer is a context manager: left without
+        an error the delta becomes visible, with one it is dropped.
 
-    def files(self, stream: str) -> list[Path]:
-        """Return the Parquet files that hold a stream as of its last pull; empty when it was never read.
+        Args:
+            now: when the reading begins (UTC, aware).
+            gone: rows that are void, beside those that are found out on the way.
 
         Raises:
-            StoreError: files that should be there are gone.
+            StoreError: the folder cannot be written.
         """
-        entry = self._manifest().streams.get(stream)
-        return [] if entry is None else self._parts(self._root / stream, entry.directories)
+        if now.tzinfo is None:
+            raise ValueError("now must be aware (UTC)")
+        make_directory(self._root)
+        writer = DeltaWriter(self._root, Claim.take(self._root), now.astimezone(UTC))
+        for one in gone:
+            writer.void(*one)
+        return writer
 
-    def rows(self, stream: str) -> int:
-        """Return how many rows a stream has as of its last pull, 0 when it was never read."""
-        entry = self._manifest().streams.get(stream)
-        return 0 if entry is None else entry.rows
+    def sweep(self) -> None:
+        """Remove what killed pulls left, and what stopped to count long enough ago."""
+        with changing(self._root) as manifest, writing(self._root):
+            oldest = self._clock() - KEPT_SECONDS
+            manifest.former = {path: at for path, at in manifest.former.items() if at > oldest}
+            kept = {*manifest.former, *_counting(manifest)}
+            alive = live(self._root)
+            for path in _directories(self._root):
+                number = int(path.name.rpartition("-")[2])
+                if str(path.relative_to(self._root)) not in kept and number not in alive:
+                    shutil.rmtree(path)
 
-    def pulled_at(self, stream: str) -> datetime:
-        """Return when the pull that read a stream began (UTC).
 
-        Raises:
-            StoreError: it was never read.
-        """
-        return self._entry(stream).pulled_at
+def _directories(root: Path) -> list[Path]:
+    patterns = ("[!._]*/full-*/", f"{REJECTED}/*/full-*/", f"{DELTAS}/delta-*/")
+    return [path for pattern in patterns for path in root.glob(pattern)]
 
-    def pull(self) -> int:
-        """Return the number of the last whole pull, 0 before the first; it names what readers see."""
-        return self._manifest().pull
 
-    def state(self) -> dict[str, Any]:
-        """Return the Singer state of the last whole pull: saved with its rows, so never ahead of them."""
-        return self._manifest().state
-
-    def rejected(self) -> pd.DataFrame:
-        """Return the rows kept aside: stream, id, reason, _raw, _seq; empty when all fitted."""
-        files = [
-            part
-            for stream, entry in self._manifest().streams.items()
-            for part in self._parts(self._root / REJECTED / stream, entry.rejected)
-        ]
-        tables = [pq.read_table(file, partitioning=None) for file in files]
-        whole = pa.concat_tables(tables) if tables else REJECTED_SCHEMA.empty_table()
-        frame: pd.DataFrame = whole.to_pandas()
-        return frame
-
-    def _manifest(self) -> Manifest:
-        return read_manifest(self._root / MANIFEST)
-
-    def _entry(self, stream: str) -> StreamEntry:
-        entry = self._manifest().streams.get(stream)
-        if entry is None:
-            raise StoreError(f"'{stream}' has not been read yet.", hint="Run `saaskpi pull` first.")
-        return entry
-
-    def _parts(self, stream_root: Path, directories: list[str]) -> list[Path]:
-        parts = [part for name in directories for part in sorted((stream_root / name).glob("*.parquet"))]
-        if directories and not parts:
-            raise StoreError(
-                f"The files of {stream_root} are gone.", hint="Run `saaskpi pull --full` to read them again."
-            )
-        return parts
-
-    def _sweep(self, manifest: Manifest) -> None:
-        """Remove what a killed pull left and the full reads that nobody needs any more."""
-        shutil.rmtree(self._root / INCOMING, ignore_errors=True)
-        newest = directory_name(manifest.pull)
-        for stream_root in [*self._root.glob("[!._]*/"), *self._root.glob(f"{REJECTED}/*/")]:
-            fulls = sorted(path for path in stream_root.glob("full-*/"))
-            orphans = [path for path in fulls if path.name > newest]
-            whole = [path for path in fulls if path.name <= newest]
-            for path in [*orphans, *whole[:-KEPT_FULLS]]:
-                shutil.rmtree(path)
+def _counting(manifest: Manifest) -> set[str]:
+    paths = {f"{DELTAS}/{delta.directory}" for delta in manifest.deltas}
+    for stream, entry in manifest.streams.items():
+        paths |= {f"{stream}/{name}" for name in entry.directories}
+        paths |= {f"{REJECTED}/{stream}/{name}" for name in entry.rejected}
+    return paths

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import re
-import shutil
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -19,22 +18,32 @@ from singer_sdk.singerlib import (
     StateMessage,
 )
 from singer_sdk.singerlib.encoding.base import GenericSingerWriter
+from typing_extensions import override
 
 from saaskpi.errors import DataError
-from warehouse.columns import columns_of, to_json
-from warehouse.files import FileLock, make_directory, sync_directory, writing
-from warehouse.manifest import MANIFEST, Manifest, StreamEntry, write_manifest
+from warehouse.columns import Column, columns_of, to_json
+from warehouse.deltas import (
+    DELTAS,
+    REJECTED,
+    Gone,
+    delta_name,
+    put_in_place,
+    retire,
+    retire_covered,
+    write_gone,
+)
+from warehouse.files import FileLock, sync_directory, writing
+from warehouse.incoming import Claim, first_seq
+from warehouse.manifest import Delta, Manifest, StreamEntry, changing
 from warehouse.stream_file import StreamFile
 
-INCOMING = ".incoming"
-REJECTED = "_rejected"
 WATCH_EVERY = 500
 _STREAM_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
 
-def directory_name(pull: int) -> str:
+def directory_name(number: int) -> str:
     """Return the name of the directory of a full read."""
-    return f"full-{pull:010d}"
+    return f"full-{number:010d}"
 
 
 class LandingWriter(GenericSingerWriter[str, Message]):
@@ -44,27 +53,28 @@ class LandingWriter(GenericSingerWriter[str, Message]):
 
     Args:
         root: folder of the landing.
-        manifest: the state before this pull.
+        claim: its number; given back at the end.
         now: when the pull begins (UTC).
         lock: held; given back at the end.
 
     Attributes:
         watch: is told the stream and its rows so far, every ``WATCH_EVERY`` rows; None for nobody.
+        notes: put into the state beside what the tap says, with the rows.
     """
 
     watch: Callable[[str, int], None] | None = None
 
-    def __init__(self, root: Path, manifest: Manifest, now: datetime, lock: FileLock) -> None:
+    def __init__(self, root: Path, claim: Claim, now: datetime, lock: FileLock | None = None) -> None:
         self._root = root
-        self._manifest = manifest
+        self._claim = claim
         self._now = now
         self._lock = lock
-        self._name = directory_name(manifest.pull + 1)
-        self._seq = manifest.last_seq
-        self._state: dict[str, Any] = manifest.state
+        self._seq = first_seq(claim.number)
+        self._state: dict[str, Any] | None = None
+        self.notes: dict[str, Any] = {}
         self._streams: dict[str, StreamFile] = {}
+        self._keys: dict[str, list[str]] = {}
         self._open = True
-        make_directory(root / INCOMING)
 
     @property
     def rows(self) -> dict[str, int]:
@@ -101,13 +111,45 @@ class LandingWriter(GenericSingerWriter[str, Message]):
             StoreError: the disk refuses.
         """
         if isinstance(message, RecordMessage):
-            self._write_record(message.stream, message.record)
+            self.add(message.stream, message.record)
         elif isinstance(message, SchemaMessage):
-            self._write_schema(message)
+            keys = list(message.key_properties or ())
+            self.describe(message.stream, columns_of(message.schema, keys))
         elif isinstance(message, StateMessage):
             self._state = copy.deepcopy(dict(message.value))
         elif not isinstance(message, ActivateVersionMessage):  # a full read replaces the former one anyway
             raise DataError(f"The landing cannot take a {message.type} message.")
+
+    def describe(self, stream: str, columns: tuple[Column, ...]) -> None:
+        """Set the columns of a stream; as a SCHEMA message does.
+
+        Raises:
+            DataError: the name cannot be a folder.
+            StoreError: the disk refuses.
+        """
+        with writing(self._root):
+            if stream not in self._streams:
+                if not _STREAM_NAME.fullmatch(stream):
+                    raise DataError(f"'{stream}' cannot be the name of a stream.")
+                self._streams[stream] = self._new_stream(stream)
+            self._keys[stream] = [column.name for column in columns if column.key]
+            self._streams[stream].describe(columns)
+
+    def add(self, stream: str, record: Mapping[str, Any]) -> None:
+        """Take one record in; as a RECORD message does.
+
+        Raises:
+            DataError: its stream has not been described.
+            StoreError: the disk refuses.
+        """
+        file = self._streams.get(stream)
+        if file is None:
+            raise DataError(f"A record of '{stream}' came before its schema.")
+        self._seq += 1
+        with writing(self._root):
+            file.add(record, self._seq)
+        if self.watch is not None and file.taken % WATCH_EVERY == 1:
+            self.watch(stream, file.taken)
 
     def close(self) -> None:
         """Make the pull visible: all its streams at once.
@@ -121,8 +163,12 @@ class LandingWriter(GenericSingerWriter[str, Message]):
             with writing(self._root):
                 for stream in self._streams.values():
                     stream.close()
-                self._rename_all()
-                write_manifest(self._root / MANIFEST, self._new_manifest())
+                self._put_in_place()
+            with changing(self._root) as manifest:
+                self._commit(manifest)
+                manifest.pull += 1
+                manifest.number = max(manifest.number, self._claim.number)
+                manifest.state = {**(manifest.state if self._state is None else self._state), **self.notes}
         except BaseException:
             self.abort()
             raise
@@ -134,63 +180,101 @@ class LandingWriter(GenericSingerWriter[str, Message]):
             return
         for stream in self._streams.values():
             stream.discard()
-        shutil.rmtree(self._root / INCOMING, ignore_errors=True)
         self._end()
 
     def _end(self) -> None:
         self._open = False
-        self._lock.release()
-
-    def _write_schema(self, message: SchemaMessage) -> None:
-        stream = self._streams.get(message.stream)
-        with writing(self._root):
-            if stream is None:
-                stream = self._streams[message.stream] = self._new_stream(message.stream)
-            stream.describe(columns_of(message.schema, message.key_properties or ()))
+        self._claim.release()
+        if self._lock is not None:
+            self._lock.release()
 
     def _new_stream(self, name: str) -> StreamFile:
-        if not _STREAM_NAME.fullmatch(name):
-            raise DataError(f"'{name}' cannot be the name of a stream.")
-        incoming = self._root / INCOMING
+        incoming = self._claim.directory
         return StreamFile(name, incoming / name, incoming / REJECTED / name)
 
-    def _write_record(self, name: str, record: Mapping[str, Any]) -> None:
-        stream = self._streams.get(name)
-        if stream is None:
-            raise DataError(f"A record of '{name}' came before its schema.")
-        self._seq += 1
-        with writing(self._root):
-            stream.add(record, self._seq)
-        if self.watch is not None and stream.taken % WATCH_EVERY == 1:
-            self.watch(name, stream.taken)
-
-    def _rename_all(self) -> None:
+    def _put_in_place(self) -> None:
         """Move each stream's directory to its place; nobody reads it before the manifest names it."""
         for name, stream in self._streams.items():
-            self._rename(self._root / INCOMING / name, self._root / name)
+            self._move(self._claim.directory / name, self._root / name)
             if stream.rejected:
-                self._rename(self._root / INCOMING / REJECTED / name, self._root / REJECTED / name)
+                self._move(self._claim.directory / REJECTED / name, self._root / REJECTED / name)
         sync_directory(self._root)
 
-    def _rename(self, incoming: Path, stream_root: Path) -> None:
+    def _move(self, incoming: Path, stream_root: Path) -> None:
         stream_root.mkdir(parents=True, exist_ok=True)
-        incoming.rename(stream_root / self._name)
-        sync_directory(stream_root)
+        put_in_place(incoming, stream_root / directory_name(self._claim.number))
 
-    def _new_manifest(self) -> Manifest:
-        read = {
-            name: StreamEntry(
-                directories=[self._name],
-                rows=stream.rows,
+    def _commit(self, manifest: Manifest) -> None:
+        name = directory_name(self._claim.number)
+        for stream, file in self._streams.items():
+            retire(manifest, stream)
+            manifest.streams[stream] = StreamEntry(
+                directories=[name],
+                rows=file.rows,
                 pulled_at=self._now,
-                rejected=[self._name] if stream.rejected else [],
-                rejected_rows=stream.rejected,
+                rejected=[name] if file.rejected else [],
+                rejected_rows=file.rejected,
+                number=self._claim.number,
+                keys=self._keys[stream],
             )
-            for name, stream in self._streams.items()
-        }
-        return Manifest(
-            pull=self._manifest.pull + 1,
-            last_seq=self._seq,
-            streams={**self._manifest.streams, **read},
-            state=self._state,
+        retire_covered(manifest)
+
+
+class DeltaWriter(LandingWriter):
+    """A few records read anew: lands beside the full reads, in one directory for all streams.
+
+    Made by :meth:`warehouse.landing.Landing.begin_delta`, before the reading begins: what began later stands.
+    """
+
+    def __init__(self, root: Path, claim: Claim, now: datetime) -> None:
+        super().__init__(root, claim, now)
+        self._gone: dict[Gone, None] = {}
+
+    def void(self, stream: str, column: str, value: str) -> None:
+        """Declare every row that was read before and has this value void; rows of this delta stay.
+
+        Args:
+            stream: of the rows.
+            column: of text, the key or constant for a key; several joined by "+".
+            value: the value, or the values joined by "+".
+        """
+        self._gone[Gone(stream, column, value)] = None
+
+    @override
+    def _new_stream(self, name: str) -> StreamFile:
+        directory = self._claim.directory / "delta"
+        return StreamFile(name, directory, directory / REJECTED, read_at=self._now, name=name)
+
+    @override
+    def close(self) -> None:
+        if self._streams or self._gone or self.notes or self._state is not None:
+            super().close()
+        else:
+            self.abort()
+
+    @override
+    def _put_in_place(self) -> None:
+        directory = self._claim.directory / "delta"
+        directory.mkdir(exist_ok=True)
+        if self._gone:
+            write_gone(directory, [(*one, first_seq(self._claim.number)) for one in self._gone])
+        if self.rejected:
+            sync_directory(directory / REJECTED)
+        deltas = self._root / DELTAS
+        if not deltas.exists():
+            deltas.mkdir()
+            sync_directory(self._root)
+        put_in_place(directory, deltas / delta_name(self._claim.number))
+
+    @override
+    def _commit(self, manifest: Manifest) -> None:
+        delta = Delta(
+            number=self._claim.number,
+            directory=delta_name(self._claim.number),
+            streams={**{one.stream: 0 for one in self._gone}, **self.rows},
+            keys=self._keys,
+            rejected=self.rejected,
+            voids=bool(self._gone),
         )
+        manifest.deltas = sorted([*manifest.deltas, delta], key=lambda one: one.number)
+        retire_covered(manifest)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from warehouse.columns import Column, MisfitError, arrow_schema, misfit, to_array, to_json
-from warehouse.files import sync_directory, sync_file
+from warehouse.files import sync_file
 
 MAX_ROWS = 10_000
 MAX_BYTES = 64 * 1024 * 1024
@@ -24,26 +25,30 @@ _REJECTED_FIELDS: dict[str, pa.DataType] = {
     "_seq": pa.int64(),
 }
 REJECTED_SCHEMA = pa.schema(_REJECTED_FIELDS)
+READ_AT = pa.field("_read_at", pa.timestamp("us"))
+"""Of rows that were read anew: when that reading began (UTC, without zone)."""
 
 
 class PartFiles:
-    """A directory of numbered Parquet files, each of one schema.
+    """Numbered Parquet files in a directory, each of one schema.
 
     Args:
-        directory: is created.
+        directory: is created when missing.
+        name: what the names of the files begin with.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, name: str = "part") -> None:
         self._directory = directory
-        self._count = 0
+        self._name = name
+        self._paths: list[Path] = []
         self._writer: pq.ParquetWriter | None = None
-        directory.mkdir(parents=True)
+        directory.mkdir(parents=True, exist_ok=True)
 
     def start(self, schema: pa.Schema) -> None:
         """End the file under way, if any, and begin the next one."""
         self._end()
-        path = self._directory / f"part-{self._count:05d}.parquet"
-        self._count += 1
+        path = self._directory / f"{self._name}-{len(self._paths):05d}.parquet"
+        self._paths.append(path)
         self._writer = pq.ParquetWriter(path, schema, compression="zstd", compression_level=1)
 
     def write(self, batch: pa.RecordBatch) -> None:
@@ -53,11 +58,10 @@ class PartFiles:
         self._writer.write_batch(batch)
 
     def close(self) -> None:
-        """End the last file and put everything on disk."""
+        """End the last file and put the files on disk; whoever renames the directory puts that there."""
         self._end()
-        for path in sorted(self._directory.iterdir()):
+        for path in self._paths:
             sync_file(path)
-        sync_directory(self._directory)
 
     def discard(self) -> None:
         """End the file under way without caring for what it holds, even on a full disk."""
@@ -77,6 +81,8 @@ class StreamFile:
         stream: name of the stream.
         directory: where its files go; is created.
         rejected_directory: where rows that do not fit go; is created with the first such row.
+        read_at: written beside each row (UTC), for rows of a delta; those of a full read share one moment.
+        name: what the names of the files begin with.
 
     Attributes:
         taken: rows handed over so far.
@@ -84,13 +90,23 @@ class StreamFile:
         rejected: rows that did not fit, so far.
     """
 
-    def __init__(self, stream: str, directory: Path, rejected_directory: Path) -> None:
+    def __init__(
+        self,
+        stream: str,
+        directory: Path,
+        rejected_directory: Path,
+        *,
+        read_at: datetime | None = None,
+        name: str = "part",
+    ) -> None:
         self.taken = 0
         self.rows = 0
         self.rejected = 0
         self._stream = stream
-        self._parts = PartFiles(directory)
+        self._read_at = None if read_at is None else pa.scalar(read_at.replace(tzinfo=None), READ_AT.type)
+        self._parts = PartFiles(directory, name)
         self._rejected_directory = rejected_directory
+        self._name = name
         self._misfits: PartFiles | None = None
         self._columns: tuple[Column, ...] | None = None
         self._buffer: list[tuple[Mapping[str, Any], bytes, int]] = []
@@ -101,7 +117,8 @@ class StreamFile:
         if columns != self._columns:
             self._flush()
             self._columns = columns
-            self._parts.start(arrow_schema(columns))
+            schema = arrow_schema(columns)
+            self._parts.start(schema if self._read_at is None else schema.append(READ_AT))
 
     def add(self, record: Mapping[str, Any], seq: int) -> None:
         """Take one row in; the caller must not change ``record`` afterwards."""
@@ -136,6 +153,8 @@ class StreamFile:
             rows = self._keep_aside(self._columns, rows)
             batch = _to_batch(self._columns, rows)
         if rows:
+            if self._read_at is not None:
+                batch = batch.append_column(READ_AT, pa.repeat(self._read_at, len(batch)))
             self._parts.write(batch)
         self.rows += len(rows)
 
@@ -144,7 +163,7 @@ class StreamFile:
         reasons = [misfit(columns, record) for record, _, _ in rows]
         bad = [(row, reason) for row, reason in zip(rows, reasons, strict=True) if reason is not None]
         if self._misfits is None:
-            self._misfits = PartFiles(self._rejected_directory)
+            self._misfits = PartFiles(self._rejected_directory, self._name)
             self._misfits.start(REJECTED_SCHEMA)
         keys = [column.name for column in columns if column.key]
         self._misfits.write(_misfit_batch(self._stream, keys, bad))

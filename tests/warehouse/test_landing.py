@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from singer_sdk.singerlib import ActivateVersionMessage, RecordMessage, SchemaMe
 
 from saaskpi.errors import DataError, StoreError
 from warehouse import stream_file
+from warehouse.deltas import KEPT_SECONDS
 from warehouse.engine import Engine
 from warehouse.landing import Landing
 from warehouse.landing_writer import LandingWriter
@@ -81,7 +83,7 @@ def test_a_record_lands_typed_with_its_raw_text_and_number(landing: Landing) -> 
             "created": datetime.fromisoformat("2026-10-31T10:00:00"),
             "metadata": '{"k":"v"}',
             "_raw": '{"id":"a","amount":5,"created":"2026-10-31T10:00:00Z","metadata":{"k":"v"},"extra":1}',
-            "_seq": 1,
+            "_seq": (1 << 32) + 1,
         }
     ]
     assert (writer.rows, writer.rejected) == ({"things": 1}, {})
@@ -100,12 +102,13 @@ def test_the_number_of_a_row_rises_over_all_pulls(landing: Landing) -> None:
     pull(landing, {"id": "a"}, {"id": "b"})
     pull(landing, {"id": "a"}, stream="others")
     pull(landing, {"id": "a"}, now=LATER)
-    assert [row["_seq"] for row in rows(landing)] == [4]
+    assert [row["_seq"] for row in rows(landing)] == [(3 << 32) + 1]
 
 
 def test_a_record_delivered_twice_lands_twice_and_the_later_has_the_higher_number(landing: Landing) -> None:
     pull(landing, {"id": "a", "amount": 1}, {"id": "a", "amount": 2})
-    assert [(row["amount"], row["_seq"]) for row in rows(landing)] == [(1, 1), (2, 2)]
+    first = 1 << 32
+    assert [(row["amount"], row["_seq"]) for row in rows(landing)] == [(1, first + 1), (2, first + 2)]
 
 
 def test_nothing_shows_before_the_pull_is_whole(landing: Landing) -> None:
@@ -190,15 +193,16 @@ def test_the_state_is_committed_with_the_rows(landing: Landing) -> None:
     assert landing.state() == {"bookmarks": {"things": {"value": "x"}}}
 
 
-def test_only_the_last_two_full_reads_are_kept(landing: Landing, tmp_path: Path) -> None:
-    for number in range(5):
-        pull(landing, {"id": str(number), "amount": number / 2})
-    kept = sorted(path.name for path in (tmp_path / "raw" / "things").iterdir())
-    assert kept == ["full-0000000003", "full-0000000004", "full-0000000005"], "swept when the next one begins"
-    landing.begin(NOW).abort()
-    kept = sorted(path.name for path in (tmp_path / "raw" / "things").iterdir())
-    assert kept == ["full-0000000004", "full-0000000005"]
-    assert ids(landing) == ["4"]
+def test_what_stopped_to_count_is_swept_half_an_hour_later(tmp_path: Path) -> None:
+    past = Landing(tmp_path / "raw", clock=lambda: time.time() - 1)
+    later = Landing(tmp_path / "raw", clock=lambda: time.time() + KEPT_SECONDS + 1)
+    for number in range(3):
+        pull(past, {"id": str(number), "amount": number / 2})
+    assert len(list((tmp_path / "raw" / "things").iterdir())) == 3
+    later.sweep()
+    assert [path.name for path in (tmp_path / "raw" / "things").iterdir()] == ["full-0000000003"]
+    assert [path.name for path in (tmp_path / "raw/_rejected/things").iterdir()] == []
+    assert ids(later) == ["2"]
 
 
 def test_a_read_under_way_survives_the_next_pull(landing: Landing) -> None:
