@@ -7,7 +7,7 @@ are idempotent.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -17,13 +17,17 @@ from crm_sync.preflight import gone, preflight
 from crm_sync.properties import COMPANIES, GROUP, GROUP_LABEL, TASK_KEY, TASKS, Property, properties_of
 from crm_sync.recording import ApplyResult, Recorder
 from crm_sync.task_writes import TaskWrites
-from saaskpi.errors import NeedsPersonError, RejectedError, UsageError
+from saaskpi.errors import NeedsPersonError, RejectedError, SaaskpiError, UsageError
 
 _AGAIN = "Make a new one with `saaskpi plan`."
 
 
 def apply(
-    plan: Plan, writer: CrmWriter, ledger: PushLedger, now: datetime, progress: Progress | None = None
+    plan: Plan,
+    writer: CrmWriter,
+    ledger: PushLedger,
+    now: Callable[[], datetime],
+    progress: Progress | None = None,
 ) -> ApplyResult:
     """Write a plan: definitions, companies, tasks, links.
 
@@ -35,7 +39,7 @@ def apply(
         plan: as it was made or read from its file.
         writer: of the portal that the plan was made for.
         ledger: remembers each batch.
-        now: written beside each record (UTC, aware).
+        now: the clock (UTC, aware).
         progress: is told how far it is.
 
     Raises:
@@ -47,17 +51,13 @@ def apply(
     _refuse_unfit(plan, ledger)
     run = _Application(plan, writer, ledger, now, progress or _quiet)
     if not plan.writes_nothing:
-        if writer.portal_id() != plan.made_from.portal_id:
-            raise UsageError("This plan was made for another HubSpot portal.", hint=_AGAIN)
-        run.define()
-        run.update_companies()
-        run.write_tasks()
-    ledger.mark_plan_applied(plan.hash, plan.made_from.run_id, now)
+        run.check()
+        run.write()
     return run.result
 
 
 def _refuse_unfit(plan: Plan, ledger: PushLedger) -> None:
-    if ledger.plan_applied(plan.hash) and not plan.writes_nothing:
+    if ledger.plan_applied(plan.hash):
         raise UsageError("This plan was applied already.", hint=_AGAIN)
     if ledger.current_run() != plan.made_from.run_id:
         raise NeedsPersonError("This plan is stale: it was made from an earlier run.", hint=_AGAIN)
@@ -79,34 +79,56 @@ class _Application:
     """One plan on its way into the CRM."""
 
     def __init__(
-        self, plan: Plan, writer: CrmWriter, ledger: PushLedger, now: datetime, progress: Progress
+        self,
+        plan: Plan,
+        writer: CrmWriter,
+        ledger: PushLedger,
+        now: Callable[[], datetime],
+        progress: Progress,
     ) -> None:
         self._plan = plan
         self._writer = writer
         self._ledger = ledger
         self._now = now
         self._progress = progress
-        self._run_id = plan.made_from.run_id
-        self._recorder = Recorder(ledger, self._run_id, now, progress)
+        self._recorder = Recorder(ledger, plan.apply_id, plan.made_from.run_id, now, progress)
         self.result = self._recorder.result
         self._tasks = TaskWrites(plan.tasks, writer, ledger, self._recorder)
+        self._missing: dict[str, list[Mapping[str, Any]]] = {}
+
+    def write(self) -> None:
+        """Write everything, in the plan's order."""
+        apply_id = self._recorder.apply_id
+        self._ledger.begin_apply(apply_id, self._plan.hash, self._plan.made_from.run_id, self._now())
+        try:
+            self._define()
+            self._update_companies()
+            self._tasks.write()
+        except SaaskpiError as error:
+            self._ledger.fail_apply(apply_id, self._now(), self.result.counts(), error.message)
+            raise
+        self._ledger.finish_apply(apply_id, self._now(), self.result.counts())
 
     # Definitions
 
-    def define(self) -> None:
-        """Look at the live definitions, create those that the plan says are missing."""
+    def check(self) -> None:
+        """Look at the portal as it is at this moment; nothing is written yet."""
+        if self._writer.portal_id() != self._plan.made_from.portal_id:
+            raise UsageError("This plan was made for another HubSpot portal.", hint=_AGAIN)
         live = {one: self._writer.properties(one) for one in self._object_types()}
         planned = {(one.object_type, one.name) for one in self._plan.definitions}
-        missing: dict[str, list[Mapping[str, Any]]] = {}
         blockers: list[str] = []
         for object_type, portal in live.items():
             check = preflight(object_type, self._needed(object_type), portal)
             unplanned = [one.name for one in check.missing if (object_type, one.name) not in planned]
             stops = [*check.blockers, *(gone(object_type, name) for name in unplanned)]
             blockers += [f"{one.message} {one.hint}" for one in stops]
-            missing[object_type] = [one.body for one in check.missing]
+            self._missing[object_type] = [one.body for one in check.missing]
         _stop_at(blockers)
-        for object_type, bodies in missing.items():
+
+    def _define(self) -> None:
+        """Create the properties that are missing and planned."""
+        for object_type, bodies in self._missing.items():
             self._create(object_type, bodies)
 
     def _object_types(self) -> list[str]:
@@ -130,7 +152,7 @@ class _Application:
             refused = self._try_to_create(object_type, bodies)
             self.result.properties_created += len(bodies) - len(refused)
             self._progress("properties", len(bodies) - len(refused), len(bodies))
-        self._ledger.record_set_up(object_type, [one for one in needed if one not in refused], self._now)
+        self._ledger.record_set_up(object_type, [one for one in needed if one not in refused], self._now())
         if object_type == TASKS and refused:
             self._tasks.leave_out(refused[TASK_KEY])
         elif refused:
@@ -145,36 +167,29 @@ class _Application:
         outcomes = self._writer.create_properties(object_type, bodies)
         return {one.key: one.error or "" for one in outcomes if not one.ok}
 
-    # Companies and tasks
+    # Companies
 
-    def update_companies(self) -> None:
+    def _update_companies(self) -> None:
         """Set the changed fields, a hundred companies a call."""
         updates = {one.company_id: one for one in self._plan.updates}
         inputs = [(id_, _values(one)) for id_, one in updates.items()]
         for batch in self._recorder.batches("companies", self._writer.update(COMPANIES, inputs), len(inputs)):
             good = [one for one in batch if one.ok]
-            self._ledger.record_pushed([row for one in good for row in self._pushed(one, updates[one.key])])
+            self._recorder.remember(COMPANIES, dict(_written(good, updates)))
             self._recorder.settle(COMPANIES, batch)
             self.result.companies_updated += len(good)
             self.result.fields_written += sum(len(updates[one.key].changes) for one in good)
 
-    def _pushed(self, outcome: RowOutcome, update: CompanyUpdate) -> Iterator[dict[str, Any]]:
-        # A merged company answers with its survivor's id: both now show these values.
-        for object_id in sorted({outcome.key, outcome.object_id or outcome.key}):
-            for change in update.changes:
-                yield {
-                    "object_type": COMPANIES,
-                    "object_id": object_id,
-                    "property": change.property,
-                    "old_value": change.old,
-                    "value": change.new,
-                    "run_id": self._run_id,
-                    "written_at": self._now,
-                }
 
-    def write_tasks(self) -> None:
-        """Open the tasks and link them."""
-        self._tasks.write()
+def _written(
+    outcomes: Iterable[RowOutcome], updates: Mapping[str, CompanyUpdate]
+) -> Iterator[tuple[str, dict[str, tuple[str, str]]]]:
+    """Return what each company held before and holds now, by property."""
+    for one in outcomes:
+        values = {change.property: (change.old, change.new) for change in updates[one.key].changes}
+        # A merged company answers with its survivor's id: both now show these values.
+        for company_id in {one.key, one.object_id or one.key}:
+            yield company_id, values
 
 
 def _values(update: CompanyUpdate) -> dict[str, str]:

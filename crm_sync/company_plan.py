@@ -36,8 +36,8 @@ class CurrentCompanies:
         """Read the landing and lay over it what was pushed since.
 
         Args:
-            companies: id, archived, properties (JSON text).
-            pushed: object_id, property, value: what was written since reading them began.
+            companies: id, archived, properties (JSON text), read_at.
+            pushed: object_id, property, value, written_at: what we wrote last.
         """
         there = living(companies)
         ids = there["id"].astype(str).tolist()
@@ -47,8 +47,10 @@ class CurrentCompanies:
         for name, kind in _TYPES.items():
             for company_id, value in zip(ids, found[name].tolist(), strict=True):
                 _put(values[company_id], name, canonical(value, kind))
+        read_at = dict(zip(ids, there["read_at"].tolist(), strict=True))
         for row in records(pushed):
-            if row["object_id"] in values and row["property"] in _TYPES:
+            known = row["object_id"] in values and row["property"] in _TYPES
+            if known and row["written_at"] >= read_at[row["object_id"]]:
                 value = canonical(row["value"], _TYPES[row["property"]])
                 _put(values[row["object_id"]], row["property"], value)
         return cls(names, values)

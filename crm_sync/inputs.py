@@ -38,7 +38,8 @@ def gather(landing: Landing, marts: Marts, store: Store, portal_id: str) -> Plan
     run_id = store.current_run()
     if run_id is None:
         raise StoreError("There is no finished run yet.", hint="Run `saaskpi run` first.")
-    pulled_at = landing.pulled_at("hubspot_companies")
+    companies = newest_rows(landing, "hubspot_companies", ("id", "archived", "properties"))
+    companies["read_at"] = landing.pulled_at("hubspot_companies")
     return PlanInputs(
         made_from=MadeFrom(run_id, landing.pull(), portal_id),
         accounts=marts.read("accounts"),
@@ -46,8 +47,8 @@ def gather(landing: Landing, marts: Marts, store: Store, portal_id: str) -> Plan
         episodes=store.flag_episodes(),
         matches=marts.read("account_match"),
         items=marts.read("subscription_items"),
-        companies=newest_rows(landing, "hubspot_companies", ("id", "archived", "properties")),
-        pushed=store.pushed(COMPANIES, since=pulled_at),
+        companies=companies,
+        pushed=store.pushed(COMPANIES),
         definitions=newest_rows(landing, "hubspot_properties", _DEFINITION, ("object_type", "name")),
         definitions_pulled_at=landing.pulled_at("hubspot_properties"),
         owners=newest_rows(landing, "hubspot_owners", ("id", "archived")),

@@ -152,6 +152,11 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         """The SHA-256 of what the plan holds, in hexadecimal."""
         return hashlib.sha256(msgspec.json.encode(self, order="deterministic")).hexdigest()
 
+    @property
+    def apply_id(self) -> str:
+        """The id under which writing it is put down: the same whenever it is applied again."""
+        return f"{self.created_at:%Y%m%dT%H%M%SZ}-{self.hash[:8]}"
+
     def to_json(self) -> str:
         """Return the plan as a file's text: readable, with its version and its hash."""
         head = {"format": FORMAT, "version": VERSION, "hash": self.hash}

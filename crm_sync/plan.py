@@ -68,9 +68,10 @@ class PlanInputs:
         episodes: ``flag_episodes``: account_id, flag, episode, closed_at.
         matches: ``account_match``: customer_id, company_id, rule, candidates.
         items: ``subscription_items``, for the reasons: customer_id, mrr.
-        companies: ``hubspot_companies``: id, archived, properties (JSON text).
-        pushed: newest value per company and property that was written since reading ``companies`` began; it
-            overlays them: object_id, property, value.
+        companies: ``hubspot_companies``: id, archived, properties (JSON text), read_at (when reading the row
+            began, UTC).
+        pushed: what we wrote last, per company and property; what was written since the company was read
+            overlays it: object_id, property, value, written_at.
         definitions: ``hubspot_properties``: object_type, name, type, archived, hasUniqueValue, options (JSON
             text).
         owners: ``hubspot_owners``: id, archived.

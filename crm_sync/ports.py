@@ -66,8 +66,14 @@ class PushLedger(Protocol):
     def plan_applied(self, plan_hash: str) -> bool:
         """Tell whether this plan was applied to its end."""
 
-    def mark_plan_applied(self, plan_hash: str, run_id: str, at: datetime) -> None:
-        """Remember that this plan was applied to its end."""
+    def begin_apply(self, apply_id: str, plan_hash: str, run_id: str, at: datetime) -> None:
+        """Remember that this plan is being written."""
+
+    def finish_apply(self, apply_id: str, at: datetime, counts: Mapping[str, int]) -> None:
+        """Remember that this plan was written to its end."""
+
+    def fail_apply(self, apply_id: str, at: datetime, counts: Mapping[str, int], error: str) -> None:
+        """Remember that writing this plan ended early."""
 
     def record_set_up(self, object_type: str, names: Sequence[str], at: datetime) -> None:
         """Remember properties that now exist in the CRM."""
@@ -75,7 +81,7 @@ class PushLedger(Protocol):
     def record_pushed(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Remember written fields.
 
-        Each row: object_type, object_id, property, old_value, value, run_id, written_at.
+        Each row: object_type, object_id, property, old_value, value, apply_id, written_at.
         """
 
     def record_failures(self, rows: Sequence[Mapping[str, Any]]) -> None:

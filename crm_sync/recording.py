@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -33,23 +34,78 @@ class ApplyResult:
     failures: list[tuple[str, str, str]] = field(default_factory=list)
     messages: list[str] = field(default_factory=list)
 
+    def counts(self) -> dict[str, int]:
+        """Return the numbers alone, for the history."""
+        numbers = {name: value for name, value in vars(self).items() if isinstance(value, int)}
+        return {**numbers, "failures": len(self.failures)}
+
+
+TEXTS = frozenset({"hs_task_subject", "hs_task_body"})
+"""Properties whose texts may name people: of them the ledger keeps a fingerprint."""
+
+
+def kept_form(name: str, value: str) -> str:
+    """Return a written value as the ledger keeps it: texts that may name people as a fingerprint."""
+    if name not in TEXTS or not value:
+        return value
+    return "sha256:" + hashlib.sha256(value.encode()).hexdigest()
+
 
 class Recorder:
     """Remembers each answered batch of one apply.
 
     Args:
         ledger: outlives the process.
+        apply_id: what everything written is put down under.
         run_id: of the run whose numbers are written.
-        now: written beside each record (UTC, aware).
+        clock: tells the time (UTC, aware) that is written beside each record.
         progress: is told how far the apply is.
     """
 
-    def __init__(self, ledger: PushLedger, run_id: str, now: datetime, progress: Progress) -> None:
+    def __init__(
+        self,
+        ledger: PushLedger,
+        apply_id: str,
+        run_id: str,
+        clock: Callable[[], datetime],
+        progress: Progress,
+    ) -> None:
         self.result = ApplyResult()
+        self.apply_id = apply_id
         self.run_id = run_id
-        self.now = now
         self._ledger = ledger
+        self._clock = clock
         self._progress = progress
+
+    @property
+    def now(self) -> datetime:
+        """The time (UTC, aware)."""
+        return self._clock()
+
+    def remember(self, object_type: str, written: Mapping[str, Mapping[str, tuple[str, str]]]) -> None:
+        """Put down what was written, so that it can be put back.
+
+        Args:
+            object_type: such as ``companies``.
+            written: per object id and property the value before and the value now.
+        """
+        # After the answer: whoever began to read later has read these values.
+        at = self.now
+        self._ledger.record_pushed(
+            [
+                {
+                    "object_type": object_type,
+                    "object_id": object_id,
+                    "property": name,
+                    "old_value": kept_form(name, old),
+                    "value": kept_form(name, new),
+                    "apply_id": self.apply_id,
+                    "written_at": at,
+                }
+                for object_id, values in written.items()
+                for name, (old, new) in values.items()
+            ]
+        )
 
     def batches(
         self, stage: str, answers: Iterable[Sequence[RowOutcome]], total: int

@@ -55,6 +55,11 @@ class TaskWrites:
             self._recorder.settle(TASKS, batch)
             ids = {one.key: one.object_id for one in batch if one.ok and one.object_id}
             self._remember({key: (tasks[key], id_) for key, id_ in ids.items()})
+            written = {
+                id_: {name: ("", value) for name, value in _values(tasks[key]).items()}
+                for key, id_ in ids.items()
+            }
+            self._recorder.remember(TASKS, written)
             self._result.tasks_opened += len(ids)
 
     def _link(self) -> None:

@@ -234,7 +234,7 @@ class Pipeline:
                 plan,
                 writer,
                 self.store,
-                self._now(),
+                self._now,
                 lambda stage, done, total: report(f"{stage}: {done} of {total}"),
             )
             companies, tasks = result.companies_updated, result.tasks_opened

@@ -1,4 +1,4 @@
-"""The operational store: runs and their pointer, flag episodes, links, and what was written to the CRM.
+"""The operational store: runs and their pointer, flag episodes, links, and the ledger of the CRM.
 
 Every method is one transaction. Frames come back with aware UTC times; no row gives an empty frame with all
 its columns. The tap's bookmarks are not here: they are committed with the rows they speak of (see
@@ -7,7 +7,7 @@ its columns. The tap's bookmarks are not here: they are committed with the rows 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -18,13 +18,14 @@ import sqlalchemy as sa
 
 from warehouse import tables
 from warehouse.database import check, open_database
-from warehouse.rows import Row, rows_of, upsert
+from warehouse.ledger import CrmLedger
+from warehouse.rows import rows_of, upsert
 from warehouse.task_ledger import TaskLedger
 
 _CURRENT = "current"
 
 
-class Store(TaskLedger):
+class Store(CrmLedger, TaskLedger):
     """One operational database, up to date; a context manager."""
 
     @classmethod
@@ -187,84 +188,7 @@ class Store(TaskLedger):
         with self._writes.begin() as connection:
             return connection.execute(sa.delete(tables.links).where(condition)).rowcount > 0
 
-    # What was written to the CRM
-
-    def record_pushed(self, rows: Sequence[Row]) -> None:
-        """Remember written fields.
-
-        Args:
-            rows: object_type, object_id, property, old_value, value, run_id, written_at.
-        """
-        keys = ("object_type", "object_id", "property", "run_id")
-        with self._writes.begin() as connection:
-            # The first old value of a run stays: it is what an undo must put back.
-            upsert(connection, tables.push_ledger, rows, keys, update=("value", "written_at"))
-
-    def pushed(self, object_type: str, since: datetime) -> pd.DataFrame:
-        """Return what was written lately, the newest value per object and property.
-
-        Args:
-            object_type: such as ``companies``.
-            since: what was written before this moment (UTC, aware) is left out.
-
-        Returns:
-            object_id, property, value, written_at.
-        """
-        ledger = tables.push_ledger.c
-        newest = (
-            sa.select(sa.func.max(ledger.id))
-            .where(ledger.object_type == object_type, ledger.written_at >= since)
-            .group_by(ledger.object_id, ledger.property)
-        )
-        columns = (ledger.object_id, ledger.property, ledger.value, ledger.written_at)
-        return self._frame(sa.select(*columns).where(ledger.id.in_(newest)))
-
-    def record_failures(self, rows: Sequence[Row]) -> None:
-        """Remember refused rows; each further refusal of the same one counts as an attempt.
-
-        Args:
-            rows: object_type, object_id, reason, run_id, failed_at.
-        """
-        table = tables.push_failures
-        with self._writes.begin() as connection:
-            keys = ("object_type", "object_id")
-            counter = {"attempts": table.c.attempts + 1}
-            upsert(connection, table, rows, keys, ("reason", "run_id", "failed_at"), counter)
-
-    def clear_failures(self, object_type: str, object_ids: Sequence[str]) -> None:
-        """Forget refused rows that have gone through."""
-        table = tables.push_failures
-        condition = (table.c.object_type == object_type) & (table.c.object_id == sa.bindparam("gone"))
-        with self._writes.begin() as connection:
-            if object_ids:
-                connection.execute(sa.delete(table).where(condition), [{"gone": one} for one in object_ids])
-
-    def push_failures(self) -> pd.DataFrame:
-        """Return refused rows: object_type, object_id, reason, run_id, failed_at, attempts."""
-        return self._frame(sa.select(tables.push_failures))
-
-    # Set-up, plans and small things
-
-    def record_set_up(self, object_type: str, names: Sequence[str], at: datetime) -> None:
-        """Remember properties that now exist in the CRM."""
-        rows = [{"object_type": object_type, "name": name, "seen_at": at} for name in names]
-        with self._writes.begin() as connection:
-            upsert(connection, tables.set_up, rows, ("object_type", "name"))
-
-    def set_up(self) -> pd.DataFrame:
-        """Return our properties that exist or once existed in the CRM: object_type, name, seen_at (last)."""
-        return self._frame(sa.select(tables.set_up))
-
-    def plan_applied(self, plan_hash: str) -> bool:
-        """Tell whether a plan was applied to its end."""
-        table = tables.applied_plans
-        return self._scalar(sa.select(table.c.run_id).where(table.c.plan_hash == plan_hash)) is not None
-
-    def mark_plan_applied(self, plan_hash: str, run_id: str, at: datetime) -> None:
-        """Remember that a plan was applied to its end."""
-        row = {"plan_hash": plan_hash, "run_id": run_id, "applied_at": at}
-        with self._writes.begin() as connection:
-            upsert(connection, tables.applied_plans, [row], ("plan_hash",))
+    # Small things
 
     def meta(self, key: str) -> str | None:
         """Return a small remembered value, None when there is none."""

@@ -104,9 +104,9 @@ push_ledger = sa.Table(
     sa.Column("property", sa.Text, nullable=False),
     sa.Column("old_value", sa.Text, nullable=False),
     sa.Column("value", sa.Text, nullable=False),
-    sa.Column("run_id", sa.Text, nullable=False),
+    sa.Column("apply_id", sa.Text, nullable=False),
     sa.Column("written_at", UtcDateTime, nullable=False),
-    sa.UniqueConstraint("object_type", "object_id", "property", "run_id", name="uq_push_ledger"),
+    sa.UniqueConstraint("object_type", "object_id", "property", "apply_id", name="uq_push_ledger"),
 )
 
 push_failures = sa.Table(
@@ -136,9 +136,7 @@ task_ledger = sa.Table(
     sa.Column("over", sa.Text),  # the end of the episode that the task was told of
     sa.Column("completed_at", UtcDateTime),
     sa.Column("completed_by", sa.Text),  # saaskpi, person
-    sa.Column(
-        "modified_at", UtcDateTime
-    ),  # in HubSpot, before our last write
+    sa.Column("modified_at", UtcDateTime),  # in HubSpot, before our last write
 )
 
 task_intents = sa.Table(  # tasks about to be created, whose id is not known yet
@@ -156,14 +154,6 @@ set_up = sa.Table(
     sa.Column("object_type", sa.Text, primary_key=True),
     sa.Column("name", sa.Text, primary_key=True),
     sa.Column("seen_at", UtcDateTime, nullable=False),
-)
-
-applied_plans = sa.Table(
-    "applied_plans",
-    metadata,
-    sa.Column("plan_hash", sa.Text, primary_key=True),
-    sa.Column("run_id", sa.Text, nullable=False),
-    sa.Column("applied_at", UtcDateTime, nullable=False),
 )
 
 links = sa.Table(

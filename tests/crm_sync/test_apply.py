@@ -19,6 +19,7 @@ from tests.support.crm import (
     NOW,
     FakeCrm,
     account,
+    at,
     episode,
     flag,
     inputs_from,
@@ -53,7 +54,7 @@ def new_portal() -> FakeCrm:
 
 def test_the_whole_plan_is_written_and_nothing_else(store: Store) -> None:
     crm = new_portal()
-    result = apply(plan_of(crm, store), crm, store, NOW)
+    result = apply(plan_of(crm, store), crm, store, at(NOW))
     assert (result.companies_updated, result.tasks_opened, result.tasks_linked) == (2, 2, 2)
     assert crm.companies["1"]["saaskpi_mrr"] == "129.01"
     assert {task[TASK_KEY] for task in crm.tasks.values()} == {
@@ -71,12 +72,12 @@ def test_the_whole_plan_is_written_and_nothing_else(store: Store) -> None:
 
 def test_a_second_run_makes_no_call_at_all(store: Store) -> None:
     crm = new_portal()
-    apply(plan_of(crm, store), crm, store, NOW)
+    apply(plan_of(crm, store), crm, store, at(NOW))
     crm.calls.clear()
     plan = plan_of(crm, store, pulled_at=LATER, now=LATER)
     assert plan.writes_nothing
     assert plan.tasks_already_open == 2
-    assert apply(plan, crm, store, LATER) == ApplyResult()
+    assert apply(plan, crm, store, at(LATER)) == ApplyResult()
     assert crm.calls == []
 
 
@@ -88,7 +89,7 @@ def test_cut_at_any_call_the_next_run_ends_in_the_same_state(
     with open_store(tmp_path / "reference.db") as store:
         start_run(store, EPISODES)
         undisturbed = new_portal()
-        apply(plan_of(undisturbed, store), undisturbed, store, NOW)
+        apply(plan_of(undisturbed, store), undisturbed, store, at(NOW))
     for nth in range(1, len(undisturbed.calls) + 1):
         with open_store(tmp_path / f"cut-{nth}.db") as store:
             start_run(store, EPISODES)
@@ -96,9 +97,9 @@ def test_cut_at_any_call_the_next_run_ends_in_the_same_state(
             before = inputs_from(crm, store, ACCOUNTS, FLAGS)
             crm.fail_at, crm.after = nth, after
             with pytest.raises(UnavailableError):
-                apply(plan_of(crm, store), crm, store, NOW)
+                apply(plan_of(crm, store), crm, store, at(NOW))
             crm.fail_at = None
-            apply(resumed(crm, store, before, pull_again), crm, store, LATER)
+            apply(resumed(crm, store, before, pull_again), crm, store, at(LATER))
             assert shape(crm) == shape(undisturbed), f"cut at call {nth}"
             assert plan_of(crm, store, pulled_at=LATER + timedelta(hours=1)).writes_nothing
 
@@ -111,7 +112,7 @@ def resumed(crm: FakeCrm, store: Store, before: Any, pull_again: bool) -> Plan:
             inputs,
             companies=before.companies,
             tasks=before.tasks,
-            pushed=store.pushed(COMPANIES, since=NOW),
+            pushed=store.pushed(COMPANIES),
             definitions=before.definitions,
             definitions_pulled_at=NOW,
         )
@@ -137,10 +138,10 @@ def test_a_cut_apply_can_be_run_again_from_its_file_without_touching_what_a_rep_
     writes = [*["create_group", "create_properties"] * 2, "update", "upsert", "associate"]
     crm.fail_at = len(reads) + len(writes)
     with pytest.raises(UnavailableError):
-        apply(plan, crm, store, NOW)
+        apply(plan, crm, store, at(NOW))
     next(iter(crm.tasks.values()))["hs_task_status"] = "COMPLETED"
     crm.fail_at = None
-    apply(Plan.from_json(plan.to_json()), crm, store, LATER)
+    apply(Plan.from_json(plan.to_json()), crm, store, at(LATER))
     assert sorted(task["hs_task_status"] for task in crm.tasks.values()) == ["COMPLETED", "NOT_STARTED"]
     assert len(crm.links) == 2
 
@@ -150,7 +151,7 @@ def test_a_task_that_a_rep_completed_is_not_reopened_and_its_lost_link_is_mended
     crm.tasks["55"] = {TASK_KEY: "4711:1:payment_failed:2026-10-31", "hs_task_status": "COMPLETED"}
     plan = plan_of(crm, store, accounts=ACCOUNTS[:1])
     assert [(task.action, task.task_id) for task in plan.tasks] == [("link", "55")]
-    result = apply(plan, crm, store, NOW)
+    result = apply(plan, crm, store, at(NOW))
     assert (result.tasks_opened, result.tasks_linked) == (0, 1)
     assert crm.tasks["55"]["hs_task_status"] == "COMPLETED"
     assert plan_of(crm, store, accounts=ACCOUNTS[:1], pulled_at=LATER).writes_nothing
@@ -169,14 +170,14 @@ def test_while_a_task_of_the_rule_waits_no_second_one_is_opened_whatever_the_epi
 def test_a_refused_row_is_kept_and_tried_again_while_the_others_go_through(store: Store) -> None:
     crm = ready_crm("1", "2")
     crm.bad_companies = {"2": "value too long"}
-    result = apply(plan_of(crm, store), crm, store, NOW)
+    result = apply(plan_of(crm, store), crm, store, at(NOW))
     assert result.companies_updated == 1
     assert result.failures == [(COMPANIES, "2", "value too long")]
     assert store.push_failures()[["object_id", "attempts"]].to_numpy().tolist() == [["2", 1]]
     crm.bad_companies = {}
     plan = plan_of(crm, store, pulled_at=LATER)
     assert [one.company_id for one in plan.updates] == ["2"]
-    apply(plan, crm, store, LATER)
+    apply(plan, crm, store, at(LATER))
     assert crm.companies["2"]["saaskpi_mrr"] == "129.02"
     assert len(store.push_failures()) == 0
 
@@ -187,7 +188,7 @@ def test_updates_go_out_by_the_hundred(store: Store) -> None:
     seen: list[tuple[str, int, int]] = []
     rows = [account(id_, number) for number, id_ in enumerate(ids)]
     plan = plan_of(crm, store, accounts=rows)
-    apply(plan, crm, store, NOW, lambda *step: seen.append(step))
+    apply(plan, crm, store, at(NOW), lambda *step: seen.append(step))
     assert crm.calls.count("update") == 3
     assert [step for step in seen if step[0] == "companies"] == [
         ("companies", 100, 250),
@@ -209,16 +210,16 @@ def test_a_revoked_token_stops_at_once_and_what_was_written_is_remembered(store:
     crm = Revoked(companies=whole.companies, definitions=whole.definitions, groups=whole.groups)
     plan = plan_of(crm, store, accounts=[account(id_, n) for n, id_ in enumerate(ids)])
     with pytest.raises(AccessError):
-        apply(plan, crm, store, NOW)
+        apply(plan, crm, store, at(NOW))
     assert crm.calls.count("update") == 2
     assert crm.calls[-1] == "update"
-    assert store.pushed(COMPANIES, since=NOW)["object_id"].nunique() == 100
+    assert store.pushed(COMPANIES)["object_id"].nunique() == 100
 
 
 def test_a_portal_that_refuses_a_unique_task_property_gets_everything_but_tasks(store: Store) -> None:
     crm = new_portal()
     crm.refuses_unique = True
-    result = apply(plan_of(crm, store), crm, store, NOW)
+    result = apply(plan_of(crm, store), crm, store, at(NOW))
     assert (result.companies_updated, result.tasks_opened, result.tasks_skipped) == (2, 0, 2)
     assert "Tasks left out: 2." in result.messages[0]
     assert "limit of unique properties" in (store.tasks_refused() or "")
@@ -228,7 +229,7 @@ def test_a_portal_that_refuses_a_unique_task_property_gets_everything_but_tasks(
     assert "Tasks left out: 2." in plan.notes[0]
     store.allow_tasks()
     crm.refuses_unique = False
-    assert apply(plan_of(crm, store, pulled_at=LATER), crm, store, LATER).tasks_opened == 2
+    assert apply(plan_of(crm, store, pulled_at=LATER), crm, store, at(LATER)).tasks_opened == 2
 
 
 def test_a_portal_without_custom_task_groups_gets_everything_but_tasks(
@@ -239,7 +240,7 @@ def test_a_portal_without_custom_task_groups_gets_everything_but_tasks(
     monkeypatch.setattr(
         crm, "create_group", lambda kind, *rest: crm.refuse_group() if kind == TASKS else made(kind, *rest)
     )
-    assert apply(plan_of(crm, store), crm, store, NOW).tasks_skipped == 2
+    assert apply(plan_of(crm, store), crm, store, at(NOW)).tasks_skipped == 2
 
 
 def test_a_stale_plan_is_refused(store: Store) -> None:
@@ -247,17 +248,17 @@ def test_a_stale_plan_is_refused(store: Store) -> None:
     plan = plan_of(crm, store)
     start_run(store, EPISODES, "run-2")
     with pytest.raises(NeedsPersonError, match="stale"):
-        apply(plan, crm, store, NOW)
+        apply(plan, crm, store, at(NOW))
     assert crm.calls == []
 
 
 def test_a_plan_is_applied_once(store: Store) -> None:
     crm = ready_crm("1", "2")
     plan = plan_of(crm, store)
-    apply(plan, crm, store, NOW)
+    apply(plan, crm, store, at(NOW))
     crm.calls.clear()
     with pytest.raises(UsageError, match="already"):
-        apply(plan, crm, store, NOW)
+        apply(plan, crm, store, at(NOW))
     assert crm.calls == []
 
 
@@ -265,7 +266,7 @@ def test_a_plan_for_another_portal_is_refused(store: Store) -> None:
     crm = ready_crm("1", "2")
     crm.portal = "other"
     with pytest.raises(UsageError, match="another HubSpot portal"):
-        apply(plan_of(crm, store), crm, store, NOW)
+        apply(plan_of(crm, store), crm, store, at(NOW))
     assert crm.writes == []
 
 
@@ -276,7 +277,7 @@ def test_a_property_deleted_since_the_pull_stops_before_any_write(store: Store, 
     for definitions in crm.definitions.values():
         definitions.pop(name, None)
     with pytest.raises(NeedsPersonError, match=name):
-        apply(plan, crm, store, NOW)
+        apply(plan, crm, store, at(NOW))
     assert crm.writes == []
 
 
@@ -284,5 +285,5 @@ def test_a_blocked_plan_writes_nothing(store: Store) -> None:
     crm = ready_crm("1", "2")
     crm.definitions[COMPANIES]["saaskpi_mrr"]["type"] = "string"
     with pytest.raises(NeedsPersonError, match="saaskpi_mrr"):
-        apply(plan_of(crm, store), crm, store, NOW)
+        apply(plan_of(crm, store), crm, store, at(NOW))
     assert crm.calls == []

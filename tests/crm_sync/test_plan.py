@@ -23,6 +23,7 @@ from tests.support.crm import (
     NOW,
     FakeCrm,
     account,
+    at,
     episode,
     flag,
     inputs_from,
@@ -78,7 +79,7 @@ def test_the_reason_names_the_items_and_customers(store: Store) -> None:
 
 def test_only_the_changed_field_is_planned_with_the_time(store: Store) -> None:
     crm = ready_crm("1")
-    apply(plan_of(crm, store, account("1")), crm, store, NOW)
+    apply(plan_of(crm, store, account("1")), crm, store, at(NOW))
     later = NOW + timedelta(days=1)
     plan = plan_of(crm, store, account("1", health_score=40), pulled_at=later, now=later)
     assert changed(plan) == {
@@ -90,7 +91,7 @@ def test_only_the_changed_field_is_planned_with_the_time(store: Store) -> None:
 def test_what_was_just_pushed_is_not_written_again_though_the_landing_is_older(store: Store) -> None:
     crm = ready_crm("1")
     stale = inputs_from(crm, store, [account("1")])
-    apply(build_plan(stale, PlanSettings(), money, NOW), crm, store, NOW)
+    apply(build_plan(stale, PlanSettings(), money, NOW), crm, store, at(NOW))
     known = inputs_from(crm, store, [account("1")], pulled_at=NOW - timedelta(hours=1))
     old_landing = pd.DataFrame(stale.companies)
     inputs = replace(known, companies=old_landing)
@@ -99,7 +100,7 @@ def test_what_was_just_pushed_is_not_written_again_though_the_landing_is_older(s
 
 def test_a_value_that_a_person_edited_is_put_back(store: Store) -> None:
     crm = ready_crm("1")
-    apply(plan_of(crm, store, account("1")), crm, store, NOW)
+    apply(plan_of(crm, store, account("1")), crm, store, at(NOW))
     crm.companies["1"]["saaskpi_plan"] = "edited"
     plan = plan_of(crm, store, account("1"), pulled_at=NOW + timedelta(hours=1))
     assert changed(plan)["saaskpi_plan"] == ("edited", "Team")
@@ -107,7 +108,7 @@ def test_a_value_that_a_person_edited_is_put_back(store: Store) -> None:
 
 def test_a_company_without_an_account_any_more_is_cleared_and_then_left_alone(store: Store) -> None:
     crm = ready_crm("1", "2")
-    apply(plan_of(crm, store, account("1"), account("2", 2)), crm, store, NOW)
+    apply(plan_of(crm, store, account("1"), account("2", 2)), crm, store, at(NOW))
     later = NOW + timedelta(hours=1)
     plan = plan_of(crm, store, account("2", 2), pulled_at=later, now=later)
     assert [(one.company_id, one.action) for one in plan.updates] == [("1", "clear")]
@@ -115,7 +116,7 @@ def test_a_company_without_an_account_any_more_is_cleared_and_then_left_alone(st
         name for name, value in crm.companies["1"].items() if name != "name" and value
     }
     assert {new for _, new in changed(plan).values()} == {""}
-    apply(plan, crm, store, later)
+    apply(plan, crm, store, at(later))
     assert plan_of(crm, store, account("2", 2), pulled_at=later + timedelta(hours=1)).writes_nothing
 
 
@@ -123,7 +124,7 @@ def test_clearing_in_bulk_is_blocked_until_a_person_allows_it(store: Store) -> N
     ids = [str(number) for number in range(1, 11)]
     crm = ready_crm(*ids)
     rows = [account(id_, int(id_)) for id_ in ids]
-    apply(plan_of(crm, store, *rows), crm, store, NOW)
+    apply(plan_of(crm, store, *rows), crm, store, at(NOW))
     inputs = inputs_from(crm, store, rows[:2], pulled_at=NOW + timedelta(hours=1))
     assert [one.message for one in build_plan(inputs, PlanSettings(), money, NOW).blockers] == [
         "8 of 10 companies would lose their values."
@@ -177,7 +178,7 @@ def test_a_property_that_does_not_fit_blocks_the_plan(
 
 def test_a_property_that_an_admin_deleted_is_not_made_again_behind_their_back(store: Store) -> None:
     crm = ready_crm("1")
-    apply(plan_of(crm, store, account("1")), crm, store, NOW)
+    apply(plan_of(crm, store, account("1")), crm, store, at(NOW))
     del crm.definitions[COMPANIES]["saaskpi_mrr"]
     plan = plan_of(crm, store, account("1", 2), pulled_at=NOW + timedelta(hours=1))
     assert ["saaskpi_mrr was deleted" in one.message for one in plan.blockers] == [True]
@@ -187,7 +188,7 @@ def test_a_property_that_an_admin_deleted_is_not_made_again_behind_their_back(st
 def test_what_apply_created_counts_as_there_until_the_next_pull(store: Store) -> None:
     crm = FakeCrm(companies={"1": {"name": "Acme"}})
     before = inputs_from(crm, store, [account("1")])
-    apply(build_plan(before, PlanSettings(), money, NOW), crm, store, NOW + timedelta(minutes=1))
+    apply(build_plan(before, PlanSettings(), money, NOW), crm, store, at(NOW + timedelta(minutes=1)))
     known = inputs_from(crm, store, [account("1")])
     old_pull = replace(known, definitions=before.definitions, companies=before.companies)
     plan = build_plan(old_pull, PlanSettings(), money, NOW + timedelta(minutes=2))
@@ -238,7 +239,7 @@ def test_planning_changes_nothing(store: Store) -> None:
     crm = ready_crm("1")
     plan_of(crm, store, account("1"), flags=[flag("1")])
     assert crm.calls == []
-    assert len(store.pushed(COMPANIES, since=NOW)) == 0
+    assert len(store.pushed(COMPANIES)) == 0
 
 
 _NUMBERS = itertools.count(1000)
@@ -270,7 +271,7 @@ def test_once_applied_a_second_plan_writes_nothing(
     for step, values in enumerate((first, second)):
         now = NOW + timedelta(hours=2 * step)
         row = account(id_, **values)
-        apply(plan_of(crm, store, row, pulled_at=now, now=now), crm, store, now)
+        apply(plan_of(crm, store, row, pulled_at=now, now=now), crm, store, at(now))
         soon = now + timedelta(hours=1)
         assert plan_of(crm, store, row, pulled_at=soon, now=soon).writes_nothing
         # HubSpot gives numbers back typed: the landing holds 129.0 where we wrote "129".
@@ -278,7 +279,7 @@ def test_once_applied_a_second_plan_writes_nothing(
         for name in _NUMERIC & {name for name, value in typed.items() if value}:
             typed[name] = float(typed[name])
         inputs = inputs_from(crm, store, [row], pulled_at=soon)
-        inputs = replace(inputs, companies=objects_frame({id_: typed}))
+        inputs = replace(inputs, companies=objects_frame({id_: typed}, soon))
         assert build_plan(inputs, PlanSettings(), money, soon).writes_nothing
 
 

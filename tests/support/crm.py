@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
@@ -238,8 +238,8 @@ def inputs_from(
         episodes=store.flag_episodes(),
         matches=pd.DataFrame(columns=["customer_id", "company_id", "rule", "candidates"]),
         items=pd.DataFrame({"customer_id": ["cus_1", "cus_1", "cus_1"], "mrr": [100, 200, 0]}),
-        companies=objects_frame(crm.companies),
-        pushed=store.pushed(COMPANIES, since=pulled_at),
+        companies=objects_frame(crm.companies, pulled_at),
+        pushed=store.pushed(COMPANIES),
         definitions=pd.DataFrame(rows, columns=definition_columns),
         definitions_pulled_at=pulled_at,
         owners=pd.DataFrame({"id": ["7", "8"], "archived": [False, True]}),
@@ -250,12 +250,17 @@ def inputs_from(
     )
 
 
-def objects_frame(objects: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
+def objects_frame(objects: Mapping[str, Mapping[str, Any]], read_at: datetime = NOW) -> pd.DataFrame:
     rows = [
-        {"id": id_, "archived": False, "properties": json.dumps(dict(values))}
+        {"id": id_, "archived": False, "properties": json.dumps(dict(values)), "read_at": read_at}
         for id_, values in objects.items()
     ]
-    return pd.DataFrame(rows, columns=["id", "archived", "properties"])
+    return pd.DataFrame(rows, columns=["id", "archived", "properties", "read_at"])
+
+
+def at(moment: datetime) -> Callable[[], datetime]:
+    """A clock that stands still."""
+    return lambda: moment
 
 
 def ready_crm(*company_ids: str) -> FakeCrm:

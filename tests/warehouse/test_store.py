@@ -50,14 +50,14 @@ def engine_of(url: str) -> sa.Engine:
     return sa.create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
 
 
-def pushed_row(value: str, run_id: str = "run-1", **changes: Any) -> dict[str, Any]:
+def pushed_row(value: str, apply_id: str = "a-1", **changes: Any) -> dict[str, Any]:
     return {
         "object_type": "companies",
         "object_id": "1",
         "property": "saaskpi_mrr",
-        "old_value": "old of " + run_id,
+        "old_value": "old of " + apply_id,
         "value": value,
-        "run_id": run_id,
+        "apply_id": apply_id,
         "written_at": NOW,
         **changes,
     }
@@ -307,7 +307,7 @@ def test_writers_in_several_threads_wait_for_each_other(store: Store) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(store.pushed("companies", since=NOW)) == 80
+    assert len(store.pushed("companies")) == 80
 
 
 # Runs
@@ -413,13 +413,16 @@ def test_a_moment_without_zone_is_refused(store: Store) -> None:
 
 def test_the_newest_pushed_value_counts(store: Store) -> None:
     store.record_pushed([pushed_row("1"), pushed_row("9", property="saaskpi_arr")])
-    store.record_pushed([pushed_row("2", "run-2")])
-    assert store.pushed("companies", since=NOW).set_index("property")["value"].to_dict() == {
+    store.record_pushed([pushed_row("2", "a-2", written_at=NOW + timedelta(seconds=1))])
+    store.record_pushed([pushed_row("3", "a-0", written_at=NOW - timedelta(seconds=1))])
+    assert store.pushed("companies").set_index("property")["value"].to_dict() == {
         "saaskpi_mrr": "2",
         "saaskpi_arr": "9",
     }
-    assert len(store.pushed("tasks", since=NOW)) == 0
-    assert len(store.pushed("companies", since=NOW + timedelta(seconds=1))) == 0
+    assert len(store.pushed("tasks")) == 0
+    assert len(store.pushed("companies", ["2"])) == 0
+    assert len(store.pushed("companies", [])) == 0
+    assert len(store.pushed("companies", [str(number) for number in range(1200)])) == 2
 
 
 def test_a_batch_recorded_twice_counts_once_and_keeps_the_first_old_value(store: Store) -> None:
@@ -427,7 +430,7 @@ def test_a_batch_recorded_twice_counts_once_and_keeps_the_first_old_value(store:
     store.record_pushed([pushed_row("2", old_value="1")])
     with store.engine.connect() as connection:
         ledger = connection.execute(sa.select(tables.push_ledger)).mappings().all()
-    assert [(row["old_value"], row["value"]) for row in ledger] == [("old of run-1", "2")]
+    assert [(row["old_value"], row["value"]) for row in ledger] == [("old of a-1", "2")]
 
 
 def test_refusals_are_counted_until_they_go_through(store: Store) -> None:
@@ -472,9 +475,38 @@ def test_small_things_are_remembered(store: Store) -> None:
     assert store.tasks_refused() is None
     store.record_set_up("companies", ["saaskpi_mrr"], NOW)
     assert store.set_up()[["object_type", "name"]].to_numpy().tolist() == [["companies", "saaskpi_mrr"]]
+
+
+def test_an_apply_is_running_until_it_is_done_and_killed_when_the_next_begins(store: Store) -> None:
+    later = NOW + timedelta(minutes=1)
+    store.begin_apply("a-1", "abc", "run-1", NOW)
     assert not store.plan_applied("abc")
-    store.mark_plan_applied("abc", "run-1", NOW)
+    store.begin_apply("a-2", "def", "run-1", later)
+    assert [(one["apply_id"], one["status"]) for one in store.applies()] == [
+        ("a-2", "running"),
+        ("a-1", "failed"),
+    ]
+    store.begin_apply("a-1", "abc", "run-1", later + timedelta(minutes=1))
+    store.finish_apply("a-1", later, {"companies_updated": 3})
     assert store.plan_applied("abc")
+    assert store.last_apply() == "a-2"  # the first began before it, though it ended later
+    record = store.apply_record("a-1")
+    assert record is not None
+    assert (record["started_at"], record["status"], record["error"]) == (NOW, "done", None)
+    assert store.apply_record("a-3") is None
+
+
+def test_an_edit_that_is_kept_is_told_once(store: Store) -> None:
+    row = {"object_type": "companies", "object_id": "1", "property": "p", "ours": "1", "theirs": "2"}
+    for apply_id, action in (
+        ("a-1", "kept"),
+        ("a-2", "kept"),
+        ("a-3", "overwritten"),
+        ("a-4", "overwritten"),
+    ):
+        store.record_drift([{**row, "apply_id": apply_id, "action": action, "seen_at": NOW}])
+    assert store.drift()["apply_id"].tolist() == ["a-1", "a-3", "a-4"]
+    assert store.drift("a-3")["theirs"].tolist() == ["2"]
 
 
 @pytest.mark.parametrize("name", ["flag_episodes", "links", "push_failures", "task_ledger", "set_up"])

@@ -21,6 +21,9 @@ def upgrade() -> None:
 
 
 def _crm() -> None:
+    # Rows of before keep their run's id; an apply's id sorts and reads like one.
+    op.execute("ALTER TABLE push_ledger RENAME COLUMN run_id TO apply_id")
+    op.drop_table("applied_plans")  # its place is taken by applies
     op.create_table(
         "applies",
         sa.Column("apply_id", sa.Text, primary_key=True),
