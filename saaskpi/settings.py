@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import os
 import tomllib
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import unquote, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -254,6 +256,7 @@ class Settings(BaseSettings):
         home: folder of the state (raw landing, marts, store).
         as_of: the day whose end the numbers describe (UTC); None means now.
         language: of sentences and tasks written into the CRM.
+        log_format: of logs on standard error; auto: JSON lines from a server without a terminal, else text.
         policy: overrides of single MRR policy keys, for instance ``{"status.unpaid": "include"}``.
         fx: exchange rates, CSV or JSON lines (.jsonl); without it the ECB's.
         spend: spend on sales and marketing, CSV or JSON lines (.jsonl).
@@ -271,6 +274,7 @@ class Settings(BaseSettings):
     home: Path = DEFAULT_HOME
     as_of: date | None = None
     language: Literal["en", "fr"] = "en"
+    log_format: Literal["auto", "text", "json"] = "auto"
     stripe: StripeSettings = Field(default_factory=StripeSettings)
     hubspot: HubSpotSettings = Field(default_factory=HubSpotSettings)
     store: StoreSettings = Field(default_factory=StoreSettings)
@@ -317,6 +321,12 @@ class Settings(BaseSettings):
             UsageError: none is set.
         """
         return _secret(self.hubspot.access_token, "HubSpot access token", "HUBSPOT_ACCESS_TOKEN")
+
+    def secrets(self) -> list[str]:
+        """Return every secret that is set, for masking; the password of the store's URL by itself too."""
+        found = list(_secrets(self))
+        passwords = [unquote(urlsplit(value).password or "") for value in found if "://" in value]
+        return [value for value in (*found, *passwords) if value]
 
     def store_at(self) -> str | Path:
         """Return where the operational store is: its URL, or the path of an SQLite file."""
@@ -390,6 +400,15 @@ def _read_file(config: Path | None) -> dict[str, Any]:
         ) from None
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}.") from None
+
+
+def _secrets(section: BaseModel) -> Iterator[str]:
+    for name in type(section).model_fields:
+        value = getattr(section, name)
+        if isinstance(value, BaseModel):
+            yield from _secrets(value)
+        elif isinstance(value, SecretStr):
+            yield value.get_secret_value()
 
 
 def _first_problem(error: ValidationError) -> str:

@@ -23,6 +23,7 @@ def serve(context: Context, host: str | None, port: int | None) -> None:
     from webhook_server.serving import serve as run
 
     settings = context.settings()
+    context.start_logs(settings, server=True)
     services = Services(settings, utc_now)
     click.get_current_context().call_on_close(services.close)
     stop = threading.Event()

@@ -113,7 +113,7 @@ class RecordedStages:
         words = _words(error)
         fields = {"stage": title, "run_id": self._run_id, "seconds": (ended - started).total_seconds()}
         _log.log(
-            logging.INFO,
+            logging.INFO if error is None else logging.ERROR,
             "stage %s: %s%s",
             title,
             status,

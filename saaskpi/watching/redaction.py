@@ -21,7 +21,7 @@ _SECRETS: Final = re.compile(
       \b(?:sk|rk|pk)_(?:live|test)_\w+               # keys of Stripe
     | \bwhsec_[\w+/=-]+                              # what Stripe signs with
     | \bpat-[a-z]{2,3}\d?-[\w-]{8,}                  # tokens of HubSpot
-    | \bsaaskpi_(?=\w*[A-Z0-9])[\w-]{20,}                   # tokens of ours
+    | \bsaaskpi_[0-9A-Za-z]{40,}                     # tokens of ours
     | (?<=\bBearer\s)[^\s"',;]+
     | (?<=\bBasic\s)[A-Za-z0-9+/=]{8,}
     | (?<=://)[^\s/@:]*:[^\s/]*(?=@)                 # user and password in a URL

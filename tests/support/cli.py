@@ -2,11 +2,29 @@
 
 from __future__ import annotations
 
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pytest
 
 from saaskpi.cli import main
+
+
+@contextmanager
+def logs_as_before() -> Iterator[None]:
+    """Take back what a command sets for its whole process."""
+    root, hook = logging.getLogger(), threading.excepthook
+    handlers, level = list(root.handlers), root.level
+    try:
+        yield
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(level)
+        threading.excepthook = hook
+        logging.captureWarnings(capture=False)
 
 
 @dataclass(frozen=True)
@@ -29,7 +47,7 @@ class CommandLine:
         """Run ``saaskpi ARGS``; nothing but SystemExit may come out of it."""
         self._monkeypatch.setattr("sys.argv", ["saaskpi", *args])
         self._capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
+        with pytest.raises(SystemExit) as ended, logs_as_before():
             main()
         printed = self._capsys.readouterr()
         code = ended.value.code
