@@ -14,7 +14,8 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import Final, cast
 
-from flask import Flask, Response, current_app, g, request
+from flask import Response, current_app, g, request
+from flask.sansio.app import App
 from limits import RateLimitItem, RateLimitItemPerMinute
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
@@ -51,7 +52,7 @@ class Gate:
         """The tokens of the store."""
         return Tokens(self._services.store.engine)
 
-    def keep(self, app: Flask) -> None:
+    def keep(self, app: App) -> None:
         """Make this the gate of an application: :func:`requires` finds it there."""
         app.extensions[_KEY] = self
 
@@ -108,7 +109,7 @@ class Gate:
 
 
 def requires(scope: str, *, limited: bool = True, loopback: bool = False) -> Callable[[View], View]:
-    """Let only bearers of a token with ``scope`` reach a view; the arguments are those of ``Gate.refusal``."""
+    """Let only bearers of a token with ``scope`` reach a view; takes what ``Gate.refusal`` takes."""
 
     def wrap(view: View) -> View:
         @functools.wraps(view)
