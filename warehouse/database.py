@@ -14,6 +14,7 @@ from sqlalchemy.exc import ArgumentError, InternalError, NoSuchModuleError, Oper
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from saaskpi.errors import StoreError, UsageError
+from warehouse.backup import copy_store
 from warehouse.files import FileLock, make_directory
 from warehouse.migrations import HEAD
 
@@ -240,9 +241,4 @@ def _back_up(engine: sa.Engine, version: str) -> None:
     if engine.dialect.name != "sqlite":
         return
     check(engine)
-    copy = Path(f"{engine.url.database}.{version}.backup")
-    copy.unlink(missing_ok=True)
-    with engine.connect() as connection:
-        connection.exec_driver_sql("COMMIT")  # VACUUM does not run inside a transaction
-        connection.exec_driver_sql("VACUUM INTO ?", (str(copy),))
-        connection.exec_driver_sql("BEGIN")
+    copy_store(engine, Path(f"{engine.url.database}.{version}.backup"))
