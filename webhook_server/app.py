@@ -10,10 +10,11 @@ import logging
 from typing import Final
 
 from flask import Flask, Response
+from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
 from saaskpi.errors import StoreError
-from webhook_server import watch
+from webhook_server import api, watch, webhooks
 from webhook_server.answers import failed
 from webhook_server.live import Live
 from webhook_server.services import Services
@@ -43,6 +44,8 @@ def create_app(services: Services, live: Live | None = None) -> Flask:
     app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's default provider has it
     live = live or Live(services)
     app.register_blueprint(watch.create_blueprint(live))
+    app.register_blueprint(webhooks.create_blueprint(live))
+    app.register_blueprint(api.create_blueprint(services))
     _handle_errors(app)
 
     @app.after_request
@@ -65,9 +68,10 @@ def _handle_errors(app: Flask) -> None:
         return answer
 
     @app.errorhandler(StoreError)
-    def busy(error: StoreError) -> Response:
+    @app.errorhandler(SQLAlchemyError)
+    def busy(error: Exception) -> Response:
         # Our own failure: the sender must try again, so it is never a 4xx.
-        log.error("the store failed: %s", error)
+        log.error("the store failed: %s", error if isinstance(error, StoreError) else type(error).__name__)
         return failed(503, "The store cannot be used right now.", "Send it again later.")
 
     @app.errorhandler(Exception)

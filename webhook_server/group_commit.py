@@ -61,7 +61,7 @@ class GroupCommit:
                     self._commit()
         if mine.error:
             raise mine.error
-        return sum((event.source, event.event_id) in mine.added for event in events)
+        return len(mine.added)
 
     def _commit(self) -> None:
         batch = self._next()

@@ -6,6 +6,7 @@ from flask import Blueprint, Response
 
 from saaskpi.errors import StoreError
 from webhook_server.answers import answer
+from webhook_server.bearer import refused_bearer
 from webhook_server.live import Live
 from webhook_server.metrics import CONTENT_TYPE
 
@@ -27,7 +28,8 @@ def create_blueprint(live: Live) -> Blueprint:
 
     @watch.get("/metrics")
     def metrics() -> Response:
-        return Response(live.metrics.text(), content_type=CONTENT_TYPE)
+        stranger = refused_bearer(live.services, "metrics")
+        return stranger or Response(live.metrics.text(), content_type=CONTENT_TYPE)
 
     return watch
 

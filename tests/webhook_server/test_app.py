@@ -10,6 +10,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from saaskpi.settings import Settings
+from warehouse.access import Tokens
 from webhook_server.app import create_app
 from webhook_server.services import Services
 
@@ -28,7 +29,7 @@ def client(services: Services) -> FlaskClient:
     return create_app(services).test_client()
 
 
-def test_alive_ready_and_numbers(client: FlaskClient) -> None:
+def test_alive_and_ready(client: FlaskClient) -> None:
     assert client.get("/healthz").json == {"status": "ok"}
     assert client.get("/readyz").json == {
         "status": "ready",
@@ -37,7 +38,18 @@ def test_alive_ready_and_numbers(client: FlaskClient) -> None:
         "dead": 0,
         "lag_seconds": 0,
     }
-    numbers = client.get("/metrics").text
+
+
+def test_the_numbers_are_for_who_may_see_them(client: FlaskClient, services: Services) -> None:
+    assert client.get("/metrics").status_code == 401
+    tokens = Tokens(services.store.engine)
+    shown = {}
+    for scope in ("usage", "metrics"):
+        token = tokens.create(scope, [scope], None, NOW)
+        shown[scope] = client.get("/metrics", headers={"Authorization": f"Bearer {token}"})
+    assert shown["usage"].status_code == 403
+    assert shown["metrics"].status_code == 200
+    numbers = shown["metrics"].text
     assert "saaskpi_inbox_waiting 0.0" in numbers
 
 
