@@ -43,7 +43,7 @@ from saaskpi.imports.home import ORIGIN, refuse_imported
 from saaskpi.opening import RATES, opened
 from saaskpi.progress import Stages
 from saaskpi.refreshing import refresh
-from saaskpi.results import EnrichResult, PullResult, Written, enriched, records
+from saaskpi.results import EnrichResult, PullResult, Written, account_rows, enriched
 from saaskpi.settings import Settings
 from tap_saaskpi.tap import TapSaaskpi
 from warehouse.files import FileLock, make_directory
@@ -282,12 +282,7 @@ class Pipeline:
         Raises:
             StoreError: there is no run yet.
         """
-        rows = records(self.marts.read("accounts"))
-        for row in rows:
-            row["mrr_by_currency"] = json.loads(row["mrr_by_currency"])
-            french = {name: row.pop(f"{name}_fr") for name in ("health_reasons", "top_reason")}
-            row.update(french if self.settings.language == "fr" else {})
-        return rows
+        return account_rows(self.marts.read("accounts"), self.settings.language)
 
     def _compute(self, run_id: str, as_of: datetime) -> EnrichResult:
         """Write the tables of a run into a directory of its own, unread until the pointer moves."""

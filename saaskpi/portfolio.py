@@ -80,7 +80,7 @@ def find_account(rows: Sequence[Row], text: str) -> Row:
         UsageError: none or several accounts fit.
     """
     needle = text.strip().casefold()
-    for fits in (_has_id, _has_name, _contains):
+    for fits in (has_id, _has_name, _contains):
         found = [row for row in rows if fits(row, needle)]
         if len(found) == 1:
             return found[0]
@@ -90,7 +90,8 @@ def find_account(rows: Sequence[Row], text: str) -> Row:
     raise UsageError(f"No account fits {text!r}.", hint="See: saaskpi accounts --search TEXT")
 
 
-def _has_id(row: Row, needle: str) -> bool:
+def has_id(row: Row, needle: str) -> bool:
+    """Say whether an account, or one of its Stripe customers, has this id (case-folded)."""
     return needle in {row["account_id"].casefold(), *(item.casefold() for item in row["stripe_customer_ids"])}
 
 

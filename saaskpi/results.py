@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -84,6 +85,16 @@ def _plain(value: Any) -> Any:
     if isinstance(value, pd.Timestamp):
         return value.to_pydatetime()
     return value.item() if hasattr(value, "item") else value
+
+
+def account_rows(frame: pd.DataFrame, language: str) -> list[dict[str, Any]]:
+    """Return the ``accounts`` mart as dicts, sentences in one language, money in minor units."""
+    rows = records(frame)
+    for row in rows:
+        row["mrr_by_currency"] = json.loads(row["mrr_by_currency"])
+        french = {name: row.pop(f"{name}_fr") for name in ("health_reasons", "top_reason")}
+        row.update(french if language == "fr" else {})
+    return rows
 
 
 def enriched(engine: Engine, tables: Path, as_of: datetime, language: str, notes: list[str]) -> EnrichResult:
