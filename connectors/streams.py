@@ -70,7 +70,8 @@ class ApiStream(Stream, abc.ABC, Generic[Client]):
     def pages(self) -> Iterator[JsonRows]:
         """Read the rows, a page at a time."""
 
-    def record(self, row: Json) -> Json:
+    @classmethod
+    def record(cls, row: Json) -> Json:
         """Make the record to emit from a row; the row itself must stay as it is."""
         return row
 

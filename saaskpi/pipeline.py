@@ -116,6 +116,13 @@ class Pipeline:
         token = self.settings.hubspot_token()
         return HubSpotClient(token, settings.api_base, settings.api_version, limiter=limiter)
 
+    @cached_property
+    def stripe(self) -> StripeClient:
+        """The Stripe client for reading anew; its rate limit is shared by all that do."""
+        settings = self.settings.stripe
+        limiter = RateLimiter(settings.requests_per_second)
+        return StripeClient(self.settings.stripe_key(), settings.api_base, limiter=limiter)
+
     @contextmanager
     def alone(self, wait: float = 0) -> Iterator[None]:
         """Keep everybody else out of the home while this one writes; freed however the process ends.

@@ -157,6 +157,18 @@ class HubSpotClient:
         for page in self.list(path, {"properties": "hs_object_id", "archived": "false"}):
             yield self._read_batch(path, [row["id"] for row in page], names) if page else []
 
+    def objects_by_id(self, object_type: str, ids: Sequence[str], names: Sequence[str]) -> JsonRows:
+        """Read unarchived objects by their ids; one that is not there any more is left out.
+
+        An object that was merged answers under the id of the one that stands for it now.
+
+        Args:
+            object_type: such as ``companies``.
+            ids: at most 100.
+            names: properties to read.
+        """
+        return self._read_batch(self.path("objects", object_type), ids, names)
+
     def associations(self, from_type: str, to_type: str, ids: Sequence[str]) -> Iterator[Json]:
         """Read where objects are linked to, with every type of link.
 

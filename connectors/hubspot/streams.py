@@ -55,17 +55,7 @@ class ObjectStream(HubSpotStream):
     @override
     def make_schema(self) -> dict[str, Any]:
         """Put the portal's property definitions into the schema."""
-        definitions = self.client.properties(self.object_type)
-        properties = {name: schema_of(definition) for name, definition in sorted(definitions.items())}
-        schema: dict[str, Any] = th.PropertiesList(
-            th.Property("id", th.StringType, required=True),
-            th.Property("createdAt", th.DateTimeType),
-            th.Property("updatedAt", th.DateTimeType),
-            th.Property("archived", th.BooleanType),
-            th.Property("unfit_properties", th.ObjectType(additional_properties=th.StringType)),
-        ).to_dict()
-        schema["properties"]["properties"] = {"type": ["object", "null"], "properties": properties}
-        return schema
+        return object_schema(self.client.properties(self.object_type))
 
     @override
     def pages(self) -> Iterator[JsonRows]:
@@ -73,7 +63,7 @@ class ObjectStream(HubSpotStream):
         reader = PropertyReader(definitions)
         names = [name for name in sorted(definitions) if self._wants(name, definitions[name])]
         for rows in gather(self.client.objects(self.object_type, names)):
-            yield [_object_record(row, reader) for row in rows]
+            yield [object_record(row, reader) for row in rows]
         if reader.misfits:
             counts = ", ".join(f"{name} ({count})" for name, count in sorted(reader.misfits.items()))
             self.logger.warning(
@@ -84,8 +74,8 @@ class ObjectStream(HubSpotStream):
             )
 
     def _wants(self, name: str, definition: Json) -> bool:
-        is_left_out = not self.with_texts and definition.get("fieldType") in LONG_TEXTS
-        return not is_left_out and self.mask.get(("properties", "properties", "properties", name), True)
+        is_selected = self.mask.get(("properties", "properties", "properties", name), True)
+        return is_selected and (self.with_texts or not is_long_text(definition))
 
 
 class Companies(ObjectStream):
@@ -188,9 +178,7 @@ class Associations(ChildStream[HubSpotClient], HubSpotStream):
         if isinstance(parent, ObjectStream):
             ids = [row["id"] for row in parent.page]
             for to_type in parent.linked_to:
-                ends = {"from_object_type": parent.object_type, "to_object_type": to_type}
-                for link in self.client.associations(parent.object_type, to_type, ids):
-                    yield ends | link
+                yield from links(self.client, parent.object_type, to_type, ids)
 
 
 class Owners(HubSpotStream):
@@ -320,11 +308,11 @@ def hubspot_streams(tap: Tap, client: HubSpotClient, only: Collection[str] | Non
     """
     wanted = {kind.name for kind in STREAMS} if only is None else set(only)
     optional = OPTIONAL_TYPES if only is None else HEALTH_TYPES
-    links = Associations(tap, client) if Associations.name in wanted else None
+    linked = Associations(tap, client) if Associations.name in wanted else None
     objects: list[HubSpotStream] = []
     refused: set[str] = set()
     for kind in OBJECT_STREAMS:
-        if not (kind.name in wanted or (links and kind.linked_to)):
+        if not (kind.name in wanted or (linked and kind.linked_to)):
             continue
         if kind.object_type in optional and (reason := client.refusal(kind.object_type)):
             tap.logger.warning("%s is left out: %s.", kind.name, reason)
@@ -333,13 +321,13 @@ def hubspot_streams(tap: Tap, client: HubSpotClient, only: Collection[str] | Non
         stream = kind(tap, client)
         stream.with_texts = only is None or kind.object_type not in HEALTH_TYPES
         # The SDK knows one parent per child and adds it itself; these are the others.
-        if links and stream.linked_to and kind is not Associations.parent_stream_type:
-            stream.child_streams.append(links)
+        if linked and stream.linked_to and kind is not Associations.parent_stream_type:
+            stream.child_streams.append(linked)
         objects.append(stream)
     types = [stream.object_type for stream in objects if isinstance(stream, ObjectStream)]
     staged = [object_type for object_type in PIPELINE_TYPES if object_type not in refused]
     others = [Owners(tap, client), Pipelines(tap, client, staged), Properties(tap, client, types)]
-    return [*objects, *([links] if links else []), *(one for one in others if one.name in wanted)]
+    return [*objects, *([linked] if linked else []), *(one for one in others if one.name in wanted)]
 
 
 def gather(pages: Iterable[JsonRows]) -> Iterator[JsonRows]:
@@ -354,7 +342,22 @@ def gather(pages: Iterable[JsonRows]) -> Iterator[JsonRows]:
         yield gathered
 
 
-def _object_record(row: Mapping[str, Any], reader: PropertyReader) -> Json:
+def object_schema(definitions: Mapping[str, Json]) -> dict[str, Any]:
+    """Make the schema of objects from their property definitions, by name."""
+    properties = {name: schema_of(definition) for name, definition in sorted(definitions.items())}
+    schema: dict[str, Any] = th.PropertiesList(
+        th.Property("id", th.StringType, required=True),
+        th.Property("createdAt", th.DateTimeType),
+        th.Property("updatedAt", th.DateTimeType),
+        th.Property("archived", th.BooleanType),
+        th.Property("unfit_properties", th.ObjectType(additional_properties=th.StringType)),
+    ).to_dict()
+    schema["properties"]["properties"] = {"type": ["object", "null"], "properties": properties}
+    return schema
+
+
+def object_record(row: Mapping[str, Any], reader: PropertyReader) -> Json:
+    """Make the record of an object as HubSpot answers it."""
     values, unfit = reader.read(row["properties"])
     return {
         "id": row["id"],
@@ -364,3 +367,15 @@ def _object_record(row: Mapping[str, Any], reader: PropertyReader) -> Json:
         "properties": values,
         "unfit_properties": unfit or None,
     }
+
+
+def is_long_text(definition: Mapping[str, Any]) -> bool:
+    """Tell whether a property is what people wrote."""
+    return definition.get("fieldType") in LONG_TEXTS
+
+
+def links(client: HubSpotClient, from_type: str, to_type: str, ids: Sequence[str]) -> Iterator[Json]:
+    """Read the records of hubspot_associations from some objects to those of another type."""
+    ends = {"from_object_type": from_type, "to_object_type": to_type}
+    for link in client.associations(from_type, to_type, ids):
+        yield ends | link

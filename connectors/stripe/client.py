@@ -121,6 +121,10 @@ class StripeClient:
         """What lists do not tell of the coupons of discounts, shared by all streams."""
         return WholeCoupons(self)
 
+    def forget_coupons(self) -> None:
+        """Ask for the coupons again when they are next needed: one of them has changed."""
+        self.__dict__.pop("coupons", None)
+
     def account(self) -> StripeAccount:
         """Tell whose key this is.
 

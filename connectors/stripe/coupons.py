@@ -7,6 +7,7 @@ read from one object that has the discount.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ ON_REQUEST = ("applies_to", "currency_options")
 
 
 class WholeCoupons:
-    """Completes the coupons of discounts; asks once per account and once per deleted coupon.
+    """Completes the coupons of discounts; asks once per account and once per deleted coupon. Thread-safe.
 
     Args:
         client: of the account.
@@ -31,6 +32,7 @@ class WholeCoupons:
     def __init__(self, client: StripeClient) -> None:
         self._client = client
         self._listed = False
+        self._listing = threading.Lock()
         self._known: dict[Key, Json] = {}
         self._named: dict[str, Json] = {}
 
@@ -43,7 +45,7 @@ class WholeCoupons:
             field: its field with the discounts.
         """
         coupons = list(_coupons(owner[field]))
-        if coupons and not self._listed:
+        if coupons:
             self._read_list()
         if any(_key(coupon) not in self._known for coupon in coupons):
             expand = [f"{field}.source.coupon.{name}" for name in ON_REQUEST]
@@ -56,17 +58,19 @@ class WholeCoupons:
         """Put the coupon in the place of its id, in place; a later coupon of the same id is not the one."""
         named = discount["source"]["coupon"]
         if isinstance(named, str):
-            if not self._listed:
-                self._read_list()
+            self._read_list()
             found = self._named.get(named)
             if found is not None and found["created"] <= discount["start"]:
                 discount["source"]["coupon"] = found
 
     def _read_list(self) -> None:
-        self._listed = True
-        for page in self._client.list("/v1/coupons", {"expand[]": [f"data.{name}" for name in ON_REQUEST]}):
-            self._named.update((coupon["id"], coupon) for coupon in page)
-            self._learn(page)
+        with self._listing:
+            if not self._listed:
+                params = {"expand[]": [f"data.{name}" for name in ON_REQUEST]}
+                for page in self._client.list("/v1/coupons", params):
+                    self._named.update((coupon["id"], coupon) for coupon in page)
+                    self._learn(page)
+                self._listed = True
 
     def _learn(self, coupons: Iterable[Json]) -> None:
         for coupon in coupons:

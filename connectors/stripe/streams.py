@@ -7,7 +7,7 @@ UTC). What a stream leaves out is a stream of its own.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from importlib import resources
 from typing import Any, ClassVar
 
@@ -53,25 +53,40 @@ class StripeStream(ApiStream[StripeClient]):
         spared = () if self.has_selected_descendents else self.left_out
         for page in self.client.list(self.path, {**self.filters, "expand[]": list(self.expand)}):
             for row in page:
-                self.client.complete(row, spared)
+                self.make_whole(self.client, row, spared)
             yield page
 
+    @classmethod
+    def make_whole(cls, client: StripeClient, row: Json, spared: Container[str] = ()) -> None:
+        """Complete in place what Stripe cut short or shows on request only.
+
+        Args:
+            client: of the account.
+            row: read with ``expand``, from the list or by its id.
+            spared: fields to leave as they are.
+        """
+        client.complete(row, spared)
+
     @override
-    def record(self, row: Json) -> Json:
+    @classmethod
+    def record(cls, row: Json) -> Json:
         """Leave out what is a stream of its own."""
-        return only(row, self.left_out) if self.left_out else row
+        return only(row, cls.left_out) if cls.left_out else row
 
 
 class StripeChild(ChildStream[StripeClient], StripeStream):
     """Objects that come inside others, or are listed per parent."""
 
-    def of_customer(self, path: str, params: Mapping[str, Any] | None = None) -> Iterator[JsonRows]:
-        """Read a list of one customer; empty when the customer has been deleted, whose lists are refused."""
-        try:
-            yield from self.client.list(path, params)
-        except RejectedError as error:
-            if "No such customer" not in error.message:
-                raise
+
+def of_customer(
+    client: StripeClient, path: str, params: Mapping[str, Any] | None = None
+) -> Iterator[JsonRows]:
+    """Read a list of one customer; empty when the customer has been deleted, whose lists are refused."""
+    try:
+        yield from client.list(path, params)
+    except RejectedError as error:
+        if "No such customer" not in error.message:
+            raise
 
 
 def load_schema(stream: str) -> dict[str, Any]:
@@ -91,12 +106,11 @@ class Discounted(StripeStream):
     discounts_in: ClassVar[str]
 
     @override
-    def pages(self) -> Iterator[JsonRows]:
-        """Read the list, with whole coupons."""
-        for page in super().pages():
-            for row in page:
-                self.client.coupons.complete(self.path, row, self.discounts_in)
-            yield page
+    @classmethod
+    def make_whole(cls, client: StripeClient, row: Json, spared: Container[str] = ()) -> None:
+        """Complete the coupons too."""
+        super().make_whole(client, row, spared)
+        client.coupons.complete(cls.path, row, cls.discounts_in)
 
 
 class Customers(Discounted):
@@ -132,7 +146,13 @@ class SubscriptionItems(StripeChild):
     def children(self, parent: ApiStream[StripeClient]) -> Iterable[Json]:
         """Take the items out of each subscription."""
         for subscription in parent.page:
-            yield from subscription["items"]["data"]
+            yield from self.parts(subscription)
+
+    @staticmethod
+    def parts(subscription: Json) -> JsonRows:
+        """Give the items of a subscription."""
+        items: JsonRows = subscription["items"]["data"]
+        return items
 
 
 class Discounts(StripeChild):
@@ -151,37 +171,13 @@ class Discounts(StripeChild):
     def children(self, parent: ApiStream[StripeClient]) -> Iterable[Json]:
         """Take the discounts out of a page of customers, invoices or subscriptions, each once."""
         for row in parent.page:
-            for discount in self._of(parent.name, row):
+            for discount in discounts_of(self.client, parent.name, row):
                 if discount["id"] in self._told:
                     continue
                 if isinstance(discount["source"]["coupon"], dict):
                     # With a coupon that was deleted it may be told again, whole, by what it is on.
                     self._told.add(discount["id"])
                 yield discount
-
-    def _of(self, parent: str, row: Json) -> Iterator[Json]:
-        if parent == Customers.name:
-            yield from [row["discount"]] if row.get("discount") else []
-        elif parent == Invoices.name:
-            lines = row["lines"]["data"]
-            yield from _told(row["discounts"])
-            # The coupons of line discounts lie deeper than Stripe expands.
-            for discount in _told(discount for line in lines for discount in line["discounts"]):
-                self.client.coupons.spell_out(discount)
-                yield discount
-        else:
-            yield from row["discounts"]
-            yield from self._of_items(row)
-
-    def _of_items(self, subscription: Json) -> Iterator[Json]:
-        """Read item discounts apart: their coupons lie deeper than Stripe expands in one request."""
-        if any(item["discounts"] for item in subscription["items"]["data"]):
-            path = "/v1/subscription_items"
-            params = {"subscription": subscription["id"], "expand[]": ["data.discounts.source.coupon"]}
-            for page in self.client.list(path, params):
-                for item in page:
-                    self.client.coupons.complete(path, item, "discounts")
-                    yield from item["discounts"]
 
 
 class Products(StripeStream):
@@ -207,17 +203,19 @@ class Prices(StripeStream):
             params = {"active": active, "expand[]": list(self.expand)}
             for page in self.client.list(self.path, params):
                 for price in page:
-                    self._complete_tiers(price)
+                    self.make_whole(self.client, price)
                 yield page
 
-    def _complete_tiers(self, price: Json) -> None:
+    @override
+    @classmethod
+    def make_whole(cls, client: StripeClient, row: Json, spared: Container[str] = ()) -> None:
         """Read the tiers in other currencies: they are there only when each is asked for by name."""
-        options = price.get("currency_options") or {}
+        options = row.get("currency_options") or {}
         lacking = [code for code, option in options.items() if not option.get("tiers")]
-        if price["billing_scheme"] == "tiered" and set(lacking) - {price["currency"]}:
+        if row["billing_scheme"] == "tiered" and set(lacking) - {row["currency"]}:
             expand = ["currency_options", *(f"currency_options.{code}.tiers" for code in lacking)]
-            found = self.client.http.get(f"{self.path}/{price['id']}", {"expand[]": expand})
-            price["currency_options"] = found["currency_options"]
+            found = client.http.get(f"{cls.path}/{row['id']}", {"expand[]": expand})
+            row["currency_options"] = found["currency_options"]
 
 
 class Coupons(StripeStream):
@@ -240,7 +238,8 @@ class Invoices(Discounted):
     left_out = ("lines",)
 
     @override
-    def record(self, row: Json) -> Json:
+    @classmethod
+    def record(cls, row: Json) -> Json:
         """Name the discounts by their ids: each is told once, in stripe_discounts."""
         return super().record({**row, "discounts": _ids(row["discounts"])})
 
@@ -257,8 +256,13 @@ class InvoiceLines(StripeChild):
     def children(self, parent: ApiStream[StripeClient]) -> Iterable[Json]:
         """Take the lines out of each invoice."""
         for invoice in parent.page:
-            for line in invoice["lines"]["data"]:
-                yield {**line, "invoice": invoice["id"], "discounts": _ids(line["discounts"])}
+            yield from self.parts(invoice)
+
+    @staticmethod
+    def parts(invoice: Json) -> JsonRows:
+        """Give the lines of an invoice."""
+        lines = invoice["lines"]["data"]
+        return [{**line, "invoice": invoice["id"], "discounts": _ids(line["discounts"])} for line in lines]
 
 
 class Charges(StripeStream):
@@ -303,7 +307,7 @@ class PaymentMethods(StripeChild):
             if self._is_refused:
                 return
             try:
-                for page in self.of_customer(f"/v1/customers/{customer['id']}/payment_methods"):
+                for page in of_customer(self.client, f"/v1/customers/{customer['id']}/payment_methods"):
                     yield from page
             except MissingPermissionError as error:
                 # Keys made before cards were looked at lack it; all else is worth reading without.
@@ -348,8 +352,7 @@ class MeterEventSummaries(StripeChild):
 
     def __init__(self, tap: Tap, client: StripeClient) -> None:
         super().__init__(tap, client)
-        self._read: dict[Pair, list[Window]] = {}
-        self._until = 0
+        self._usage = UsageReader(client)
         self._is_refused = False
 
     @override
@@ -360,12 +363,26 @@ class MeterEventSummaries(StripeChild):
         """
         try:
             if not self._is_refused:
-                yield from self._added_days(parent.page)
+                yield from self._usage.added_days(parent.page)
         except MissingPermissionError as error:
             self.logger.warning("%s is left out: %s", self.name, error.message)
             self._is_refused = True
 
-    def _added_days(self, subscriptions: JsonRows) -> Iterator[Json]:
+
+class UsageReader:
+    """Reads the usage of metered subscriptions, each day of a customer and meter once.
+
+    Args:
+        client: of the account.
+    """
+
+    def __init__(self, client: StripeClient) -> None:
+        self._client = client
+        self._read: dict[Pair, list[Window]] = {}
+        self._until = 0
+
+    def added_days(self, subscriptions: JsonRows) -> Iterator[Json]:
+        """Read what some subscriptions add, the newest first."""
         # No clock is asked: the latest period of the newest subscriptions ends after all usage so far.
         self._until = max(self._until, last_end(subscriptions))
         for subscription in subscriptions:
@@ -381,9 +398,42 @@ class MeterEventSummaries(StripeChild):
             read.append((start, end))
             span = {"start_time": start, "end_time": end, "value_grouping_window": "day"}
             path = f"/v1/billing/meters/{meter}/event_summaries"
-            for page in self.of_customer(path, {"customer": customer, **span}):
+            for page in of_customer(self._client, path, {"customer": customer, **span}):
                 for summary in page:
                     yield {**summary, "customer": customer}
+
+
+def discounts_of(client: StripeClient, parent: str, row: Json) -> Iterator[Json]:
+    """Read the discounts that a whole customer, invoice or subscription tells of.
+
+    Args:
+        client: of the account.
+        parent: name of the stream of ``row``.
+        row: the object, before what is a stream of its own is left out.
+    """
+    if parent == Customers.name:
+        yield from [row["discount"]] if row.get("discount") else []
+    elif parent == Invoices.name:
+        lines = row["lines"]["data"]
+        yield from _told(row["discounts"])
+        # The coupons of line discounts lie deeper than Stripe expands.
+        for discount in _told(discount for line in lines for discount in line["discounts"]):
+            client.coupons.spell_out(discount)
+            yield discount
+    else:
+        yield from row["discounts"]
+        yield from _discounts_of_items(client, row)
+
+
+def _discounts_of_items(client: StripeClient, subscription: Json) -> Iterator[Json]:
+    """Read item discounts apart: their coupons lie deeper than Stripe expands in one request."""
+    if any(item["discounts"] for item in subscription["items"]["data"]):
+        path = "/v1/subscription_items"
+        params = {"subscription": subscription["id"], "expand[]": ["data.discounts.source.coupon"]}
+        for page in client.list(path, params):
+            for item in page:
+                client.coupons.complete(path, item, "discounts")
+                yield from item["discounts"]
 
 
 def _told(discounts: Iterable[str | Json]) -> Iterator[Json]:

@@ -1,0 +1,159 @@
+"""Reads what has changed anew: the named objects, from Stripe and HubSpot at once, into the landing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cache
+
+from connectors.found import Found, Task, find_all
+from connectors.hubspot.anew import HubSpotAnew, gone_object
+from connectors.hubspot.client import HubSpotClient
+from connectors.hubspot.streams import STREAMS as HUBSPOT_STREAMS
+from connectors.hubspot.streams import HubSpotStream, ObjectStream, object_schema
+from connectors.stripe.anew import StripeAnew
+from connectors.stripe.client import StripeClient
+from connectors.stripe.streams import STREAMS as STRIPE_STREAMS
+from connectors.stripe.streams import load_schema
+from connectors.touched import Ref, Touched
+from enrichment.sources import SOURCES
+from warehouse.columns import Column, columns_of
+from warehouse.landing import Landing
+from warehouse.landing_writer import DeltaWriter
+
+CRM_STREAMS = ("hubspot_properties", "hubspot_tasks")
+"""What the plan reads beside the models' own sources."""
+STREAMS = frozenset({*SOURCES, *CRM_STREAMS})
+"""The streams that a pull for an enrichment reads."""
+THREADS = 8
+_KEYS: dict[str, tuple[str, ...]] = {
+    **{stream.name: stream.keys for stream in STRIPE_STREAMS},
+    **{stream.name: stream.keys for stream in HUBSPOT_STREAMS},
+}
+_HUBSPOT: dict[str, type[HubSpotStream]] = {stream.name: stream for stream in HUBSPOT_STREAMS}
+
+
+@dataclass(frozen=True, slots=True)
+class Reread:
+    """What reading anew brought.
+
+    Attributes:
+        customers: Stripe customers whose accounts are concerned.
+        companies: HubSpot companies whose accounts are concerned, those that are gone included.
+        contacts: HubSpot contacts concerned, those that are gone included.
+        rows: rows landed per stream.
+        missing: objects that were asked for and are not there any more.
+        merged: HubSpot objects that were merged away, each with the one that stands for it now.
+    """
+
+    customers: frozenset[str] = frozenset()
+    companies: frozenset[str] = frozenset()
+    contacts: frozenset[str] = frozenset()
+    rows: dict[str, int] = field(default_factory=dict)
+    missing: frozenset[Ref] = frozenset()
+    merged: dict[Ref, Ref] = field(default_factory=dict)
+
+
+def reread(
+    landing: Landing,
+    stripe: StripeClient,
+    hubspot: HubSpotClient,
+    touched: Touched,
+    now: datetime,
+    pool: Executor | None = None,
+) -> Reread:
+    """Read the named objects anew and land them, all or nothing.
+
+    Each Stripe object is read with its customer and all the customer's subscriptions, each HubSpot object
+    with its links. What lands is what a full pull would land of them; what is gone is void from now on.
+
+    Args:
+        landing: takes the records.
+        stripe: of the account.
+        hubspot: of the portal.
+        touched: what to read; contacts that were erased are not asked for.
+        now: the clock's time (UTC, aware), before anything is read.
+        pool: threads to read with; by default eight for this call.
+
+    Raises:
+        AccessError: a key is refused; at most one call per thread was made.
+        UnavailableError: a vendor does not answer; nothing has landed.
+        StoreError: the landing cannot be written.
+    """
+    with landing.begin_delta(now) as delta, _threads(pool) as threads:
+        for ref in touched.erased:
+            for rule in gone_object("contacts", ref.id):
+                delta.void(*rule)
+        anew = StripeAnew(stripe, STREAMS)
+        crm = HubSpotAnew(hubspot, STREAMS)
+        gone_customers = {ref for ref in touched.gone if ref.kind == "customer"}
+        tasks = [
+            *anew.tasks({*touched.stripe, *gone_customers}, touched.customers),
+            *crm.tasks({*touched.hubspot, *touched.gone} - gone_customers - touched.erased),
+        ]
+        whole = land(delta, _found(threads, tasks, anew))
+    ids = {ref.id for ref in touched.erased}
+    return Reread(
+        customers=frozenset(whole.customers),
+        companies=frozenset(whole.companies),
+        contacts=frozenset(whole.contacts | ids),
+        rows=delta.rows,
+        missing=frozenset(whole.missing),
+        merged=whole.merged,
+    )
+
+
+def land(delta: DeltaWriter, founds: Iterable[Found]) -> Found:
+    """Write what was found into a delta; return it without its rows."""
+    whole = Found()
+    described: set[str] = set()
+    for found in founds:
+        for rule in found.gone:
+            if rule[0] in STREAMS:
+                delta.void(*rule)
+        for stream, record in found.rows:
+            if stream in STREAMS:
+                if stream not in described:
+                    described.add(stream)
+                    delta.describe(stream, columns(stream))
+                delta.add(stream, record)
+        whole.missing |= found.missing
+        whole.customers |= found.customers
+        whole.companies |= found.companies
+        whole.contacts |= found.contacts
+        whole.merged |= found.merged
+    return whole
+
+
+@cache
+def columns(stream: str) -> tuple[Column, ...]:
+    """Return the columns of a stream of ours, as a full pull lands them."""
+    if stream not in _HUBSPOT:
+        schema = load_schema(stream)
+    elif issubclass(_HUBSPOT[stream], ObjectStream):
+        schema = object_schema({})  # all properties are in one column
+    else:
+        schema = _HUBSPOT[stream].fields.to_dict()
+    return columns_of(schema, _KEYS[stream])
+
+
+def _found(pool: Executor, tasks: list[Task], anew: StripeAnew) -> Iterator[Found]:
+    """Run the tasks, then what they showed to be concerned as well."""
+    while tasks:
+        customers: set[str] = set()
+        for found in find_all(pool, tasks):
+            customers |= found.customers
+            yield found
+        tasks = [*anew.of_customers(customers), *anew.rest()]
+
+
+@contextmanager
+def _threads(pool: Executor | None) -> Iterator[Executor]:
+    if pool is not None:
+        yield pool
+        return
+    with ThreadPoolExecutor(THREADS, thread_name_prefix="reread") as threads:
+        yield threads
