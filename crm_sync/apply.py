@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from crm_sync.guards import DEFAULT_LIMITS, NOTHING_ALLOWED, Allowed, Limits, check_guards
 from crm_sync.model import CompanyUpdate, Plan
 from crm_sync.ports import CrmWriter, Progress, PushLedger, RowOutcome
 from crm_sync.preflight import gone, preflight
@@ -28,6 +29,9 @@ def apply(
     ledger: PushLedger,
     now: Callable[[], datetime],
     progress: Progress | None = None,
+    *,
+    limits: Limits = DEFAULT_LIMITS,
+    allowed: Allowed = NOTHING_ALLOWED,
 ) -> ApplyResult:
     """Write a plan: definitions, companies, tasks, links.
 
@@ -41,18 +45,23 @@ def apply(
         ledger: remembers each batch.
         now: the clock (UTC, aware).
         progress: is told how far it is.
+        limits: how much it may do without asking.
+        allowed: what a person lets through beyond that.
 
     Raises:
-        NeedsPersonError: the plan is blocked, stale, or the portal's properties do not fit any more.
+        NeedsPersonError: the plan is blocked or stale, would do more than the limits allow, or the portal's
+            properties do not fit any more.
         UsageError: the plan was applied already, or was made for another portal.
         AccessError: the key or a scope is refused; nothing more is tried.
         UnavailableError: HubSpot went on failing; what was written is remembered.
     """
     _refuse_unfit(plan, ledger)
+    check_guards(plan, limits, allowed)
     run = _Application(plan, writer, ledger, now, progress or _quiet)
     if not plan.writes_nothing:
         run.check()
         run.write()
+    run.tell_kept()
     return run.result
 
 
@@ -108,6 +117,11 @@ class _Application:
             self._ledger.fail_apply(apply_id, self._now(), self.result.counts(), error.message)
             raise
         self._ledger.finish_apply(apply_id, self._now(), self.result.counts())
+
+    def tell_kept(self) -> None:
+        """Remember the edits by others that stay."""
+        kept = [(one.company_id, one.property, one.written, one.found) for one in self._plan.kept]
+        self._recorder.remember_edits(COMPANIES, kept, "kept")
 
     # Definitions
 
@@ -176,6 +190,7 @@ class _Application:
         for batch in self._recorder.batches("companies", self._writer.update(COMPANIES, inputs), len(inputs)):
             good = [one for one in batch if one.ok]
             self._recorder.remember(COMPANIES, dict(_written(good, updates)))
+            self._recorder.remember_edits(COMPANIES, list(_edits(good, updates)), "overwritten")
             self._recorder.settle(COMPANIES, batch)
             self.result.companies_updated += len(good)
             self.result.fields_written += sum(len(updates[one.key].changes) for one in good)
@@ -190,6 +205,16 @@ def _written(
         # A merged company answers with its survivor's id: both now show these values.
         for company_id in {one.key, one.object_id or one.key}:
             yield company_id, values
+
+
+def _edits(
+    outcomes: Iterable[RowOutcome], updates: Mapping[str, CompanyUpdate]
+) -> Iterator[tuple[str, str, str, str]]:
+    """Return what somebody had put in the place of a value of ours: company, property, ours, theirs."""
+    for one in outcomes:
+        for change in updates[one.key].changes:
+            if change.written is not None:
+                yield one.key, change.property, change.written, change.old
 
 
 def _values(update: CompanyUpdate) -> dict[str, str]:

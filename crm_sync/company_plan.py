@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
+import msgspec
 import pandas as pd
 
 from crm_sync.canonical import canonical, is_missing
-from crm_sync.frames import living, picked, records
-from crm_sync.model import CompanyUpdate, FieldChange
+from crm_sync.frames import living, picked
+from crm_sync.model import CompanyUpdate, FieldChange, KeptEdit
 from crm_sync.properties import CUSTOMER_IDS, FIELDS, UPDATED_AT, Context, Field
 
 _TYPES = {one.property.name: one.property.type for one in FIELDS}
 _CLEARED = "no Stripe customer belongs to this company any more"
 NAMED_CUSTOMERS = 3
+_MARKS = frozenset({CUSTOMER_IDS, UPDATED_AT})
+"""They say whose the values are and how old; an edit of them is never kept."""
 
 
 @dataclass(frozen=True)
@@ -26,10 +29,13 @@ class CurrentCompanies:
     Attributes:
         names: of every company that is not archived, by id.
         values: our properties in canonical form, by company id; empty ones left out.
+        written: what we wrote last before each company was read, by company id and property: another value
+            was put there by somebody else.
     """
 
     names: dict[str, str]
     values: dict[str, dict[str, str]]
+    written: dict[str, dict[str, str]]
 
     @classmethod
     def read(cls, companies: pd.DataFrame, pushed: pd.DataFrame) -> CurrentCompanies:
@@ -44,19 +50,24 @@ class CurrentCompanies:
         found = picked(there["properties"], {"name": "name"} | {name: name for name in _TYPES})
         names = dict(zip(ids, ("" if name is None else str(name) for name in found["name"]), strict=True))
         values: dict[str, dict[str, str]] = {one: {} for one in ids}
+        written: dict[str, dict[str, str]] = {one: {} for one in ids}
         for name, kind in _TYPES.items():
             for company_id, value in zip(ids, found[name].tolist(), strict=True):
                 _put(values[company_id], name, canonical(value, kind))
         read_at = dict(zip(ids, there["read_at"].tolist(), strict=True))
-        for row in records(pushed):
-            known = row["object_id"] in values and row["property"] in _TYPES
-            if known and row["written_at"] >= read_at[row["object_id"]]:
-                value = canonical(row["value"], _TYPES[row["property"]])
-                _put(values[row["object_id"]], row["property"], value)
-        return cls(names, values)
+        for company_id, name, value, at in pushed[
+            ["object_id", "property", "value", "written_at"]
+        ].to_numpy():
+            if company_id in values and name in _TYPES:
+                text = canonical(value, _TYPES[name])
+                if at >= read_at[company_id]:
+                    _put(values[company_id], name, text)
+                else:
+                    written[company_id][name] = text
+        return cls(names, values, written)
 
     @property
-    def ours(self) -> int:
+    def carrying(self) -> int:
         """How many companies carry our values."""
         return sum(CUSTOMER_IDS in values for values in self.values.values())
 
@@ -70,11 +81,11 @@ def _put(values: dict[str, str], name: str, value: str) -> None:
 
 @dataclass
 class CompanyPlan:
-    """Updates, how many of them clear a company, and what a reader should know."""
+    """Updates, edits that are kept, and what a reader should know."""
 
     updates: list[CompanyUpdate] = field(default_factory=list)
+    kept: list[KeptEdit] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    cleared: int = 0
 
 
 def plan_companies(
@@ -83,6 +94,8 @@ def plan_companies(
     fields: Sequence[Field],
     context: Context,
     items: pd.DataFrame,
+    *,
+    keep_edits: bool = False,
 ) -> CompanyPlan:
     """Return the changes of every company with an account, and of those that have none any more.
 
@@ -92,6 +105,7 @@ def plan_companies(
         fields: the properties that the accounts can feed.
         context: money, language, link, time.
         items: subscription items: customer_id, mrr.
+        keep_edits: leave what somebody put in the place of a value of ours.
     """
     plan = CompanyPlan()
     counts = _item_counts(items)
@@ -103,24 +117,53 @@ def plan_companies(
             continue
         target = _target(account, fields, context, unlisted)
         reasons = _Reasons(account, counts)
-        changes = _changes(current.values[company_id], target, reasons)
-        if changes:
-            name = current.names[company_id]
-            plan.updates.append(CompanyUpdate(company_id, name, "update", changes))
+        found = current.values[company_id]
+        changes = [
+            FieldChange(name, found.get(name, ""), new, reasons.of(one))
+            for name, (new, one) in target.items()
+            if new != found.get(name, "")
+        ]
+        _add(plan, current, company_id, "update", changes, keep_edits=keep_edits)
     plan.notes += [
         f"{name} is left as it is where it would be {', '.join(sorted(values))}: not one of its options."
         for name, values in sorted(unlisted.items())
     ]
-    _clear(plan, current, wanted)
+    _clear(plan, current, wanted, keep_edits=keep_edits)
     return plan
 
 
-def _clear(plan: CompanyPlan, current: CurrentCompanies, wanted: Mapping[str, object]) -> None:
+def _clear(
+    plan: CompanyPlan, current: CurrentCompanies, wanted: Mapping[str, object], *, keep_edits: bool
+) -> None:
     for company_id, values in sorted(current.values.items()):
         if CUSTOMER_IDS in values and company_id not in wanted:
             changes = [FieldChange(name, value, "", _CLEARED) for name, value in values.items()]
-            plan.updates.append(CompanyUpdate(company_id, current.names[company_id], "clear", changes))
-            plan.cleared += 1
+            _add(plan, current, company_id, "clear", changes, keep_edits=keep_edits)
+
+
+def _add(
+    plan: CompanyPlan,
+    current: CurrentCompanies,
+    company_id: str,
+    action: Literal["update", "clear"],
+    found: Iterable[FieldChange],
+    *,
+    keep_edits: bool,
+) -> None:
+    """Plan the fields of a company that change; an edit by somebody else is marked, or kept."""
+    name, written = current.names[company_id], current.written[company_id]
+    changes = []
+    for one in found:
+        ours = written.get(one.property, one.old)
+        if ours == one.old or one.property == UPDATED_AT:
+            changes.append(one)
+        elif keep_edits and one.property not in _MARKS:
+            plan.kept.append(KeptEdit(company_id, name, one.property, ours, one.old, one.new))
+        else:
+            changes.append(msgspec.structs.replace(one, written=ours))
+    # The time of the change alone is no change.
+    if any(change.property != UPDATED_AT for change in changes):
+        plan.updates.append(CompanyUpdate(company_id, name, action, changes))
 
 
 def _target(
@@ -151,18 +194,6 @@ class _Reasons:
 
     def of(self, one: Field) -> str:
         return one.reason.format(customers=self._customers, items=self._items)
-
-
-def _changes(
-    old: Mapping[str, str], target: Mapping[str, tuple[str, Field]], reasons: _Reasons
-) -> list[FieldChange]:
-    changes = [
-        FieldChange(name, old.get(name, ""), new, reasons.of(one))
-        for name, (new, one) in target.items()
-        if new != old.get(name, "")
-    ]
-    # The time of the change alone is no change.
-    return changes if any(change.property != UPDATED_AT for change in changes) else []
 
 
 def _item_counts(items: pd.DataFrame) -> Counter[str]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,20 +11,38 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from crm_sync.guards import FEW_COMPANIES
 from crm_sync.plan import MadeFrom, PlanInputs
-from crm_sync.properties import COMPANIES
+from crm_sync.properties import COMPANIES, CUSTOMER_IDS, FIELDS, TASK_KEY
 from saaskpi.errors import StoreError
 from warehouse.deltas import JOINED, Void
 from warehouse.landing import Landing
 from warehouse.landing_reader import LandingReader
-from warehouse.marts import Marts
+from warehouse.marts import Marts, any_of
 from warehouse.store import Store
 
 READ_AT = "read_at"
+_COMPANY = ("id", "archived", "properties", READ_AT)
 _DEFINITION = ("object_type", "name", "type", "archived", "hasUniqueValue", "options")
+_OURS = (*(one.property.name for one in FIELDS), TASK_KEY)
 
 
-def gather(landing: Landing, marts: Marts, store: Store, portal_id: str) -> PlanInputs:
+@dataclass(frozen=True, slots=True)
+class Only:
+    """A part of the accounts, for a plan that leaves everything else as it is.
+
+    Attributes:
+        accounts: ids of accounts.
+        companies: ids of companies that may have gained or lost an account, beside those of the accounts.
+    """
+
+    accounts: frozenset[str]
+    companies: frozenset[str] = frozenset()
+
+
+def gather(
+    landing: Landing, marts: Marts, store: Store, portal_id: str, only: Only | None = None
+) -> PlanInputs:
     """Return the inputs of a plan for the current run.
 
     Args:
@@ -31,6 +50,7 @@ def gather(landing: Landing, marts: Marts, store: Store, portal_id: str) -> Plan
         marts: gives the accounts, flags and matches.
         store: gives the ledgers.
         portal_id: of the HubSpot portal; part of every task's key.
+        only: what to plan for; None for everything. A company outside of it is neither written nor cleared.
 
     Raises:
         StoreError: nothing has been pulled or enriched yet.
@@ -38,37 +58,65 @@ def gather(landing: Landing, marts: Marts, store: Store, portal_id: str) -> Plan
     run_id = store.current_run()
     if run_id is None:
         raise StoreError("There is no finished run yet.", hint="Run `saaskpi run` first.")
-    companies = newest_rows(landing, "hubspot_companies", ("id", "archived", "properties"))
-    companies["read_at"] = landing.pulled_at("hubspot_companies")
+    # A company's accounts are looked for too: only without any of them it is to be cleared.
+    wanted = None if only is None else {"account_id": only.accounts, "company_id": only.companies}
+    accounts = marts.read("accounts", where=wanted)
+    ids = None if only is None else _of(accounts, "account_id")
+    customers = (
+        None if only is None else frozenset(one for row in accounts["stripe_customer_ids"] for one in row)
+    )
+    companies = None if only is None else [*_of(accounts, "company_id"), *only.companies]
+    of_accounts = None if ids is None else {"account_id": ids}
+    of_customers = None if customers is None else {"customer_id": customers}
     return PlanInputs(
         made_from=MadeFrom(run_id, landing.pull(), portal_id),
-        accounts=marts.read("accounts"),
-        flags=marts.read("account_flags"),
-        episodes=store.flag_episodes(),
-        matches=marts.read("account_match"),
-        items=marts.read("subscription_items"),
-        companies=companies,
-        pushed=store.pushed(COMPANIES),
-        definitions=newest_rows(landing, "hubspot_properties", _DEFINITION, ("object_type", "name")),
+        accounts=accounts,
+        flags=marts.read("account_flags", where=of_accounts),
+        episodes=store.flag_episodes(ids),
+        matches=marts.read("account_match", where=of_customers),
+        items=marts.read("subscription_items", where=of_customers),
+        companies=newest_rows(
+            landing, "hubspot_companies", _COMPANY, only=None if companies is None else {"id": companies}
+        ),
+        pushed=store.pushed(COMPANIES, companies),
+        definitions=newest_rows(
+            landing, "hubspot_properties", _DEFINITION, ("object_type", "name"), only={"name": _OURS}
+        ),
         definitions_pulled_at=landing.pulled_at("hubspot_properties"),
         owners=newest_rows(landing, "hubspot_owners", ("id", "archived")),
         tasks=newest_rows(landing, "hubspot_tasks", ("id", "properties")),
         task_ledger=store.task_ledger(),
         set_up=store.set_up(),
         tasks_refused=store.tasks_refused(),
+        carrying=None if companies is None else _carrying(store, companies),
     )
 
 
+def _of(frame: pd.DataFrame, column: str) -> list[str]:
+    return [str(value) for value in frame[column].dropna().unique().tolist()]
+
+
+def _carrying(store: Store, companies: Sequence[str]) -> int:
+    """Count the companies that carry our values, where that matters: a few companies trip no guard."""
+    return 0 if len(companies) < FEW_COMPANIES else store.carrying(COMPANIES, CUSTOMER_IDS)
+
+
 def newest_rows(
-    landing: LandingReader, stream: str, columns: Sequence[str], keys: Sequence[str] = ("id",)
+    landing: LandingReader,
+    stream: str,
+    columns: Sequence[str],
+    keys: Sequence[str] = ("id",),
+    *,
+    only: Mapping[str, Collection[str]] | None = None,
 ) -> pd.DataFrame:
     """Return some columns of a stream, the newest row per key; void rows are left out.
 
     Columns that the stream lacks are null; a stream that was never read gives no rows. ``read_at`` among the
-    columns is the moment (UTC, aware) at which the pull or delta that read the row began.
+    columns is the moment (UTC, aware) at which the pull or delta that read the row began. ``only`` names the
+    values of a column to look for.
     """
     view = landing.view()
-    tables = [_columns_of(file, columns, view.gone(stream)) for file in view.files(stream)]
+    tables = [_columns_of(file, columns, view.gone(stream), only) for file in view.files(stream)]
     if not tables:
         return pd.DataFrame({column: pd.Series(dtype=object) for column in columns})
     frame: pd.DataFrame = pa.concat_tables(tables, promote_options="default").to_pandas()
@@ -80,12 +128,14 @@ def newest_rows(
     return newest[list(columns)]
 
 
-def _columns_of(file: Path, columns: Sequence[str], gone: Sequence[Void]) -> pa.Table:
+def _columns_of(
+    file: Path, columns: Sequence[str], gone: Sequence[Void], only: Mapping[str, Collection[str]] | None
+) -> pa.Table:
     there = set(pq.read_schema(file).names)
     ruled = {column for rule in gone for column in rule.column.split(JOINED)}
     held = "_" + READ_AT
     wanted = {*columns, *ruled, held, "_seq"} & there
-    table = pq.read_table(file, columns=sorted(wanted), partitioning=None)
+    table = pq.read_table(file, columns=sorted(wanted), filters=any_of(only), partitioning=None)
     table = _without(table, gone) if gone else table
     if READ_AT in columns:
         read_at = table[held] if held in there else pa.nulls(len(table), pa.timestamp("us"))

@@ -10,7 +10,7 @@ import msgspec
 
 from saaskpi.errors import UsageError
 
-VERSION = 1
+VERSION = 2
 FORMAT = "saaskpi-plan"
 
 
@@ -36,13 +36,40 @@ class Definition(msgspec.Struct, frozen=True):
     body: dict[str, Any]
 
 
-class FieldChange(msgspec.Struct, frozen=True):
-    """One property of one company, as HubSpot writes it down ("" is no value), and why it changes."""
+class FieldChange(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One property of one company, as HubSpot writes it down ("" is no value), and why it changes.
+
+    Attributes:
+        property: its internal name.
+        old, new: the value that is there and the one that takes its place.
+        reason: why it changes.
+        written: what we wrote last, where somebody put ``old`` in its place; None where nobody did.
+    """
 
     property: str
     old: str
     new: str
     reason: str
+    written: str | None = None
+
+
+class KeptEdit(msgspec.Struct, frozen=True):
+    """A value of ours that somebody changed in HubSpot, and that is left as they want it.
+
+    Attributes:
+        company_id, name: of the company.
+        property: its internal name.
+        written: what we wrote last.
+        found: what somebody put in its place.
+        wanted: what we would write.
+    """
+
+    company_id: str
+    name: str
+    property: str
+    written: str
+    found: str
+    wanted: str
 
 
 class CompanyUpdate(msgspec.Struct, frozen=True):
@@ -124,6 +151,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         tasks: tasks to open or to link.
         tasks_already_open: open flags whose task is in the CRM.
         tasks_skipped: tasks left out; ``notes`` say why.
+        carrying: how many companies carry our values now; the guards take their shares of it.
+        kept: values that somebody edited in HubSpot and that stay as they are.
         unmatched: accounts without a company.
         totals: MRR per currency.
         notes: what a reader should know, one sentence each.
@@ -137,6 +166,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     tasks: list[TaskAction] = []
     tasks_already_open: int = 0
     tasks_skipped: int = 0
+    carrying: int = 0
+    kept: list[KeptEdit] = []
     unmatched: list[Unmatched] = []
     totals: list[Total] = []
     notes: list[str] = []

@@ -14,7 +14,7 @@ import pandas as pd
 from crm_sync.canonical import is_missing
 from crm_sync.company_plan import CurrentCompanies, plan_companies
 from crm_sync.frames import records
-from crm_sync.model import Blocker, MadeFrom, Plan, Total, Unmatched
+from crm_sync.model import MadeFrom, Plan, Total, Unmatched
 from crm_sync.ports import Money
 from crm_sync.preflight import Preflight, preflight
 from crm_sync.properties import (
@@ -30,8 +30,6 @@ from crm_sync.properties import (
 from crm_sync.task_plan import plan_tasks
 from crm_sync.tasks import DEFAULT_RULES, Owners, Rule, Texts, active_owner_ids, own_rules
 
-FEW_CLEARED = 5
-
 
 @dataclass(frozen=True)
 class PlanSettings:
@@ -43,9 +41,7 @@ class PlanSettings:
         link: pattern of a page per account, for instance ``https://kpi.example/accounts/{account_id}``.
         rules: which of our flags become tasks.
         own_flags: the flags that the user declared.
-        max_cleared_share: when more than this share of our companies (and more than five) would lose their
-            values, the plan is blocked: it is likelier that a source is missing than that all left.
-        may_clear: companies that may be cleared all the same; None leaves it to the share.
+        keep_edits: leave what somebody put in the place of a value of ours, instead of overwriting it.
     """
 
     language: str = "en"
@@ -53,8 +49,7 @@ class PlanSettings:
     link: str | None = None
     rules: tuple[Rule, ...] = DEFAULT_RULES
     own_flags: OwnFlags = field(default_factory=lambda: NO_FLAGS)
-    max_cleared_share: float = 0.2
-    may_clear: int | None = None
+    keep_edits: bool = False
 
 
 @dataclass(frozen=True)
@@ -80,6 +75,8 @@ class PlanInputs:
         definitions_pulled_at: when reading them began (UTC).
         set_up: our properties that were created or found by an apply: object_type, name, seen_at.
         tasks_refused: why the portal cannot hold our task key; None when it can or was never asked.
+        carrying: how many companies carry our values, where ``companies`` are only some of them; None where
+            they are all.
     """
 
     made_from: MadeFrom
@@ -97,6 +94,7 @@ class PlanInputs:
     task_ledger: pd.DataFrame
     set_up: pd.DataFrame
     tasks_refused: str | None = None
+    carrying: int | None = None
 
 
 def build_plan(inputs: PlanInputs, settings: PlanSettings, money: Money, now: datetime) -> Plan:
@@ -113,7 +111,9 @@ def build_plan(inputs: PlanInputs, settings: PlanSettings, money: Money, now: da
     checks = _preflights(inputs, fields)
     current = CurrentCompanies.read(inputs.companies, inputs.pushed)
     context = Context(money, settings.language, settings.link, now)
-    companies = plan_companies(accounts, current, fields, context, inputs.items)
+    companies = plan_companies(
+        accounts, current, fields, context, inputs.items, keep_edits=settings.keep_edits
+    )
     tasks = plan_tasks(
         accounts,
         inputs,
@@ -133,10 +133,9 @@ def build_plan(inputs: PlanInputs, settings: PlanSettings, money: Money, now: da
         unmatched=list(_unmatched(accounts, inputs.matches)),
         totals=_totals(accounts),
         notes=[*companies.notes, *tasks.notes],
-        blockers=[
-            *(one for check in checks for one in check.blockers),
-            *_bulk_clearing(companies.cleared, current.ours, settings),
-        ],
+        carrying=current.carrying if inputs.carrying is None else inputs.carrying,
+        kept=companies.kept,
+        blockers=[one for check in checks for one in check.blockers],
     )
 
 
@@ -162,15 +161,6 @@ def _preflights(inputs: PlanInputs, fields: Sequence[Field]) -> list[Preflight]:
         for seen in (inputs.set_up[~since], inputs.set_up[since])
     )
     return [preflight(kind, declared, portal[kind], before, after) for kind, declared in wanted.items()]
-
-
-def _bulk_clearing(cleared: int, ours: int, settings: PlanSettings) -> Iterator[Blocker]:
-    allowed = max(FEW_CLEARED, int(settings.max_cleared_share * ours), settings.may_clear or 0)
-    if cleared > allowed:
-        yield Blocker(
-            f"{cleared} of {ours} companies would lose their values.",
-            "Check that Stripe was read with the right key and that matching still works, then run again.",
-        )
 
 
 def _unmatched(accounts: Sequence[Mapping[str, Any]], matches: pd.DataFrame) -> Iterator[Unmatched]:

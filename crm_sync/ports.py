@@ -84,6 +84,12 @@ class PushLedger(Protocol):
         Each row: object_type, object_id, property, old_value, value, apply_id, written_at.
         """
 
+    def record_drift(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Remember values of ours that somebody changed; one that is kept is told once.
+
+        Each row: apply_id, object_type, object_id, property, ours, theirs, action, seen_at.
+        """
+
     def record_failures(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Remember refused rows: object_type, object_id, reason, run_id, failed_at."""
 

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Literal
 
 from crm_sync.ports import Progress, PushLedger, RowOutcome
 
@@ -18,6 +19,7 @@ class ApplyResult:
         properties_created: definitions created.
         companies_updated: companies written.
         fields_written: fields of them.
+        edits_overwritten, edits_kept: values of ours that somebody had changed in HubSpot.
         tasks_opened: tasks created.
         tasks_linked: tasks linked to their company.
         tasks_skipped: tasks left out; ``messages`` say why.
@@ -28,6 +30,8 @@ class ApplyResult:
     properties_created: int = 0
     companies_updated: int = 0
     fields_written: int = 0
+    edits_overwritten: int = 0
+    edits_kept: int = 0
     tasks_opened: int = 0
     tasks_linked: int = 0
     tasks_skipped: int = 0
@@ -106,6 +110,26 @@ class Recorder:
                 for name, (old, new) in values.items()
             ]
         )
+
+    def remember_edits(
+        self,
+        object_type: str,
+        edits: Sequence[tuple[str, str, str, str]],
+        action: Literal["kept", "overwritten"],
+    ) -> None:
+        """Put down values of ours that somebody else changed.
+
+        Args:
+            object_type: such as ``companies``.
+            edits: object id, property, what we had written, what was found.
+            action: what became of what was found.
+        """
+        names = ("object_id", "property", "ours", "theirs")
+        more = {"object_type": object_type, "apply_id": self.apply_id, "action": action, "seen_at": self.now}
+        if edits:
+            self._ledger.record_drift([{**dict(zip(names, one, strict=True)), **more} for one in edits])
+            self.result.edits_overwritten += len(edits) if action == "overwritten" else 0
+            self.result.edits_kept += len(edits) if action == "kept" else 0
 
     def batches(
         self, stage: str, answers: Iterable[Sequence[RowOutcome]], total: int

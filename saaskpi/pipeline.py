@@ -24,7 +24,8 @@ from connectors.rate_limiter import RateLimiter
 from connectors.stripe.client import StripeClient
 from connectors.touched import Touched
 from crm_sync.apply import apply
-from crm_sync.inputs import gather
+from crm_sync.guards import NOTHING_ALLOWED, Allowed, Limits
+from crm_sync.inputs import Only, gather
 from crm_sync.matching import match
 from crm_sync.model import Plan
 from crm_sync.plan import PlanSettings, build_plan
@@ -207,33 +208,48 @@ class Pipeline:
             )
         return result
 
-    def plan(self) -> Plan:
+    def plan(self, only: Only | None = None) -> Plan:
         """Say what apply would write; changes nothing anywhere.
+
+        Args:
+            only: what to plan for; None for everything.
 
         Raises:
             StoreError: there is no run yet.
         """
         refuse_imported(self.store, self.settings.home, "plan")
         with self._stages.stage("plan") as report:
-            inputs = gather(self.landing, self.marts, self.store, self._portal_id())
+            inputs = gather(self.landing, self.marts, self.store, self._portal_id(), only)
             owner = self.settings.tasks.fallback_owner_id
-            settings = PlanSettings(self.settings.language, owner, own_flags=own_flags(self.settings))
+            settings = PlanSettings(
+                self.settings.language,
+                owner,
+                own_flags=own_flags(self.settings),
+                keep_edits=self.settings.guards.drift == "keep",
+            )
             plan = build_plan(inputs, settings, money, self._now())
             companies, tasks = len(plan.updates), len(plan.tasks)
             report(f"{companies} companies and {tasks} tasks to write", companies=companies, tasks=tasks)
         return plan
 
-    def apply(self, plan: Plan | None = None) -> Written:
+    def apply(
+        self, plan: Plan | None = None, *, only: Only | None = None, allowed: Allowed = NOTHING_ALLOWED
+    ) -> Written:
         """Write a plan, or what :meth:`plan` would show now.
 
+        Args:
+            plan: as it was made or read from its file.
+            only: what to plan for when there is no plan; None for everything.
+            allowed: what a person lets through the guards.
+
         Raises:
-            NeedsPersonError: the plan is blocked or stale.
+            NeedsPersonError: the plan is blocked or stale, or a guard tripped.
             AccessError: the token is refused; nothing more is tried.
         """
         refuse_imported(self.store, self.settings.home, "apply")
-        plan = plan or self.plan()
+        plan = plan or self.plan(only)
         with self._stages.stage("apply") as report:
-            if plan.writes_nothing and not plan.blockers:
+            if plan.writes_nothing and not plan.blockers and not plan.kept:
                 report("nothing to write")
                 return Written(plan)
             writer = HubSpotWriter(self.hubspot)
@@ -243,16 +259,27 @@ class Pipeline:
                 self.store,
                 self._now,
                 lambda stage, done, total: report(f"{stage}: {done} of {total}"),
+                limits=self.limits,
+                allowed=allowed,
             )
             companies, tasks = result.companies_updated, result.tasks_opened
             report(f"{companies} companies, {tasks} tasks", companies=companies, tasks=tasks)
         return Written(plan, result)
 
-    def run(self) -> Written:
-        """Pull, enrich, plan and apply."""
+    def run(self, allowed: Allowed = NOTHING_ALLOWED) -> Written:
+        """Pull, enrich, plan and apply.
+
+        Args:
+            allowed: what a person lets through the guards.
+        """
         self.pull()
         self.enrich()
-        return self.apply()
+        return self.apply(allowed=allowed)
+
+    @property
+    def limits(self) -> Limits:
+        """How much one apply may do without asking."""
+        return Limits(**self.settings.guards.model_dump(exclude={"drift"}))
 
     def refresh(self, touched: Touched) -> Written:
         """Read anew what may have changed, and bring the accounts concerned up to date in the CRM.

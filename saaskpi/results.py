@@ -72,7 +72,7 @@ class Written:
 
     def as_dict(self) -> dict[str, Any]:
         """Return it for JSON."""
-        return {"plan_hash": self.plan.hash, **asdict(self.result)}
+        return {"apply_id": self.plan.apply_id, "plan_hash": self.plan.hash, **asdict(self.result)}
 
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:

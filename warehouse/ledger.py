@@ -5,7 +5,7 @@ Moments are aware UTC; a frame without rows has all its columns.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
@@ -13,10 +13,7 @@ import pandas as pd
 import sqlalchemy as sa
 
 from warehouse import tables
-from warehouse.rows import Row, Rows, upsert
-
-AT_ONCE = 500
-"""Ids that one query names: databases bound the number of parameters."""
+from warehouse.rows import Row, Rows, joined, named_parts, upsert
 
 
 class CrmLedger(Rows):
@@ -115,12 +112,11 @@ class CrmLedger(Rows):
         columns = (*place, ledger.value, ledger.written_at)
         ranked = sa.select(*columns, age.label("age")).where(ledger.object_type == object_type)
         frames = []
-        for part in _parts(ids):
+        for part in named_parts(ids):
             inner = (ranked if part is None else ranked.where(ledger.object_id.in_(part))).subquery()
             newest = sa.select(*(inner.c[one.name] for one in columns)).where(inner.c.age == 1)
             frames.append(self._frame(newest))
-        full = [frame for frame in frames if len(frame)]
-        return pd.concat(full, ignore_index=True) if full else frames[0]
+        return joined(frames)
 
     def written(self, apply_id: str) -> list[dict[str, Any]]:
         """Return what one apply wrote: object_type, object_id, property, old_value, value."""
@@ -199,12 +195,3 @@ class CrmLedger(Rows):
     def set_up(self) -> pd.DataFrame:
         """Return what of ours exists or once existed in the CRM: object_type, name, seen_at (last)."""
         return self._frame(sa.select(tables.set_up))
-
-
-def _parts(ids: Sequence[str] | None) -> Iterator[Sequence[str] | None]:
-    """Cut ids so that a query can name them; None is all of them at once."""
-    if ids is None or not ids:
-        yield ids
-        return
-    for start in range(0, len(ids), AT_ONCE):
-        yield ids[start : start + AT_ONCE]

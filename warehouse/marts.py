@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
+from functools import reduce
+from operator import or_
 from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from saaskpi.errors import StoreError
@@ -53,17 +56,24 @@ class Marts:
         """Return the names of a run's tables (of the current run by default), sorted."""
         return sorted(path.stem for path in self._run_directory(run_id).glob("*.parquet"))
 
-    def read(self, table: str, run_id: str | None = None) -> pd.DataFrame:
+    def read(
+        self, table: str, run_id: str | None = None, *, where: Mapping[str, Collection[str]] | None = None
+    ) -> pd.DataFrame:
         """Return one table of a run (of the current run by default).
 
         Integer columns with nulls come as ``Int64``, lists as Python lists.
+
+        Args:
+            table: its name.
+            run_id: the run; None for the current one.
+            where: only the rows of which any of these columns has one of its values.
 
         Raises:
             StoreError: there is no run yet, or the table is missing or damaged.
         """
         path = self._run_directory(run_id) / f"{table}.parquet"
         try:
-            return to_frame(pq.read_table(path))
+            return to_frame(pq.read_table(path, filters=any_of(where)))
         except FileNotFoundError as error:
             raise StoreError(
                 f"The table '{table}' of this run is missing.", hint="Run `saaskpi enrich` to build it again."
@@ -90,6 +100,15 @@ class Marts:
         if chosen is None:
             raise StoreError("There is no finished run yet.", hint="Run `saaskpi run` first.")
         return self.directory(chosen)
+
+
+def any_of(where: Mapping[str, Collection[str]] | None) -> pc.Expression | None:
+    """Return the condition that any of some columns has one of its values; None for None."""
+    found = [
+        pc.field(column).isin(pa.array(sorted(values), pa.string()))
+        for column, values in (where or {}).items()
+    ]
+    return reduce(or_, found) if found else None
 
 
 def to_frame(table: pa.Table) -> pd.DataFrame:

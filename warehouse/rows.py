@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC
 from typing import Any
 
@@ -91,3 +91,22 @@ def upsert(
         statement.on_conflict_do_update(index_elements=list(keys), set_={**changes, **(extra or {})}),
         [dict(row) for row in rows],
     )
+
+
+AT_ONCE = 500
+"""Values that one query names: databases bound the number of parameters."""
+
+
+def named_parts(values: Sequence[str] | None) -> Iterator[Sequence[str] | None]:
+    """Cut values so that a query can name them; None and no values at all stay as they are."""
+    if not values:
+        yield values
+        return
+    for start in range(0, len(values), AT_ONCE):
+        yield values[start : start + AT_ONCE]
+
+
+def joined(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Put frames of the same columns below each other; there is at least one."""
+    full = [frame for frame in frames if len(frame)]
+    return pd.concat(full, ignore_index=True) if full else frames[0]

@@ -7,7 +7,7 @@ its columns. The tap's bookmarks are not here: they are committed with the rows 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from warehouse import tables
 from warehouse.database import check, open_database
 from warehouse.ledger import CrmLedger
-from warehouse.rows import rows_of, upsert
+from warehouse.rows import joined, named_parts, rows_of, upsert
 from warehouse.task_ledger import TaskLedger
 
 _CURRENT = "current"
@@ -125,9 +125,15 @@ class Store(CrmLedger, TaskLedger):
         newest = sa.select(tables.runs).order_by(tables.runs.c.started_at.desc(), tables.runs.c.run_id.desc())
         return self._all(newest.limit(limit))
 
-    def flag_episodes(self) -> pd.DataFrame:
-        """Return all flag episodes, open and closed."""
-        return self._frame(sa.select(tables.flag_episodes))
+    def flag_episodes(self, accounts: Sequence[str] | None = None) -> pd.DataFrame:
+        """Return the flag episodes, open and closed, of some accounts or (None) of all."""
+        found, account = sa.select(tables.flag_episodes), tables.flag_episodes.c.account_id
+        return joined(
+            [
+                self._frame(found if part is None else found.where(account.in_(part)))
+                for part in named_parts(accounts)
+            ]
+        )
 
     # Health
 

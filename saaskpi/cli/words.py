@@ -8,7 +8,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from crm_sync.model import Plan
+from crm_sync.guards import Tripped
+from crm_sync.model import FieldChange, Plan
 from enrichment.explain import explain_item
 from enrichment.money import format_money
 from enrichment.mrr_history import difference_lines, history_lines, month_end_lines
@@ -83,21 +84,32 @@ def total_lines(totals: Sequence[Mapping[str, Any]], accounts: int) -> list[str]
     return lines
 
 
-def plan_lines(plan: Plan) -> list[str]:
-    """Say what a plan would write, field by field."""
+def plan_lines(plan: Plan, stops: Sequence[Tripped] = ()) -> list[str]:
+    """Say what a plan would write, field by field.
+
+    Args:
+        plan: what would be written.
+        stops: the guards that it would trip.
+    """
     lines = [f"BLOCKED: {item.message} {item.hint}" for item in plan.blockers]
+    lines += [f"STOPS: {item.message} If it is right: {item.flag}" for item in stops]
     for object_type, group in groupby(plan.definitions, key=lambda item: item.object_type):
         lines.append(f"Create properties on {object_type}: {', '.join(item.name for item in group)}")
     for update in plan.updates[:PLAN_LINES]:
         lines.append(f"{update.name} (company {update.company_id})")
         lines += [
-            f"  {c.property}: {c.old or '(empty)'} -> {c.new or '(empty)'}   {c.reason}"
+            f"  {c.property}: {c.old or '(empty)'} -> {c.new or '(empty)'}   {c.reason}{_edited(c)}"
             for c in update.changes
         ]
     if len(plan.updates) > PLAN_LINES:
         lines.append(
             f"... and {len(plan.updates) - PLAN_LINES} more companies: saaskpi plan --json shows all."
         )
+    lines += [
+        f"{one.name} (company {one.company_id}): {one.property} stays {one.found or '(empty)'}, as somebody "
+        f"edited it; it would be {one.wanted or '(empty)'}"
+        for one in plan.kept
+    ]
     lines += [f"Task: {t.subject} (due {t.due:%Y-%m-%d}, owner {t.owner_id or 'nobody'})" for t in plan.tasks]
     lines += [_unmatched(item) for item in plan.unmatched]
     lines += plan.notes
@@ -109,13 +121,20 @@ def applied_lines(written: Written) -> list[str]:
     plan, result = written.plan, written.result
     lines = [f"Not written: {kind} {key}: {reason}" for kind, key, reason in result.failures]
     lines += [*plan.notes, *result.messages]
+    if result.edits_kept:
+        lines.append(f"Edited in HubSpot and left so: {counted(result.edits_kept, 'value')} of ours.")
     if plan.writes_nothing:
         return [*lines, "Nothing to write: the CRM shows these numbers already."]
     return [
         *lines,
-        "Written to the CRM",
+        f"Written to the CRM as {plan.apply_id} (saaskpi undo takes it back)",
         f"  {result.properties_created:>6,} properties created",
         f"  {result.companies_updated:>6,} companies updated ({result.fields_written:,} fields)",
+        *(
+            [f"  {result.edits_overwritten:>6,} values put back that somebody had edited in HubSpot"]
+            if result.edits_overwritten
+            else []
+        ),
         f"  {result.tasks_opened:>6,} tasks created, {result.tasks_linked:,} linked to their company",
     ]
 
@@ -274,6 +293,11 @@ def _component_lines(component: str, signals: Sequence[Mapping[str, Any]], langu
 def _unmatched(item: Any) -> str:
     amounts = " + ".join(format_money(amount, code) for code, amount in item.mrr.items()) or "no MRR"
     return f"Without a company: {item.name} ({', '.join(item.customer_ids)}), {amounts}: {item.reason}"
+
+
+def _edited(change: FieldChange) -> str:
+    """Say that a change overwrites what somebody put in the place of our value."""
+    return "" if change.written is None else f"   (edited in HubSpot: we wrote {change.written or '(empty)'})"
 
 
 def _plan_totals(plan: Plan) -> Iterator[str]:
