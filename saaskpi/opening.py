@@ -12,6 +12,7 @@ from enrichment.reporting import Reporting
 from enrichment.sources import SOURCES
 from saaskpi.declared import declared
 from saaskpi.settings import Settings
+from saaskpi.usage.posted import posted_sources
 from saaskpi.usage.reading import STREAM, read_usage
 from warehouse.engine import Engine
 from warehouse.landing import Landing
@@ -61,7 +62,7 @@ def opened(settings: Settings, landing: Landing, as_of: datetime, now: datetime)
         register_streams(engine, landing)
         reporting, notes = declared(settings, settings.home / RATES, as_of.date())
         used = read_usage(
-            settings.usage.sources,
+            [*settings.usage.sources, *posted_sources(settings.home, settings.usage.posted_key)],
             settings.home / "usage",
             now,
             memory_limit=limits.memory_limit,

@@ -210,6 +210,7 @@ class UsageSettings(_Section):
 
     Attributes:
         sources: files of events.
+        posted_key: what the account is in usage that is posted to the server; as the ``key`` of a file.
         core_events: the events (or meters' event names) that count as real use; empty means all.
         limits: plan (product name) to the most core events that it allows in 28 days.
         seat_products: products (ids or names) that are sold by the seat; empty: those whose unit label in
@@ -220,6 +221,7 @@ class UsageSettings(_Section):
     """
 
     sources: list[UsageSourceSettings] = Field(default_factory=list)
+    posted_key: str = "stripe_customer_id"
     core_events: list[str] = Field(default_factory=list)
     limits: dict[str, float] = Field(default_factory=dict)
     seat_products: list[str] = Field(default_factory=list)

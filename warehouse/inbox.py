@@ -134,6 +134,12 @@ class Inbox(Rows):
             rows = [Received(**row) for row in connection.execute(change).mappings()]
         return sorted(rows, key=lambda row: (row.received_at, row.id))
 
+    def renew(self, holder: str, until: datetime) -> None:
+        """Keep what a holder has claimed for longer."""
+        held = (_inbox.c.status == NEW) & (_inbox.c.claimed_by == holder)
+        with self._writes.begin() as connection:
+            connection.execute(sa.update(_inbox).where(held).values(claimed_until=until))
+
     def done(self, ids: Iterable[int], at: datetime) -> None:
         """Mark events as processed, all of them or none."""
         values = {"status": DONE, "processed_at": at, "error": None}

@@ -16,6 +16,7 @@ from saaskpi.errors import UsageError
 from webhook_server.app import LONGEST_BODY, create_app
 from webhook_server.live import Live
 from webhook_server.services import Services
+from webhook_server.worker import Worker
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -51,9 +52,13 @@ def serve(
     live = Live(services)
     app = create_app(services, live)
     live.inbox.probe()
+    worker = Worker(live)
+    live.troubles.append(worker.trouble)
     with http(app, host, port, services.settings.server.threads) as url:
+        worker.start()
         listening(url)
         stop.wait()
+    worker.stop()
 
 
 @contextmanager

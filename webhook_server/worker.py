@@ -1,0 +1,257 @@
+"""Turns what came in into numbers in the CRM: claims events, lets bursts settle, refreshes their accounts.
+
+Events are marked as processed after their refresh. A worker that is killed leaves claims that run out within a
+minute; whoever takes the events then does them again, which changes nothing that was done already.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import Counter
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any, Final, Protocol
+
+import msgspec
+
+from connectors.touched import Touched, all_of
+from saaskpi.errors import AccessError, NeedsPersonError, StoreError, UnavailableError, UsageError
+from saaskpi.pipeline import Pipeline
+from saaskpi.usage.posted import write_posted
+from warehouse.inbox import Received
+from webhook_server.debounce import Debounce
+from webhook_server.events import about, touched_by
+from webhook_server.live import Live
+
+log = logging.getLogger(__name__)
+
+MOST: Final = 1000
+"""Events claimed at once."""
+LEASE: Final = timedelta(seconds=60)
+"""A claim is renewed while its worker lives."""
+LOOK: Final = 1.0
+"""Seconds between two looks when nobody says that something came in."""
+PATIENCE: Final = 60.0
+"""Seconds that posted usage waits for others who work in the home."""
+_FIRST_PAUSE: Final = 5.0
+_LONGEST_PAUSE: Final = 300.0
+_SUSPICIOUS: Final = 5
+"""So many single events that fail one after the other are no bad events: something else is wrong."""
+
+
+class Refresher(Protocol):
+    """Brings accounts up to date."""
+
+    def __call__(self, touched: Touched) -> object:
+        """As :meth:`saaskpi.pipeline.Pipeline.refresh`."""
+
+
+class Alarm(Protocol):
+    """Tells somebody, once until it is over."""
+
+    def __call__(self, kind: str, message: str | None) -> None:
+        """Say what is wrong, or None that it is over."""
+
+
+def _nobody(kind: str, message: str | None) -> None:
+    del kind, message
+
+
+class Worker:
+    """Processes the inbox of one server until it is stopped.
+
+    Args:
+        live: the running server.
+        refresh: instead of a pipeline over the settings' home, for tests.
+        alarm: hears of a refused key and of a tripped guard.
+    """
+
+    def __init__(self, live: Live, refresh: Refresher | None = None, alarm: Alarm = _nobody) -> None:
+        self._live = live
+        self._services = live.services
+        self._inbox = live.inbox
+        self._metrics = live.metrics
+        self._alarm = alarm
+        settings = self._services.settings
+        self._quiet = settings.server.debounce_seconds
+        self._usage_key = settings.usage.posted_key
+        self._debounce = Debounce(timedelta(seconds=self._quiet))
+        self._pipeline: Pipeline | None = None
+        self._refresh = refresh or (lambda touched: self._opened().refresh(touched))
+        self._halted: str | None = None
+        self._failures = 0
+        self._paused_until = 0.0
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="worker", daemon=True)
+
+    def start(self) -> None:
+        """Begin to work, in a thread of its own."""
+        self._thread.start()
+
+    def stop(self, seconds: float = 30.0) -> None:
+        """Let the refresh at hand end and give back what is claimed beyond it."""
+        self._stop.set()
+        self._live.arrived.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout=seconds)
+
+    def trouble(self) -> str | None:
+        """Say why nothing is processed, None when all is well."""
+        if self._halted:
+            return self._halted
+        started = self._thread.ident is not None
+        return "The worker has ended." if started and not self._thread.is_alive() else None
+
+    # One thread runs what follows, a second one renews its claims.
+
+    def _run(self) -> None:
+        heart = threading.Thread(target=self._renew, name="claims", daemon=True)
+        heart.start()
+        while not self._stop.is_set():
+            try:
+                self.step()
+            except Exception:  # the loop must survive: a full disk passes, a bad event is put aside elsewhere
+                log.exception("the worker stumbled")
+                self._pause()
+            self._wait()
+        self._end()
+
+    def _renew(self) -> None:
+        while not self._stop.wait(LEASE.total_seconds() / 3):
+            try:
+                self._inbox.renew(self._services.holder, self._services.now() + LEASE)
+            except StoreError as error:
+                log.warning("claims could not be renewed: %s", error)
+
+    def _wait(self) -> None:
+        due = self._debounce.next_due()
+        seconds = LOOK if due is None else (due - self._services.now()).total_seconds()
+        seconds = max(seconds, self._paused_until - time.monotonic())
+        if self._live.arrived.wait(timeout=min(max(seconds, 0.01), LOOK)):
+            self._live.arrived.clear()
+            # Not one claim for each event: what comes within the quiet time is claimed at once.
+            self._stop.wait(min(self._quiet, LOOK))
+
+    def step(self) -> int:
+        """Claim what is due and refresh the accounts of what has waited enough; return how many events."""
+        if self._halted or time.monotonic() < self._paused_until:
+            return 0
+        now = self._services.now()
+        nothing = []
+        for row in self._inbox.claim(self._services.holder, now, MOST, LEASE):
+            touched = touched_by(row, self._usage_key)
+            if touched or row.source == "usage":
+                self._debounce.add(about(touched), row)
+            else:
+                nothing.append(row)
+        if nothing:
+            self._done(nothing)
+        ripe = self._debounce.ripe(now)
+        if ripe:
+            self._process(ripe)
+        return len(ripe) + len(nothing)
+
+    def _process(self, rows: Sequence[Received]) -> None:
+        """Refresh all at once; when that fails for one event's sake, find it by halving."""
+        parts, failed = [rows], 0
+        while parts:
+            part = parts.pop()
+            if self._stop.is_set():
+                self._release([part, *parts], None, 0.0)
+                return
+            try:
+                self._do(part)
+            except (UnavailableError, StoreError) as error:
+                self._count(error)
+                self._release([part, *parts], error, self._pause())
+                return
+            except (AccessError, UsageError) as error:
+                self._count(error)
+                self._release([part, *parts], error, 0.0)
+                self._halt(str(error))
+                return
+            except NeedsPersonError as error:
+                # Everything is read and computed; only a person can say whether it is to be written.
+                self._count(error)
+                self._alarm("guard", str(error))
+                self._done(part)
+            except Exception as error:  # noqa: BLE001 - whatever an event can cause must stop at that event
+                self._count(error)
+                if len(part) > 1:
+                    middle = len(part) // 2
+                    parts += [part[middle:], part[:middle]]
+                    continue
+                failed += 1
+                self._fail(part[0], error)
+                if failed >= _SUSPICIOUS:
+                    self._release(parts, error, self._pause())
+                    return
+            else:
+                failed = self._failures = 0
+                self._alarm("access", None)
+                self._done(part)
+
+    def _do(self, rows: Sequence[Received]) -> None:
+        used = [row for row in rows if row.source == "usage"]
+        if used:
+            with self._opened().alone(wait=PATIENCE):
+                write_posted(self._services.settings.home, {row.id: _usage_row(row) for row in used})
+        touched = all_of(touched_by(row, self._usage_key) for row in rows)
+        if touched:
+            with self._metrics.processing.time():
+                self._refresh(touched)
+
+    def _done(self, rows: Sequence[Received]) -> None:
+        self._inbox.done([row.id for row in rows], self._services.now())
+        for source, count in Counter(row.source for row in rows).items():
+            self._metrics.processed.labels(source).inc(count)
+
+    def _fail(self, row: Received, error: Exception) -> None:
+        # The kind of error only: its text may quote the event.
+        reason = str(error) if hasattr(error, "hint") else type(error).__name__
+        if self._inbox.retry([row.id], self._services.now(), reason):
+            log.error("event %s %s was given up: %s", row.source, row.event_id, type(error).__name__)
+
+    def _release(self, parts: Sequence[Sequence[Received]], error: Exception | None, pause: float) -> None:
+        ids = [row.id for part in parts for row in part]
+        due = self._services.now() + timedelta(seconds=pause)
+        self._inbox.release(ids, due, str(error) if error else None)
+
+    def _count(self, error: Exception) -> None:
+        self._metrics.failures.labels(type(error).__name__).inc()
+        log.warning("a refresh failed: %s", error if hasattr(error, "hint") else type(error).__name__)
+
+    def _pause(self) -> float:
+        """Rest, each time longer; return for how many seconds."""
+        seconds = min(_FIRST_PAUSE * 2.0 ** min(self._failures, 10), _LONGEST_PAUSE)
+        self._failures += 1
+        self._paused_until = time.monotonic() + seconds
+        return seconds
+
+    def _halt(self, reason: str) -> None:
+        """Call nobody any more: a refused key gets no better by trying; the events stay."""
+        self._halted = f"Nothing is processed: {reason} Mend it and start the server again."
+        self._metrics.halted.set(1)
+        self._alarm("access", reason)
+        self._release([self._debounce.all()], None, 0.0)
+
+    def _opened(self) -> Pipeline:
+        if self._pipeline is None:
+            self._pipeline = self._services.pipeline()
+        return self._pipeline
+
+    def _end(self) -> None:
+        try:
+            self._release([self._debounce.all()], None, 0.0)
+        except StoreError as error:
+            log.warning("claims could not be given back, they run out: %s", error)
+        if self._pipeline is not None:
+            self._pipeline.close()
+
+
+def _usage_row(row: Received) -> dict[str, Any]:
+    event = msgspec.json.decode(row.payload)
+    names = ("account", "user", "event", "at", "quantity")
+    return {name: event.get(name) for name in names} | {"known_at": row.received_at.isoformat()}
