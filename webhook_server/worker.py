@@ -1,7 +1,7 @@
 """Turns what came in into numbers in the CRM: claims events, lets bursts settle, refreshes their accounts.
 
-Events are marked as processed after their refresh. A worker that is killed leaves claims that run out within a
-minute; whoever takes the events then does them again, which changes nothing that was done already.
+Events are marked as processed after their refresh. A worker that is killed leaves claims that run out within
+a minute; whoever takes the events then does them again, which changes nothing that was done already.
 """
 
 from __future__ import annotations
@@ -81,6 +81,7 @@ class Worker:
         self._pipeline: Pipeline | None = None
         self._refresh = refresh or (lambda touched: self._opened().refresh(touched))
         self._halted: str | None = None
+        self._accepted = False
         self._failures = 0
         self._paused_until = 0.0
         self._stop = threading.Event()
@@ -190,8 +191,8 @@ class Worker:
                     return
             else:
                 failed = self._failures = 0
-                self._alarm("access", None)
                 self._done(part)
+                self._over()
 
     def _do(self, rows: Sequence[Received]) -> None:
         used = [row for row in rows if row.source == "usage"]
@@ -236,6 +237,12 @@ class Worker:
         self._metrics.halted.set(1)
         self._alarm("access", reason)
         self._release([self._debounce.all()], None, 0.0)
+
+    def _over(self) -> None:
+        """Say once that a key that may have been refused before the start is accepted."""
+        if not self._accepted:
+            self._accepted = True
+            self._alarm("access", None)
 
     def _opened(self) -> Pipeline:
         if self._pipeline is None:

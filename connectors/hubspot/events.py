@@ -1,8 +1,8 @@
 """Which objects an event of HubSpot says to read anew; pure, and whatever the event holds, nothing is raised.
 
-Our own writes come back as events. They are left out, so that no write can lead to the next: what programs and
-workflows do to our properties and to tasks counts for nothing here, only what a person does by hand. So each
-round needs a person; two programs cannot answer each other for ever.
+Our own writes come back as events. They are left out, so that no write can lead to the next: what programs
+and workflows do to our properties and to tasks counts for nothing here, only what a person does by hand. So
+each round needs a person; two programs cannot answer each other for ever.
 """
 
 from __future__ import annotations

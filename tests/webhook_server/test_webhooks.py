@@ -27,7 +27,7 @@ from webhook_server.app import LONGEST_BODY, create_app
 from webhook_server.services import Services
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
-FUZZ = int(os.environ.get("SAASKPI_TEST_REQUESTS", "300"))
+FUZZ = int(os.environ.get("SAASKPI_TEST_REQUESTS", "150"))
 USAGE = {"account": "cus_1", "user": "u1", "event": "report", "at": "2026-11-01T11:00:00Z", "quantity": 2}
 HUBSPOT_EVENT = {
     "eventId": 1,

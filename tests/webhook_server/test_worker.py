@@ -1,0 +1,228 @@
+"""The worker: bursts become one refresh, a bad event is found, and nothing is lost by whatever fails."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connectors.touched import Touched
+from saaskpi.errors import AccessError, NeedsPersonError, SaaskpiError, StoreError, UnavailableError
+from tests.support.webhooks import stripe_body, webhook_settings
+from warehouse.inbox import ATTEMPTS, Event, Inbox, Received
+from webhook_server.debounce import Debounce
+from webhook_server.live import Live
+from webhook_server.services import Services
+from webhook_server.worker import Worker
+
+START = datetime(2026, 11, 1, 12, tzinfo=UTC)
+QUIET = timedelta(seconds=1)
+
+
+def row(number: int, seconds: float) -> Received:
+    return Received(number, "stripe", f"evt_{number}", "x", b"{}", START + timedelta(seconds=seconds), 0)
+
+
+def test_a_burst_waits_until_it_is_over() -> None:
+    held = Debounce(QUIET)
+    for number, (about, at) in enumerate([("a", 0), ("b", 0), ("a", 0.5), ("a", 1.2)]):
+        held.add(about, row(number, at))
+    assert held.next_due() == START + QUIET
+    assert [one.id for one in held.ripe(START + QUIET)] == [1]
+    assert held.ripe(START + 2 * QUIET) == []
+    assert [one.id for one in held.ripe(START + 2.2 * QUIET)] == [0, 2, 3]
+    assert held.next_due() is None
+
+
+@given(st.lists(st.floats(0, 0.9), max_size=40))
+def test_who_never_rests_is_served_all_the_same(gaps: list[float]) -> None:
+    held, at = Debounce(QUIET), 0.0
+    for number, gap in enumerate(gaps):
+        at += gap
+        held.add("a", row(number, at))
+    due = held.next_due()
+    assert due is None or due <= START + timedelta(seconds=gaps[0]) + 4 * QUIET
+
+
+class Home:
+    """A worker over an inbox, a clock that a test moves, and a refresh that can fail."""
+
+    def __init__(self, live: Live) -> None:
+        self.live = live
+        self.inbox = live.inbox
+        self.refreshed: list[set[str]] = []
+        self.told: list[tuple[str, str | None]] = []
+        self.fail: Callable[[set[str]], Exception | None] = lambda customers: None
+        self.worker = self.restarted()
+
+    def restarted(self) -> Worker:
+        self.worker = Worker(self.live, self.refresh, lambda kind, text: self.told.append((kind, text)))
+        return self.worker
+
+    def refresh(self, touched: Touched) -> None:
+        customers = set(touched.customers)
+        error = self.fail(customers)
+        if error:
+            raise error
+        self.refreshed.append(customers)
+
+    def send(self, *numbers: int) -> None:
+        now = self.live.services.now()
+        self.inbox.add([Event("stripe", f"evt_{n}", "invoice.paid", stripe_body(n), now) for n in numbers])
+
+    def work(self, clock: Clock, rounds: int = 1, seconds: float = 1.0) -> None:
+        for _ in range(rounds):
+            clock.at += timedelta(seconds=seconds)
+            self.worker._paused_until = 0.0  # pauses are of the wall clock
+            self.worker.step()
+
+
+class Clock:
+    at = START
+
+    def __call__(self) -> datetime:
+        return self.at
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def home(tmp_path: Path, clock: Clock) -> Iterator[Home]:
+    services = Services(webhook_settings(tmp_path), now=clock)
+    yield Home(Live(services))
+    services.close()
+
+
+def test_many_due_accounts_are_one_refresh(home: Home, clock: Clock) -> None:
+    home.send(*range(50))
+    home.work(clock)
+    assert home.refreshed == [{f"cus_{n}" for n in range(50)}]
+    assert home.inbox.counts().waiting == 0
+    home.work(clock, 3)
+    assert len(home.refreshed) == 1
+
+
+def test_what_touches_nothing_is_done_without_a_refresh(home: Home, clock: Clock) -> None:
+    body = stripe_body(1, "account.updated", object="account", id="acct_1")
+    home.inbox.add([Event("stripe", "evt_1", "account.updated", body, START)])
+    home.inbox.add([Event("hubspot", "1", "x", b"\xff", START)])
+    home.work(clock)
+    assert home.refreshed == []
+    assert home.inbox.counts().waiting == 0
+
+
+def test_a_bad_event_is_found_and_dies_alone(home: Home, clock: Clock) -> None:
+    home.fail = lambda customers: ValueError("cus_7 is poison") if "cus_7" in customers else None
+    home.send(*range(20))
+    home.work(clock)
+    assert set().union(*home.refreshed) == {f"cus_{n}" for n in range(20)} - {"cus_7"}
+    assert home.inbox.counts().waiting == 1
+    home.work(clock, ATTEMPTS * 2, seconds=3600)
+    (dead,) = home.inbox.dead()
+    assert (dead["event_id"], dead["error"]) == ("evt_7", "ValueError")  # no text that may quote the event
+    home.fail = lambda customers: None
+    home.inbox.revive(None, clock())
+    home.work(clock)
+    assert {"cus_7"} in home.refreshed
+
+
+def test_when_everything_fails_the_events_are_not_to_blame(home: Home, clock: Clock) -> None:
+    home.fail = lambda customers: ZeroDivisionError()
+    home.send(*range(100))
+    home.work(clock)
+    assert home.inbox.counts().waiting == 100
+    tried = [one.attempts for one in home.inbox.claim("test", clock() + timedelta(days=1), 200, QUIET)]
+    assert sum(tried) == 5
+    assert max(tried) == 1
+
+
+@pytest.mark.parametrize("error", [UnavailableError("down"), StoreError("busy")])
+def test_an_outage_kills_no_event_however_long_it_lasts(
+    home: Home, clock: Clock, error: SaaskpiError
+) -> None:
+    home.fail = lambda customers: error
+    home.send(1, 2, 3)
+    home.work(clock, 100, seconds=600)
+    assert home.inbox.counts().waiting == 3
+    home.fail = lambda customers: None
+    home.work(clock, 2, seconds=600)
+    assert home.refreshed == [{"cus_1", "cus_2", "cus_3"}]
+
+
+def test_a_refused_key_stops_the_calls(home: Home, clock: Clock) -> None:
+    calls = []
+
+    def refuse(customers: set[str]) -> Exception:
+        calls.append(customers)
+        return AccessError("The key is refused.")
+
+    home.fail = refuse
+    home.send(1, 2)
+    home.work(clock, 50)
+    home.send(3)
+    home.work(clock, 50)
+    assert len(calls) == 1
+    assert home.told == [("access", "The key is refused.")]
+    assert "The key is refused." in (home.worker.trouble() or "")
+    assert home.inbox.counts().waiting == 3
+    home.fail = lambda customers: None
+    home.restarted()
+    home.work(clock, 2)
+    assert set().union(*home.refreshed) == {"cus_1", "cus_2", "cus_3"}
+    assert home.told[-1] == ("access", None)
+
+
+def test_a_guard_is_told_and_holds_nothing_up(home: Home, clock: Clock) -> None:
+    home.fail = lambda customers: NeedsPersonError("too much")
+    home.send(1)
+    home.work(clock)
+    assert home.told == [("guard", "too much")]
+    assert home.inbox.counts().waiting == 0
+
+
+def test_posted_usage_reaches_the_home_once(home: Home, clock: Clock, tmp_path: Path) -> None:
+    from saaskpi.usage.posted import posted_sources
+    from saaskpi.usage.reading import read_usage
+
+    body = b'{"account":"cus_1","event":"report","at":"2026-11-01T10:00:00+00:00","quantity":2}'
+    home.inbox.add([Event("usage", f"id:{n}", "usage", body, START) for n in range(3)])
+    home.fail = lambda customers: UnavailableError("down")  # written, but not marked as done
+    home.work(clock)
+    home.fail = lambda customers: None
+    home.inbox.add([Event("usage", "id:9", "usage", body, START)])
+    home.work(clock, 3, seconds=60)
+    assert home.refreshed == [{"cus_1"}]
+    sources = posted_sources(tmp_path, "stripe_customer_id")
+    assert sum(read_usage(sources, tmp_path / "usage", clock()).rows.values()) == 4
+
+
+def test_a_running_worker_ends_cleanly_and_gives_back_what_it_holds(home: Home, tmp_path: Path) -> None:
+    services = Services(webhook_settings(tmp_path), now=lambda: datetime.now(UTC))
+    services.settings.server.debounce_seconds = 0.05
+    live, done = Live(services), threading.Event()
+    worker = Worker(live, lambda touched: done.set())
+    worker.start()
+    live.intake.add([Event("stripe", "evt_1", "invoice.paid", stripe_body(1), services.now())])
+    assert done.wait(10)
+    services.settings.server.debounce_seconds = 60
+    held = Worker(live, lambda touched: None)
+    worker.stop()
+    assert worker.trouble() == "The worker has ended."
+    held.start()
+    live.intake.add([Event("stripe", "evt_2", "invoice.paid", stripe_body(2), services.now())])
+    deadline = time.monotonic() + 10
+    while not held._debounce.next_due() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    held.stop()
+    free = Inbox(services.store.engine).claim("b", services.now(), 9, QUIET)
+    assert [one.event_id for one in free] == ["evt_2"]
+    services.close()
