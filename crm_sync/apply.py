@@ -102,7 +102,7 @@ class _Application:
         self._progress = progress
         self._recorder = Recorder(ledger, plan.apply_id, plan.made_from.run_id, now, progress)
         self.result = self._recorder.result
-        self._tasks = TaskWrites(plan.tasks, writer, ledger, self._recorder)
+        self._tasks = TaskWrites(plan, writer, ledger, self._recorder)
         self._missing: dict[str, list[Mapping[str, Any]]] = {}
 
     def write(self) -> None:
@@ -147,7 +147,7 @@ class _Application:
 
     def _object_types(self) -> list[str]:
         defined = {one.object_type for one in self._plan.definitions}
-        wanted = {COMPANIES: bool(self._plan.updates), TASKS: bool(self._plan.tasks)}
+        wanted = {COMPANIES: bool(self._plan.updates), TASKS: self._tasks.needs_key}
         return [one for one, written in wanted.items() if written or one in defined]
 
     def _needed(self, object_type: str) -> list[Property]:
@@ -155,7 +155,7 @@ class _Application:
         names = {one.name for one in self._plan.definitions if one.object_type == object_type}
         if object_type == COMPANIES:
             names |= {change.property for one in self._plan.updates for change in one.changes}
-        elif self._plan.tasks:
+        elif self._tasks.needs_key:
             names.add(TASK_KEY)
         return [one for one in properties_of(object_type) if one.name in names]
 
@@ -168,7 +168,7 @@ class _Application:
             self._progress("properties", len(bodies) - len(refused), len(bodies))
         self._ledger.record_set_up(object_type, [one for one in needed if one not in refused], self._now())
         if object_type == TASKS and refused:
-            self._tasks.leave_out(refused[TASK_KEY])
+            self._tasks.do_without_key(refused[TASK_KEY])
         elif refused:
             _stop_at([f"HubSpot refused the property {name}: {why}" for name, why in refused.items()])
 

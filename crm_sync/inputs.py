@@ -89,6 +89,7 @@ def gather(
         set_up=store.set_up(),
         tasks_refused=store.tasks_refused(),
         carrying=None if companies is None else _carrying(store, companies),
+        tasks_read_at=landing.pulled_at("hubspot_tasks"),
     )
 
 

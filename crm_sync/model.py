@@ -82,19 +82,21 @@ class CompanyUpdate(msgspec.Struct, frozen=True):
 
 
 class TaskAction(msgspec.Struct, frozen=True):
-    """One task.
+    """A task to open, or one to link to its company.
 
     Attributes:
         key: portal:account:rule:episode, the task's ``saaskpi_task_key``.
-        action: ``open`` creates and links it; ``link`` only links one that a broken run had created.
+        action: ``open`` creates and links it; ``link`` only links one that a broken run had created, or whose
+            company was merged into another.
         task_id: of the task to link, None when it is yet to be created.
         rule: name of the rule, which is the flag's.
-        severity: of the flag now: high, medium, low.
+        severity: of the flag now: high, medium, low; "" of a flag that is down.
         owner_id: who gets it, None for nobody.
-        due: UTC.
-        body: HTML, as HubSpot keeps it.
+        due: UTC; None of a task that is only linked.
+        body: HTML, as HubSpot keeps it; its last line tells it from all other tasks.
         priority: LOW, MEDIUM or HIGH.
         type: TODO, CALL or EMAIL.
+        reason: why.
     """
 
     key: str
@@ -104,13 +106,54 @@ class TaskAction(msgspec.Struct, frozen=True):
     company_id: str
     company_name: str
     rule: str
-    severity: str
-    owner_id: str | None
-    due: datetime
+    severity: str = ""
+    owner_id: str | None = None
+    due: datetime | None = None
+    subject: str = ""
+    body: str = ""
+    priority: str = ""
+    type: str = ""
+    reason: str = ""
+
+
+class TaskChange(msgspec.Struct, frozen=True):
+    """What becomes of a task of ours that nobody has finished, or that we completed.
+
+    It is written only where the task still is as the plan saw it: what a person did in between stays.
+
+    Attributes:
+        key: portal:account:rule:episode.
+        action: ``complete`` or ``comment`` when the flag is down; ``reopen`` when a flag is up again whose
+            task we completed; ``update`` for another owner or priority.
+        changes: properties to set, each with the value that it must still have.
+        line: HTML to append to the body; "" for none. Its end tells it from all other lines.
+        over: day on which the episode ended; "" of an update.
+        reason: why.
+    """
+
+    key: str
+    action: Literal["complete", "comment", "reopen", "update"]
+    task_id: str
+    account_id: str
+    company_id: str
+    company_name: str
+    rule: str
     subject: str
-    body: str
-    priority: str
-    type: str
+    changes: list[FieldChange]
+    line: str = ""
+    over: str = ""
+    severity: str = ""
+    reason: str = ""
+
+
+class TaskLeftOut(msgspec.Struct, frozen=True):
+    """A flag that a rule would make a task of, but not now; ``until`` when that changes by itself (UTC)."""
+
+    account_id: str
+    company_name: str
+    rule: str
+    reason: str
+    until: datetime | None = None
 
 
 class Unmatched(msgspec.Struct, frozen=True):
@@ -149,8 +192,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         definitions: properties to create.
         updates: companies to change, field by field.
         tasks: tasks to open or to link.
+        task_changes: tasks to complete, comment, open again or update.
+        tasks_left_out: tasks that wait, or cannot be opened, each with the reason.
         tasks_already_open: open flags whose task is in the CRM.
-        tasks_skipped: tasks left out; ``notes`` say why.
         carrying: how many companies carry our values now; the guards take their shares of it.
         kept: values that somebody edited in HubSpot and that stay as they are.
         unmatched: accounts without a company.
@@ -164,8 +208,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     definitions: list[Definition] = []
     updates: list[CompanyUpdate] = []
     tasks: list[TaskAction] = []
+    task_changes: list[TaskChange] = []
+    tasks_left_out: list[TaskLeftOut] = []
     tasks_already_open: int = 0
-    tasks_skipped: int = 0
     carrying: int = 0
     kept: list[KeptEdit] = []
     unmatched: list[Unmatched] = []
@@ -176,7 +221,12 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def writes_nothing(self) -> bool:
         """True when applying it would make no write call."""
-        return not (self.definitions or self.updates or self.tasks)
+        return not (self.definitions or self.updates or self.tasks or self.task_changes)
+
+    @property
+    def tasks_to_open(self) -> int:
+        """How many tasks applying it would create."""
+        return sum(one.action == "open" for one in self.tasks)
 
     @property
     def hash(self) -> str:

@@ -27,8 +27,9 @@ from crm_sync.properties import (
     fields_with,
     properties_of,
 )
-from crm_sync.task_plan import plan_tasks
-from crm_sync.tasks import DEFAULT_RULES, Owners, Rule, Texts, active_owner_ids, own_rules
+from crm_sync.task_plan import TaskPolicy, WhenOver, plan_tasks
+from crm_sync.task_texts import Texts
+from crm_sync.tasks import DEFAULT_RULES, Rule, own_rules, owners_of
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,9 @@ class PlanSettings:
         language: of sentences and tasks, ``en`` or ``fr``.
         fallback_owner_id: gets the tasks of companies whose owner is missing or has left; None for nobody.
         link: pattern of a page per account, for instance ``https://kpi.example/accounts/{account_id}``.
-        rules: which of our flags become tasks.
+        rules: which flags become tasks.
+        when_over: what becomes of an open task whose flag is down: ``complete``, ``comment`` or ``leave``.
+        cooldown_days: after a task was completed, no other for the same account and flag that long.
         own_flags: the flags that the user declared.
         keep_edits: leave what somebody put in the place of a value of ours, instead of overwriting it.
     """
@@ -48,6 +51,8 @@ class PlanSettings:
     fallback_owner_id: str | None = None
     link: str | None = None
     rules: tuple[Rule, ...] = DEFAULT_RULES
+    when_over: WhenOver = "complete"
+    cooldown_days: int = 14
     own_flags: OwnFlags = field(default_factory=lambda: NO_FLAGS)
     keep_edits: bool = False
 
@@ -71,12 +76,13 @@ class PlanInputs:
             text).
         owners: ``hubspot_owners``: id, archived.
         tasks: ``hubspot_tasks``: id, properties (JSON text).
-        task_ledger: task_key, task_id, linked_at.
+        task_ledger: what we wrote of tasks, see ``warehouse.tables.task_ledger``.
         definitions_pulled_at: when reading them began (UTC).
         set_up: our properties that were created or found by an apply: object_type, name, seen_at.
         tasks_refused: why the portal cannot hold our task key; None when it can or was never asked.
         carrying: how many companies carry our values, where ``companies`` are only some of them; None where
             they are all.
+        tasks_read_at: when the tasks were last read whole (UTC); None when that is not known.
     """
 
     made_from: MadeFrom
@@ -95,6 +101,7 @@ class PlanInputs:
     set_up: pd.DataFrame
     tasks_refused: str | None = None
     carrying: int | None = None
+    tasks_read_at: datetime | None = None
 
 
 def build_plan(inputs: PlanInputs, settings: PlanSettings, money: Money, now: datetime) -> Plan:
@@ -114,22 +121,23 @@ def build_plan(inputs: PlanInputs, settings: PlanSettings, money: Money, now: da
     companies = plan_companies(
         accounts, current, fields, context, inputs.items, keep_edits=settings.keep_edits
     )
-    tasks = plan_tasks(
-        accounts,
-        inputs,
-        (*settings.rules, *own_rules(inputs.flags)),
+    policy = TaskPolicy(
+        (*own_rules(inputs.flags), *settings.rules),
         Texts(settings.language, money, settings.link),
-        Owners(active_owner_ids(inputs.owners), settings.fallback_owner_id),
-        now,
+        owners_of(inputs.owners, settings.fallback_owner_id),
+        settings.when_over,
+        settings.cooldown_days,
     )
+    tasks = plan_tasks(accounts, inputs, policy, now)
     return Plan(
         made_from=inputs.made_from,
         created_at=now,
         definitions=[one for check in checks for one in check.missing],
         updates=companies.updates,
         tasks=tasks.actions,
+        task_changes=tasks.changes,
+        tasks_left_out=tasks.left_out,
         tasks_already_open=tasks.already_open,
-        tasks_skipped=tasks.skipped,
         unmatched=list(_unmatched(accounts, inputs.matches)),
         totals=_totals(accounts),
         notes=[*companies.notes, *tasks.notes],

@@ -51,6 +51,29 @@ class CrmWriter(Protocol):
     ) -> Iterator[Sequence[RowOutcome]]:
         """Create or update objects by a unique property; yields after each call of at most 100 rows."""
 
+    def read(
+        self, object_type: str, ids: Sequence[str], names: Sequence[str], id_property: str | None = None
+    ) -> Mapping[str, Mapping[str, str]]:
+        """Return properties of objects as they are now, by id or by the value of a unique property.
+
+        Those that are not there are left out; what has no value is "". ``hs_object_id`` always comes too.
+        """
+
+    def linked(self, from_type: str, to_type: str, ids: Sequence[str]) -> Mapping[str, Sequence[str]]:
+        """Return the ids that objects are linked to, by the object's id."""
+
+    def create(
+        self,
+        object_type: str,
+        to_type: str,
+        type_id: int,
+        inputs: Sequence[tuple[str, Mapping[str, str], str]],
+    ) -> Iterator[Sequence[RowOutcome]]:
+        """Create objects, each linked to one of ``to_type``; not safe to repeat.
+
+        Each input: a name for it (the key of its outcome), its properties, the id that it is linked to.
+        """
+
     def associate(
         self, from_type: str, to_type: str, type_id: int, pairs: Sequence[tuple[str, str]]
     ) -> Iterator[Sequence[RowOutcome]]:
@@ -104,9 +127,6 @@ class PushLedger(Protocol):
 
     def record_intents(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Remember tasks that are about to be created: task_key, company_id, run_id, intended_at."""
-
-    def forget_intents(self, task_keys: Sequence[str]) -> None:
-        """Forget tasks that were refused: they do not exist."""
 
     def record_tasks(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Remember tasks that exist: task_key, task_id, company_id, run_id, opened_at, and what they say."""

@@ -22,7 +22,10 @@ class ApplyResult:
         edits_overwritten, edits_kept: values of ours that somebody had changed in HubSpot.
         tasks_opened: tasks created.
         tasks_linked: tasks linked to their company.
-        tasks_skipped: tasks left out; ``messages`` say why.
+        tasks_completed: tasks completed, as their flag is down.
+        tasks_commented: tasks that got a line instead.
+        tasks_updated: tasks that got another owner or priority, or were opened again.
+        tasks_skipped: tasks left for the next run; ``messages`` say why.
         failures: refused rows as (object type, id or key, reason); they are tried again by the next run.
         messages: what a reader should know, one sentence each.
     """
@@ -34,6 +37,9 @@ class ApplyResult:
     edits_kept: int = 0
     tasks_opened: int = 0
     tasks_linked: int = 0
+    tasks_completed: int = 0
+    tasks_commented: int = 0
+    tasks_updated: int = 0
     tasks_skipped: int = 0
     failures: list[tuple[str, str, str]] = field(default_factory=list)
     messages: list[str] = field(default_factory=list)

@@ -6,27 +6,24 @@ that unique key keeps it so whatever crashes in between.
 
 from __future__ import annotations
 
-import re
-import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
-from functools import cache
-from html import escape
-from importlib.resources import files
-from typing import Any
 
 import pandas as pd
 
 from crm_sync.canonical import is_missing
 from crm_sync.frames import living
-from crm_sync.ports import Money
-from crm_sync.properties import OPPORTUNITIES, RISKS, own_label
-from saaskpi.errors import UsageError
+from crm_sync.properties import OPPORTUNITIES, RISKS
+from crm_sync.task_texts import Texts, Words
 
 SEVERITIES = ("low", "medium", "high")
+TYPES = ("TODO", "CALL", "EMAIL")
+PRIORITIES = ("LOW", "MEDIUM", "HIGH")
+ASSIGNEES = ("company", "fallback")
 DUE_HOUR_UTC = 9
-_BLANK = re.compile(r"[\x00-\x20\x7f-\x9f]+")
+LONGEST_DUE = 90
+"""Working days."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +37,9 @@ class Rule:
         type: TODO, CALL or EMAIL.
         priority: LOW, MEDIUM or HIGH.
         texts: name of its texts in ``messages/``; empty: that of the flag.
+        enabled: whether it opens tasks.
+        owner: who gets them: ``company`` (its owner, otherwise the fallback), ``fallback``, or an owner's id.
+        subject, body: templates by language instead of those of ``messages/``.
     """
 
     flag: str
@@ -48,6 +48,19 @@ class Rule:
     type: str
     priority: str
     texts: str = ""
+    enabled: bool = True
+    owner: str = "company"
+    subject: Mapping[str, str] | None = None
+    body: Mapping[str, str] | None = None
+
+    def words(self, texts: Texts) -> Words:
+        """Return its templates in the language of ``texts``.
+
+        Raises:
+            UsageError: it has none.
+        """
+        subject, body = ((one or {}).get(texts.language) for one in (self.subject, self.body))
+        return texts.words(self.texts or self.flag, subject, body)
 
 
 DEFAULT_RULES: tuple[Rule, ...] = (
@@ -68,23 +81,29 @@ DEFAULT_RULES: tuple[Rule, ...] = (
 Of the opportunities only ``annual_offer``: the others are there when somebody looks at the company, and a
 task for each would bury those that cannot wait.
 """
-_OWN: Mapping[str, Rule] = {
+OWN_RULES: Mapping[str, Rule] = {
     "risk": Rule("", "high", 2, "CALL", "HIGH", texts="own"),
     "opportunity": Rule("", "high", 5, "CALL", "MEDIUM", texts="own"),
 }
+"""What becomes of a flag that a user declared, by its kind."""
+
+
+def own_rule(flag: str, kind: str) -> Rule:
+    """Return the default rule of a flag that a user declared: a task when the severity is high."""
+    return replace(OWN_RULES[kind], flag=flag)
 
 
 def own_rules(flags: pd.DataFrame) -> tuple[Rule, ...]:
-    """Return the rules for the flags that users declared: a task when the severity is high.
+    """Return the default rules of the flags that users declared.
 
     Args:
         flags: flag, kind; the flags that are up.
     """
     found = flags[["flag", "kind"]].drop_duplicates("flag")
     return tuple(
-        replace(_OWN[kind], flag=flag)
+        own_rule(flag, kind)
         for flag, kind in sorted(zip(found["flag"], found["kind"], strict=True))
-        if flag not in RISKS and flag not in OPPORTUNITIES and kind in _OWN
+        if flag not in RISKS and flag not in OPPORTUNITIES and kind in OWN_RULES
     )
 
 
@@ -119,71 +138,34 @@ class Owners:
     Args:
         active: ids of the owners who have not left.
         fallback: gets the tasks of companies whose owner is missing or has left; None for nobody.
+        left: ids of those who have left.
     """
 
     active: frozenset[str]
     fallback: str | None
+    left: frozenset[str] = frozenset()
 
-    def assignee(self, owner_id: object) -> str | None:
-        """Return the company's owner, else the fallback if active, else None."""
-        wanted = "" if is_missing(owner_id) else str(owner_id)
+    def assignee(self, owner_id: object, rule_owner: str = "company") -> str | None:
+        """Return who gets a task: whom the rule names, else the fallback if active, else None.
+
+        Args:
+            owner_id: the company's owner.
+            rule_owner: ``company``, ``fallback`` or an owner's id.
+        """
+        company = "" if is_missing(owner_id) else str(owner_id)
+        wanted = {"company": company, "fallback": self.fallback}.get(rule_owner, rule_owner)
         return next((one for one in (wanted, self.fallback) if one in self.active), None)
 
 
-@dataclass(frozen=True, slots=True)
-class Texts:
-    """The words of tasks in one language."""
+def owners_of(owners: pd.DataFrame, fallback: str | None) -> Owners:
+    """Return who may get tasks.
 
-    language: str
-    money: Money
-    link: str | None
-
-    def subject(self, rule: Rule, company: str) -> str:
-        """Return a task's subject: one line of plain text, whatever the company is called."""
-        subject = str(self._of(rule)["subject"])
-        return subject.format(company=_one_line(company), flag=own_label(rule.flag))
-
-    def body(self, rule: Rule, account: Mapping[str, Any], evidence: str) -> str:
-        """Return a task's body as HTML: the evidence, what to do, the MRR, the link if there is one.
-
-        Names and evidence are escaped: a company called ``<script>`` stays a name.
-        """
-        return "<br>".join(escape(line) for line in self._lines(rule, account, evidence))
-
-    def _lines(self, rule: Rule, account: Mapping[str, Any], evidence: str) -> Iterator[str]:
-        if evidence:
-            yield evidence
-        yield str(self._of(rule)["advice"])
-        catalogue = messages(self.language)
-        if not is_missing(account["mrr"]) and not is_missing(account["currency"]):
-            amount = self.money.format_money(int(account["mrr"]), str(account["currency"]), self.language)
-            yield str(catalogue["mrr"]).format(mrr=amount)
-        if self.link:
-            yield str(catalogue["link"]).format(link=self.link.format(account_id=account["account_id"]))
-
-    def _of(self, rule: Rule) -> Mapping[str, Any]:
-        found: Mapping[str, Any] | None = messages(self.language).get(rule.texts or rule.flag)
-        if found is None:
-            raise UsageError(f"There is no task text for '{rule.flag}' in language '{self.language}'.")
-        return found
-
-
-def _one_line(text: str) -> str:
-    return _BLANK.sub(" ", text).strip()
-
-
-@cache
-def messages(language: str) -> Mapping[str, Any]:
-    """Return the catalogue of a language.
-
-    Raises:
-        UsageError: there is none.
+    Args:
+        owners: id, archived.
+        fallback: gets the tasks of companies whose owner is missing or has left; None for nobody.
     """
-    catalogue = files("crm_sync") / "messages" / f"{language}.toml"
-    try:
-        return tomllib.loads(catalogue.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise UsageError(f"There are no texts in language '{language}'.", hint="Use en or fr.") from error
+    ids, active = frozenset(owners["id"].astype(str)), active_owner_ids(owners)
+    return Owners(active, fallback, ids - active)
 
 
 def active_owner_ids(owners: pd.DataFrame) -> frozenset[str]:

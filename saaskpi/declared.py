@@ -1,4 +1,4 @@
-"""What the settings declare beside the data, read from its files: exchange rates, spend and flags."""
+"""What the settings declare beside the data: exchange rates, spend, flags and the rules of tasks."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from crm_sync.plan import PlanSettings
+from crm_sync.task_rules import read_task_rules
 from enrichment.exchange import FX_RATES
 from enrichment.health.rules import read_rules
 from enrichment.kpis.catalogue import MARKETING_SPEND
@@ -26,6 +28,24 @@ def own_flags(settings: Settings) -> dict[str, list[str]]:
     for rule in read_rules(settings.flags):
         found.setdefault(rule.kind, []).append(rule.flag)
     return found
+
+
+def plan_settings(settings: Settings) -> PlanSettings:
+    """Return what the settings say about the write side.
+
+    Raises:
+        UsageError: a flag or a rule of tasks is wrong.
+    """
+    tasks, own = settings.tasks, own_flags(settings)
+    return PlanSettings(
+        language=settings.language,
+        fallback_owner_id=tasks.fallback_owner_id,
+        rules=read_task_rules(tasks.rules, own),
+        when_over=tasks.when_over,
+        cooldown_days=tasks.cooldown_days,
+        own_flags=own,
+        keep_edits=settings.guards.drift == "keep",
+    )
 
 
 def declared(settings: Settings, rates_folder: Path, as_of: date) -> tuple[Reporting, list[str]]:

@@ -28,7 +28,7 @@ from crm_sync.guards import NOTHING_ALLOWED, Allowed, Limits
 from crm_sync.inputs import Only, gather
 from crm_sync.matching import match
 from crm_sync.model import Plan
-from crm_sync.plan import PlanSettings, build_plan
+from crm_sync.plan import build_plan
 from enrichment import money
 from enrichment.computing import TABLES, compute
 from enrichment.health.assessing import FlagSettings, Remembered
@@ -38,7 +38,7 @@ from enrichment.health.rules import read_rules
 from enrichment.policy import Policy, check_reporting
 from enrichment.sources import SOURCES
 from saaskpi import ecb
-from saaskpi.declared import own_flags
+from saaskpi.declared import plan_settings
 from saaskpi.errors import StoreError
 from saaskpi.imports.home import ORIGIN, refuse_imported
 from saaskpi.opening import RATES, opened
@@ -220,14 +220,7 @@ class Pipeline:
         refuse_imported(self.store, self.settings.home, "plan")
         with self._stages.stage("plan") as report:
             inputs = gather(self.landing, self.marts, self.store, self._portal_id(), only)
-            owner = self.settings.tasks.fallback_owner_id
-            settings = PlanSettings(
-                self.settings.language,
-                owner,
-                own_flags=own_flags(self.settings),
-                keep_edits=self.settings.guards.drift == "keep",
-            )
-            plan = build_plan(inputs, settings, money, self._now())
+            plan = build_plan(inputs, plan_settings(self.settings), money, self._now())
             companies, tasks = len(plan.updates), len(plan.tasks)
             report(f"{companies} companies and {tasks} tasks to write", companies=companies, tasks=tasks)
         return plan

@@ -32,11 +32,6 @@ class TaskLedger(Rows):
         table = tables.task_intents.c
         return {row["task_key"]: row["intended_at"] for row in self._all(sa.select(*table))}
 
-    def forget_intents(self, task_keys: Sequence[str]) -> None:
-        """Forget tasks that were refused: they do not exist."""
-        with self._writes.begin() as connection:
-            _forget(connection, task_keys)
-
     def record_tasks(self, rows: Sequence[Row]) -> None:
         """Remember tasks that exist in the CRM, and no longer as intended.
 

@@ -188,7 +188,7 @@ class HubSpotClient:
             inputs = part
             while inputs:
                 body = self.http.post(path, {"inputs": inputs}, repeatable=True)[1]
-                _check_partial(path, body)
+                check_partial(path, body)
                 for found in body["results"]:
                     yield from _links(found)
                 inputs = [
@@ -261,7 +261,7 @@ class HubSpotClient:
         inputs = [{"id": id_} for id_ in ids]
         body = {"inputs": inputs, "properties": list(names), "propertiesWithHistory": []}
         answer = self.http.post(f"{path}/batch/read", body, repeatable=True)[1]
-        _check_partial(path, answer)
+        check_partial(path, answer)
         found: JsonRows = answer["results"]
         return found
 
@@ -290,7 +290,7 @@ def _links(found: Json) -> Iterator[Json]:
             }
 
 
-def _check_partial(path: str, body: Json) -> None:
+def check_partial(path: str, body: Json) -> None:
     """Accept "there is none" among the errors of a partial read; anything else would lose records."""
     for error in body.get("errors") or []:
         kind = f"{error.get('subCategory', '')} {error.get('category', '')}"

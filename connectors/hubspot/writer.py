@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from connectors.http import Json
-from connectors.hubspot.client import BATCH, HubSpotClient, chunks
+from connectors.hubspot.client import BATCH, HubSpotClient, check_partial, chunks
 from saaskpi.errors import RejectedError
 
 MOST_SPLITS = 40
@@ -127,6 +127,80 @@ class HubSpotWriter:
         ]
         return self._write(path, rows, lambda result: (result.get("properties") or {}).get(id_property))
 
+    def create(
+        self,
+        object_type: str,
+        to_type: str,
+        type_id: int,
+        inputs: Sequence[tuple[str, Mapping[str, str], str]],
+    ) -> Iterator[list[RowResult]]:
+        """Create objects, each linked to another one. Not safe to repeat, so no call is made twice.
+
+        Args:
+            object_type: such as ``tasks``.
+            to_type: of the other ends, such as ``companies``.
+            type_id: HubSpot's number of the type of link.
+            inputs: a name for each (the key of its result), its properties, the id that it is linked to.
+
+        Yields:
+            The results of each call of at most 100 rows, as soon as it is answered.
+
+        Raises:
+            UnavailableError: a call was not answered; its objects may exist.
+        """
+        path = self._client.path("objects", f"{object_type}/batch/create")
+        kind = {"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": type_id}
+        rows = [
+            (key, {"properties": dict(values), "associations": [{"to": {"id": to_id}, "types": [kind]}]})
+            for key, values, to_id in inputs
+        ]
+        return self._write(path, rows, lambda _: None, repeatable=False)
+
+    def read(
+        self, object_type: str, ids: Sequence[str], names: Sequence[str], id_property: str | None = None
+    ) -> dict[str, dict[str, str]]:
+        """Read properties of objects as they are at this moment, a hundred a call.
+
+        Args:
+            object_type: such as ``tasks``.
+            ids: ids, or values of ``id_property``.
+            names: properties to read.
+            id_property: a unique property to ask by.
+
+        Returns:
+            By what was asked for, the properties and ``hs_object_id``, "" for no value; without those that
+            are not there.
+        """
+        path = self._client.path("objects", f"{object_type}/batch/read")
+        asked: Json = {"properties": [*names], "propertiesWithHistory": []}
+        asked |= {"idProperty": id_property} if id_property else {}
+        found = {}
+        for part in chunks(list(dict.fromkeys(ids)), BATCH):
+            body = {**asked, "inputs": [{"id": id_} for id_ in part]}
+            answer = self._client.http.post(path, body, repeatable=True)[1]
+            check_partial(path, answer)
+            for row in answer["results"]:
+                values = {name: row["properties"].get(name) or "" for name in names}
+                key = values[id_property] if id_property else str(row["id"])
+                found[key] = {**values, "hs_object_id": str(row["id"])}
+        return found
+
+    def linked(self, from_type: str, to_type: str, ids: Sequence[str]) -> dict[str, list[str]]:
+        """Read what objects are linked to at this moment, a thousand a call.
+
+        Args:
+            from_type: type of ``ids``, such as ``companies``.
+            to_type: type of the other ends.
+            ids: any number.
+
+        Returns:
+            Ids of the other ends by id.
+        """
+        found: dict[str, list[str]] = {}
+        for link in self._client.associations(from_type, to_type, ids):
+            found.setdefault(link["from_id"], []).append(link["to_id"])
+        return found
+
     def associate(
         self, from_type: str, to_type: str, type_id: int, pairs: Sequence[tuple[str, str]]
     ) -> Iterator[list[RowResult]]:
@@ -160,7 +234,13 @@ class HubSpotWriter:
         return True
 
     def _write(
-        self, path: str, rows: Rows, key_of: Callable[[Json], str | None], *, traced: bool = True
+        self,
+        path: str,
+        rows: Rows,
+        key_of: Callable[[Json], str | None],
+        *,
+        traced: bool = True,
+        repeatable: bool = True,
     ) -> Iterator[list[RowResult]]:
         for part in chunks(rows, BATCH):
             budget = MOST_SPLITS
@@ -168,7 +248,9 @@ class HubSpotWriter:
             while waiting:
                 batch = waiting.pop(0)
                 budget -= 1
-                results = self._write_batch(path, batch, key_of, traced, may_split=budget > 0)
+                results = self._write_batch(
+                    path, batch, key_of, traced, may_split=budget > 0, repeatable=repeatable
+                )
                 if results is None:
                     middle = len(batch) // 2
                     waiting += [batch[:middle], batch[middle:]]
@@ -176,7 +258,14 @@ class HubSpotWriter:
                     yield results
 
     def _write_batch(
-        self, path: str, rows: Rows, key_of: Callable[[Json], str | None], traced: bool, *, may_split: bool
+        self,
+        path: str,
+        rows: Rows,
+        key_of: Callable[[Json], str | None],
+        traced: bool,
+        *,
+        may_split: bool,
+        repeatable: bool,
     ) -> list[RowResult] | None:
         """Write one batch; None when it is refused as a whole and should be split."""
         inputs = [
@@ -184,8 +273,8 @@ class HubSpotWriter:
             for index, (_, body) in enumerate(rows)
         ]
         try:
-            # Every write here says what to be, not what to change: doing it twice does no harm.
-            _, answer = self._client.http.post(path, {"inputs": inputs}, repeatable=True)
+            # Every write but a creation says what to be, not what to change: doing it twice does no harm.
+            _, answer = self._client.http.post(path, {"inputs": inputs}, repeatable=repeatable)
         except RejectedError as error:
             if len(rows) > 1 and may_split:
                 return None

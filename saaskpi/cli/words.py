@@ -14,6 +14,7 @@ from enrichment.explain import explain_item
 from enrichment.money import format_money
 from enrichment.mrr_history import difference_lines, history_lines, month_end_lines
 from saaskpi.cli.output import counted
+from saaskpi.cli.task_words import task_lines
 
 if TYPE_CHECKING:
     from saaskpi.results import EnrichResult, PullResult, Written
@@ -110,7 +111,7 @@ def plan_lines(plan: Plan, stops: Sequence[Tripped] = ()) -> list[str]:
         f"edited it; it would be {one.wanted or '(empty)'}"
         for one in plan.kept
     ]
-    lines += [f"Task: {t.subject} (due {t.due:%Y-%m-%d}, owner {t.owner_id or 'nobody'})" for t in plan.tasks]
+    lines += task_lines(plan)
     lines += [_unmatched(item) for item in plan.unmatched]
     lines += plan.notes
     return [*lines, "", *_plan_totals(plan)]
@@ -136,6 +137,8 @@ def applied_lines(written: Written) -> list[str]:
             else []
         ),
         f"  {result.tasks_opened:>6,} tasks created, {result.tasks_linked:,} linked to their company",
+        f"  {result.tasks_completed:>6,} tasks completed, {result.tasks_commented:,} commented, "
+        f"{result.tasks_updated:,} changed",
     ]
 
 
@@ -304,8 +307,11 @@ def _plan_totals(plan: Plan) -> Iterator[str]:
     if plan.writes_nothing:
         yield "Nothing to write: the CRM shows these numbers already."
     else:
-        properties, companies, tasks = len(plan.definitions), len(plan.updates), len(plan.tasks)
-        yield f"{properties} properties to create, {companies} companies to update, {tasks} tasks to open."
+        properties, companies, tasks = len(plan.definitions), len(plan.updates), plan.tasks_to_open
+        yield (
+            f"{properties} properties to create, {companies} companies to update, {tasks} tasks to open, "
+            f"{len(plan.task_changes)} to change."
+        )
     for total in plan.totals:
         mrr, matched, unmatched = (
             format_money(n, total.currency) for n in (total.mrr, total.matched, total.unmatched)

@@ -11,7 +11,7 @@ import pytest
 from crm_sync.apply import apply
 from crm_sync.model import Plan
 from crm_sync.plan import PlanSettings, build_plan
-from crm_sync.properties import COMPANIES, TASK_KEY, TASKS
+from crm_sync.properties import COMPANIES, TASK_KEY
 from crm_sync.recording import ApplyResult
 from enrichment import money
 from saaskpi.errors import AccessError, NeedsPersonError, UnavailableError, UsageError
@@ -214,33 +214,6 @@ def test_a_revoked_token_stops_at_once_and_what_was_written_is_remembered(store:
     assert crm.calls.count("update") == 2
     assert crm.calls[-1] == "update"
     assert store.pushed(COMPANIES)["object_id"].nunique() == 100
-
-
-def test_a_portal_that_refuses_a_unique_task_property_gets_everything_but_tasks(store: Store) -> None:
-    crm = new_portal()
-    crm.refuses_unique = True
-    result = apply(plan_of(crm, store), crm, store, at(NOW))
-    assert (result.companies_updated, result.tasks_opened, result.tasks_skipped) == (2, 0, 2)
-    assert "Tasks left out: 2." in result.messages[0]
-    assert "limit of unique properties" in (store.tasks_refused() or "")
-    plan = plan_of(crm, store, pulled_at=LATER)
-    assert plan.writes_nothing
-    assert plan.tasks_skipped == 2
-    assert "Tasks left out: 2." in plan.notes[0]
-    store.allow_tasks()
-    crm.refuses_unique = False
-    assert apply(plan_of(crm, store, pulled_at=LATER), crm, store, at(LATER)).tasks_opened == 2
-
-
-def test_a_portal_without_custom_task_groups_gets_everything_but_tasks(
-    store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    crm = new_portal()
-    made = crm.create_group
-    monkeypatch.setattr(
-        crm, "create_group", lambda kind, *rest: crm.refuse_group() if kind == TASKS else made(kind, *rest)
-    )
-    assert apply(plan_of(crm, store), crm, store, at(NOW)).tasks_skipped == 2
 
 
 def test_a_stale_plan_is_refused(store: Store) -> None:

@@ -6,7 +6,7 @@ import json
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,10 @@ class Outcome:
 
 @dataclass
 class FakeCrm:
-    """Companies, tasks and properties; ``fail_at`` cuts the line at the nth call, ``after`` it is done."""
+    """Companies, tasks and properties; ``fail_at`` cuts the line at the nth call, ``after`` it is done.
+
+    ``today`` is when tasks are completed; ``unlisted`` tasks do not show among those of their company yet.
+    """
 
     companies: dict[str, dict[str, str]] = field(default_factory=dict)
     tasks: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -46,12 +49,15 @@ class FakeCrm:
     refuses_unique: bool = False
     portal: str = PORTAL
     calls: list[str] = field(default_factory=list)
+    unlisted: set[str] = field(default_factory=set)
+    today: str | None = None
+    ticks: int = 0
     fail_at: int | None = None
     after: bool = False
 
     @property
     def writes(self) -> list[str]:
-        return [call for call in self.calls if call not in ("portal_id", "properties")]
+        return [call for call in self.calls if call not in ("portal_id", "properties", "read", "linked")]
 
     def call(self, name: str) -> bool:
         """Note a call; True when its answer is to be lost after it was carried out."""
@@ -97,10 +103,10 @@ class FakeCrm:
     def update(
         self, object_type: str, inputs: Sequence[tuple[str, Mapping[str, str]]]
     ) -> Iterator[Sequence[Outcome]]:
-        assert object_type == COMPANIES
+        change = {COMPANIES: self._update, TASKS: self._update_task}[object_type]
         for batch in _batches(inputs):
             lost = self.call("update")
-            outcomes = [self._update(id_, values) for id_, values in batch]
+            outcomes = [change(id_, values) for id_, values in batch]
             self.answer(lost)
             yield outcomes
 
@@ -120,10 +126,8 @@ class FakeCrm:
             lost = self.call("upsert")
             outcomes = []
             for key, values in batch:
-                found = next((id_ for id_, task in self.tasks.items() if task[TASK_KEY] == key), None)
-                id_ = found or str(9000 + len(self.tasks))
-                self.tasks.setdefault(id_, {}).update(values)
-                outcomes.append(Outcome(key, ok=True, object_id=id_))
+                found = next((id_ for id_, task in self.tasks.items() if task.get(TASK_KEY) == key), None)
+                outcomes.append(Outcome(key, ok=True, object_id=self.put_task(found, values)))
             self.answer(lost)
             yield outcomes
 
@@ -136,6 +140,60 @@ class FakeCrm:
             self.links |= set(batch)
             self.answer(lost)
             yield [Outcome(f"{a}:{b}", ok=True) for a, b in batch]
+
+    # Tasks
+
+    def put_task(self, id_: str | None, values: Mapping[str, str]) -> str:
+        """Make or change a task, by whomever, with the times that HubSpot keeps."""
+        id_ = id_ or str(9000 + len(self.tasks))
+        self.ticks += 1
+        at = (NOW + timedelta(seconds=self.ticks)).isoformat()
+        task = self.tasks.setdefault(id_, {})
+        if values.get("hs_task_status") == "COMPLETED" != task.get("hs_task_status"):
+            task["hs_task_completion_date"] = self.today or at
+        task.update(values, hs_lastmodifieddate=at)
+        return id_
+
+    def _update_task(self, id_: str, values: Mapping[str, str]) -> Outcome:
+        if id_ not in self.tasks:
+            return Outcome(id_, ok=False, error="no such task")
+        return Outcome(id_, ok=True, object_id=self.put_task(id_, values))
+
+    def read(
+        self, object_type: str, ids: Sequence[str], names: Sequence[str], id_property: str | None = None
+    ) -> dict[str, dict[str, str]]:
+        assert object_type == TASKS
+        self.answer(self.call("read"))
+        asked = {id_: task.get(id_property, "") if id_property else id_ for id_, task in self.tasks.items()}
+        return {
+            asked[id_]: {**{name: task.get(name, "") for name in names}, "hs_object_id": id_}
+            for id_, task in self.tasks.items()
+            if asked[id_] in ids
+        }
+
+    def linked(self, from_type: str, to_type: str, ids: Sequence[str]) -> dict[str, list[str]]:
+        assert (from_type, to_type) == (COMPANIES, TASKS)
+        self.answer(self.call("linked"))
+        seen = [(task, company) for task, company in sorted(self.links) if task not in self.unlisted]
+        return {id_: [task for task, company in seen if company == id_] for id_ in ids}
+
+    def create(
+        self,
+        object_type: str,
+        to_type: str,
+        type_id: int,
+        inputs: Sequence[tuple[str, Mapping[str, str], str]],
+    ) -> Iterator[Sequence[Outcome]]:
+        assert (object_type, to_type, type_id) == (TASKS, COMPANIES, 192)
+        for batch in _batches(inputs):
+            lost = self.call("create")
+            outcomes = []
+            for key, values, company_id in batch:
+                id_ = self.put_task(None, values)
+                self.links.add((id_, company_id))
+                outcomes.append(Outcome(key, ok=True, object_id=id_))
+            self.answer(lost)
+            yield outcomes
 
     def refuse_group(self, *_: object) -> bool:
         raise RejectedError("no custom groups on tasks")
