@@ -87,12 +87,13 @@ def put_in_place(incoming: Path, place: Path) -> None:
     sync_directory(place.parent)
 
 
-def retire(manifest: Manifest, stream: str) -> None:
-    """Note that the full read of a stream stops to count."""
+def retire(manifest: Manifest, stream: str, *, rejected: bool = True) -> None:
+    """Note that the full read of a stream stops to count, and the rows kept aside with it."""
     entry = manifest.streams.get(stream)
     if entry is not None:
         _note(manifest, (f"{stream}/{name}" for name in entry.directories))
-        _note(manifest, (f"{REJECTED}/{stream}/{name}" for name in entry.rejected))
+        if rejected:
+            _note(manifest, (f"{REJECTED}/{stream}/{name}" for name in entry.rejected))
 
 
 def retire_covered(manifest: Manifest) -> None:

@@ -32,12 +32,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from saaskpi.errors import StoreError
+from warehouse.compaction import fold, merge
 from warehouse.deltas import DELTAS, KEPT_SECONDS, REJECTED, Gone
 from warehouse.files import FileLock, make_directory, writing
 from warehouse.incoming import Claim, live
 from warehouse.landing_reader import LandingReader
 from warehouse.landing_writer import DeltaWriter, LandingWriter
 from warehouse.manifest import MANIFEST, Manifest, changing, read_manifest
+
+MOST_DELTAS = 32
+"""With more of them they are merged into one."""
 
 
 class Landing(LandingReader):
@@ -96,9 +100,27 @@ class Landing(LandingReader):
             raise ValueError("now must be aware (UTC)")
         make_directory(self._root)
         writer = DeltaWriter(self._root, Claim.take(self._root), now.astimezone(UTC))
+        writer.landed = self._merge_many
         for one in gone:
             writer.void(*one)
         return writer
+
+    def compact(self) -> list[str]:
+        """Fold what was read anew into the full reads, without void and superseded rows.
+
+        Concurrently with readers, deltas and pulls, in bounded memory. Whoever reads files that are no longer
+        needed can go on: they are removed half an hour later, by the next call or pull.
+
+        Returns:
+            The streams that were written anew.
+
+        Raises:
+            StoreError: the disk refuses; what readers see stays.
+        """
+        if not self._root.exists():
+            return []
+        self.sweep()
+        return fold(self._root)
 
     def sweep(self) -> None:
         """Remove what killed pulls left, and what stopped to count long enough ago."""
@@ -111,6 +133,10 @@ class Landing(LandingReader):
                 number = int(path.name.rpartition("-")[2])
                 if str(path.relative_to(self._root)) not in kept and number not in alive:
                     shutil.rmtree(path)
+
+    def _merge_many(self) -> None:
+        if len(self.manifest().deltas) > MOST_DELTAS:
+            merge(self._root)
 
 
 def _directories(root: Path) -> list[Path]:

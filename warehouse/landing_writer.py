@@ -77,6 +77,11 @@ class LandingWriter(GenericSingerWriter[str, Message]):
         self._open = True
 
     @property
+    def number(self) -> int:
+        """Its number: above those of every pull and delta that began before."""
+        return self._claim.number
+
+    @property
     def rows(self) -> dict[str, int]:
         """Rows landed so far per stream, as of each stream's last row group; exact after :meth:`close`."""
         return {name: stream.rows for name, stream in self._streams.items()}
@@ -224,11 +229,15 @@ class DeltaWriter(LandingWriter):
     """A few records read anew: lands beside the full reads, in one directory for all streams.
 
     Made by :meth:`warehouse.landing.Landing.begin_delta`, before the reading begins: what began later stands.
+
+    Attributes:
+        landed: called when the delta has become visible.
     """
 
     def __init__(self, root: Path, claim: Claim, now: datetime) -> None:
         super().__init__(root, claim, now)
         self._gone: dict[Gone, None] = {}
+        self.landed: Callable[[], None] = lambda: None
 
     def void(self, stream: str, column: str, value: str) -> None:
         """Declare every row that was read before and has this value void; rows of this delta stay.
@@ -247,8 +256,11 @@ class DeltaWriter(LandingWriter):
 
     @override
     def close(self) -> None:
+        if not self._open:
+            return
         if self._streams or self._gone or self.notes or self._state is not None:
             super().close()
+            self.landed()
         else:
             self.abort()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,7 +36,8 @@ def landed(landing: Landing, stream: str) -> dict[Any, dict[str, Any]]:
         ranked = f"row_number() OVER (PARTITION BY {', '.join(keys)} ORDER BY _seq DESC)"
         rows = engine.frame(f"SELECT * EXCLUDE (_seq) FROM {stream} QUALIFY {ranked} = 1")
     rows = rows.drop(columns=["_read_at"], errors="ignore").astype(str)
-    return {tuple(row[key] for key in keys): row for row in rows.to_dict("records")}
+    records: list[dict[str, Any]] = json.loads(rows.to_json(orient="records"))
+    return {tuple(row[key] for key in keys): row for row in records}
 
 
 def different(one: Landing, other: Landing) -> dict[str, list[Any]]:
