@@ -10,6 +10,7 @@ from typing import Final
 from flask import Blueprint, Response, g, request
 
 from saaskpi.errors import SaaskpiError
+from webhook_server.answers import failed
 from webhook_server.api import lists, openapi, writes
 from webhook_server.api.access import Gate, requires
 from webhook_server.api.answering import document, refused, tag_of, tagged, unchanged
@@ -61,6 +62,8 @@ def _served(route: Route, home: Home) -> Callable[..., Response]:
     @requires(route.scope)
     def serve(**path: str) -> Response:
         request.max_content_length = LONGEST_BODY
+        if (request.content_length or 0) > LONGEST_BODY:
+            return failed(413, f"The body is longer than {LONGEST_BODY} bytes.")
         try:
             return _answer(route, Asked(home, {**parse(route.parameters, request.args), **path}))
         except SaaskpiError as error:
