@@ -6,7 +6,7 @@ from flask import Blueprint, Response
 
 from saaskpi.errors import StoreError
 from webhook_server.answers import answer
-from webhook_server.bearer import refused_bearer
+from webhook_server.api.access import requires
 from webhook_server.live import Live
 from webhook_server.metrics import CONTENT_TYPE
 
@@ -27,9 +27,9 @@ def create_blueprint(live: Live) -> Blueprint:
         return answer(body, 503 if troubles else 200)
 
     @watch.get("/metrics")
+    @requires("metrics", limited=False)
     def metrics() -> Response:
-        stranger = refused_bearer(live.services, "metrics")
-        return stranger or Response(live.metrics.text(), content_type=CONTENT_TYPE)
+        return Response(live.metrics.text(), content_type=CONTENT_TYPE)
 
     return watch
 

@@ -46,7 +46,7 @@ def rules(api: Caller) -> list[tuple[str, str, Rule]]:
 
 
 def test_every_route_refuses_strangers(api: Caller) -> None:
-    seen = set()
+    seen: set[str] = set()
     revoked = Tokens(api.services.store.engine).create(
         "gone", ALL_SCOPES, None, datetime(2026, 1, 1, tzinfo=UTC)
     )

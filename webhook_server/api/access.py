@@ -27,7 +27,6 @@ from webhook_server.services import Services
 FAILURES_PER_MINUTE: Final = 30
 """From one address (IPv6: one network of /64) before it is told to wait."""
 _REALM: Final = 'Bearer realm="saaskpi"'
-_LOOPBACK_NAMES: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _KEY: Final = "saaskpi.gate"
 _MAKE_ONE: Final = "Make a token on the server: saaskpi tokens create NAME --scope {scope}"
 
@@ -56,18 +55,14 @@ class Gate:
         """Make this the gate of an application: :func:`requires` finds it there."""
         app.extensions[_KEY] = self
 
-    def refusal(self, scope: str, *, limited: bool = True, loopback: bool = False) -> Response | None:
+    def refusal(self, scope: str, *, limited: bool = True) -> Response | None:
         """Return why the request at hand is refused, None when it may go on; then ``g.token`` is its token.
 
         Args:
             scope: what its token must allow.
             limited: it counts against the token's requests per minute.
-            loopback: without a token it is let in from this machine, where no proxy stands between.
         """
         shown = request.headers.get("Authorization")
-        if shown is None and loopback and self._is_loopback():
-            g.token = None
-            return None
         kind, _, plain = (shown or "").partition(" ")
         token = self.tokens.verify(plain.strip(), self._services.now()) if kind.lower() == "bearer" else None
         if token is None:
@@ -95,26 +90,14 @@ class Gate:
         answer.headers["Retry-After"] = str(seconds)
         return answer
 
-    def _is_loopback(self) -> bool:
-        """Say whether nobody but this machine can have asked.
 
-        Behind a proxy everybody comes from this machine: a public URL is set then, or the name that was asked
-        for is not this machine's. The name also keeps pages out whose own name leads here.
-        """
-        settings = self._services.settings.server
-        name = request.host.rpartition(":")[0] if ":" in request.host.rpartition("]")[2] else request.host
-        forwarded = any(name in request.headers for name in ("Forwarded", "X-Forwarded-For", "Via"))
-        is_near = _is_loopback_address(request.remote_addr or "")
-        return is_near and not forwarded and settings.public_url is None and name in _LOOPBACK_NAMES
-
-
-def requires(scope: str, *, limited: bool = True, loopback: bool = False) -> Callable[[View], View]:
+def requires(scope: str, *, limited: bool = True) -> Callable[[View], View]:
     """Let only bearers of a token with ``scope`` reach a view; takes what ``Gate.refusal`` takes."""
 
     def wrap(view: View) -> View:
         @functools.wraps(view)
         def guarded(*args: object, **values: object) -> Response:
-            refusal = gate().refusal(scope, limited=limited, loopback=loopback)
+            refusal = gate().refusal(scope, limited=limited)
             return refusal if refusal is not None else view(*args, **values)
 
         return guarded
@@ -147,10 +130,3 @@ def _network(address: str) -> str:
     if found.version == 4:
         return str(found)
     return str(ipaddress.ip_network((found, 64), strict=False))
-
-
-def _is_loopback_address(address: str) -> bool:
-    try:
-        return ipaddress.ip_address(address).is_loopback
-    except ValueError:
-        return False

@@ -16,7 +16,7 @@ from connectors.signatures import Refused, secrets_of
 from connectors.stripe import signature as stripe_signature
 from warehouse.inbox import Event
 from webhook_server.answers import answer, failed
-from webhook_server.bearer import refused_bearer
+from webhook_server.api.access import gate
 from webhook_server.live import Live
 from webhook_server.webhooks.parsing import MalformedError, hubspot_events, stripe_event, usage_events
 
@@ -56,7 +56,7 @@ def create_blueprint(live: Live) -> Blueprint:
 
     @routes.post("/usage")
     def usage() -> Response:
-        stranger = refused_bearer(live.services, "usage")
+        stranger = gate().refusal("usage", limited=False)
         if stranger is not None:
             live.metrics.refused.labels("usage", "stranger").inc()
             return stranger
