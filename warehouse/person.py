@@ -17,7 +17,12 @@ _SHORTEST_ID = _SHORTEST_PHONE = 7
 """Digits; a shorter number stands for too many other things to be looked for in texts."""
 _MERGED: Final = ("hs_merged_object_ids", "hs_calculated_merged_vids")
 _SHORTEST_NAME: Final = 3
-_NOT_ITS_OWN: Final = r'(?<!"id":")(?<!"hs_object_id":)(?<!"hs_object_id":")'
+_NOT_ITS_OWN: Final = "".join(
+    f"(?<!{own}{space}{mark})"
+    for own in ('"id":', '"hs_object_id":')
+    for space in ("", " ")
+    for mark in ("", '"')
+)
 """What has the number as its own id is another object."""
 _Part = tuple[str, str, str]
 """What must stand before, the pattern itself, and what must stand after."""
@@ -101,7 +106,9 @@ class Person:
     @cached_property
     def _bare_id(self) -> re.Pattern[str]:
         """An id as a number in JSON."""
-        return _any_of([(rf"{_NOT_ITS_OWN}(?<=[:\[,])", form, r"(?=[,\]}])") for form in self._long_ids])
+        return _any_of(
+            [(rf"{_NOT_ITS_OWN}(?:(?<=[:\[,])|(?<=[:\[,] ))", form, r"(?=[,\]}])") for form in self._long_ids]
+        )
 
     @cached_property
     def _parts(self) -> list[_Part]:
@@ -112,7 +119,7 @@ class Person:
         }
         emails = _forms({*self.emails, *map(quote, self.emails)})
         return [
-            *((r"(?<![\w.+-])", form, r"(?![\w-])") for form in emails),
+            *((r"(?<![\w.+-])", form, r"(?!\w)") for form in emails),
             *((r"(?<!\w)", form, r"(?!\w)") for form in _forms(names)),
             *((r"(?<!\d)", form, r"(?!\d)") for form in map(_phone, self.phones) if form),
             *((rf"{_NOT_ITS_OWN}(?<![\w.])", form, r"(?![\w.])") for form in self._long_ids),

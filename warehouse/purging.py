@@ -243,10 +243,11 @@ def _texts(column: pa.ChunkedArray[Any]) -> pa.Array[Any]:
     """Return a column's texts, those of a list joined; none for numbers and times."""
     kind = column.type
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        return pa.array(column.to_pylist(), pa.string()) if column.num_chunks != 1 else column.chunk(0)
+        texts: list[Any] = column.to_pylist()
+        return pa.array(texts, pa.string())
     if pa.types.is_list(kind) and pa.types.is_string(kind.value_type):
         lists: list[Any] = column.to_pylist()
-        return pa.array([one and "\n".join(filter(None, one)) or None for one in lists], pa.string())
+        return pa.array(["\n".join(filter(None, one or ())) for one in lists], pa.string())
     return pa.array([], pa.string())
 
 

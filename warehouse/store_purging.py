@@ -17,6 +17,7 @@ from saaskpi.errors import StoreError
 from warehouse.person import Person
 
 _CONTACT_TYPES: Final = ("contacts", "contact", "0-1")
+_SQLITE: Final = b"SQLite format 3\x00"
 _NOT_SEARCHED: Final = ("alembic_version",)
 _AT_ONCE: Final = 2_000
 _CHECKPOINT_SECONDS: Final = 20.0
@@ -51,8 +52,48 @@ def purge_store(engine: sa.Engine, person: Person, *, write: bool) -> Counter[st
     return +found
 
 
+def known_from_events(engine: sa.Engine, person: Person) -> Person:
+    """Return what waiting or kept events tell of contacts: addresses and names that are no longer theirs."""
+    inbox = sa.Table("inbox", sa.MetaData(), autoload_with=engine)
+    query = sa.select(inbox.c.payload).where(inbox.c.source == "hubspot", inbox.c.payload.is_not(None))
+    found = Person()
+    with engine.connect() as connection:
+        for (payload,) in connection.execution_options(yield_per=_AT_ONCE).execute(query):
+            event = json.loads(_text(payload) or "{}")
+            if _is_about(_text(payload), person) and event.get("propertyName"):
+                properties = {event["propertyName"]: event.get("propertyValue")}
+                found |= Person.from_properties(str(event.get("objectId")), properties)
+    return found
+
+
+def is_database(path: Path) -> bool:
+    """Tell whether a file is an SQLite database."""
+    with path.open("rb") as file:
+        return file.read(len(_SQLITE)) == _SQLITE
+
+
+def purge_copy(path: Path, person: Person, *, write: bool) -> int:
+    """Take a person out of a backup of an SQLite store; return how many rows were changed or deleted.
+
+    Raises:
+        StoreError: it is damaged, or being written.
+    """
+    engine = sa.create_engine(sa.URL.create("sqlite", database=str(path)))
+    try:
+        rows = sum(purge_store(engine, person, write=write).values())
+        if write:
+            scrub_file(path)
+    except sa.exc.DatabaseError as error:
+        raise StoreError(
+            f"The backup {path} cannot be searched.", hint="Remove it, then run the same command again."
+        ) from error
+    finally:
+        engine.dispose()
+    return rows
+
+
 def scrub(engine: sa.Engine) -> None:
-    """Leave nothing of deleted rows behind: free pages and the write-ahead log of SQLite, dead PostgreSQL rows.
+    """Leave nothing of deleted rows behind: in free pages and the log of SQLite, in dead PostgreSQL rows.
 
     Raises:
         StoreError: other connections are in the way; try again.
@@ -85,7 +126,7 @@ def scrub_file(path: Path) -> None:
 
 def _hits(connection: sa.Connection, table: sa.Table, person: Person) -> Iterator[tuple[Row, Row | None]]:
     """Return keys of rows to change with what they become; None for a row to delete."""
-    keys = [column for column in table.primary_key.columns]
+    keys = list(table.primary_key.columns)
     texts = [column for column in table.columns if _is_text(column)]
     chosen = [*(column.label(f"key {column.name}") for column in keys), *map(_as_text, texts)]
     if not keys or not texts:
@@ -98,7 +139,7 @@ def _hits(connection: sa.Connection, table: sa.Table, person: Person) -> Iterato
         if change is None or (change and key.keys() & change.keys()):
             yield key, None
         elif change:
-            if table.name == "inbox" and "event_id" in change:
+            if "event_id" in change:
                 change["event_id"] = f"erased:{key['id']}"
             yield key, {name: _typed(table.columns[name], value) for name, value in change.items()}
 
@@ -107,17 +148,18 @@ def _changed(table: str, values: dict[str, str | None], person: Person) -> Row |
     """Return what changes of a row: nothing, some columns, or None: all of it goes."""
     if values.get("object_type") in _CONTACT_TYPES and values.get("object_id") in person.ids:
         return None
-    if table == "inbox":
-        if values["source"] == "stripe":
-            return {}
-        if values["source"] == "hubspot" and _is_about(values["payload"], person):
-            left = {"payload": None, "status": "done", "error": None}
-            held = person.is_in(values["event_id"] or "")
-            return left | ({"event_id": ""} if held else {})
+    if table == "inbox" and values["source"] == "stripe":
+        return {}
+    if table == "inbox" and values["source"] == "hubspot" and _is_about(values["payload"], person):
+        # HubSpot's event has no id of its own: ours is made from what it says.
+        return {"event_id": "", "payload": None, "status": "done", "error": None}
+    searched = {
+        name: value for name, value in values.items() if name == "event_id" or not name.endswith("_id")
+    }
     return {
         name: person.taken_out(value)
-        for name, value in values.items()
-        if value is not None and not name.endswith("_id") and person.is_in(value)
+        for name, value in searched.items()
+        if value is not None and person.is_in(value)
     }
 
 

@@ -1,0 +1,232 @@
+"""A contact that is erased leaves no byte: landing, tables, snapshots, store, backups, files of the home."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import requests
+from singer_sdk.singerlib import RecordMessage, SchemaMessage
+
+from saaskpi.erasing import erase, finish_erasures
+from saaskpi.errors import StoreError
+from saaskpi.pipeline import Pipeline
+from saaskpi.progress import Silent
+from tests.support.canaries import (
+    BILLED,
+    CANARIES,
+    EMAIL,
+    FIRST,
+    LAST,
+    NOW,
+    OTHER_EMAIL,
+    PHONE,
+    everything_in,
+    plant_in,
+)
+from tests.support.spine import settings_for
+from warehouse import purging
+from warehouse.backup import back_up
+from warehouse.deltas import Gone
+
+if TYPE_CHECKING:
+    from sandbox import Sandbox
+
+
+def everything(home: Path) -> Iterator[tuple[str, str]]:
+    """Return each file below a home with all that can be read in it, Parquet pages unpacked."""
+    for path in sorted(home.rglob("*")):
+        if path.is_file():
+            yield str(path.relative_to(home)), path.read_bytes().decode("utf-8", "replace")
+        if path.suffix == ".parquet":
+            table = pq.read_table(path, partitioning=None)
+            yield str(path.relative_to(home)), json.dumps(table.to_pylist(), default=str, ensure_ascii=False)
+
+
+def where(home: Path, *canaries: str) -> dict[str, set[str]]:
+    """Return in which files each canary is found, those that are nowhere left out."""
+    found: dict[str, set[str]] = {}
+    for name, text in everything(home):
+        lower = text.lower()
+        for canary in canaries:
+            if canary.lower() in lower or json.dumps(canary.lower())[1:-1] in lower:
+                found.setdefault(canary, set()).add(name)
+    return found
+
+
+class Portal:
+    """The CRM side of the sandbox, over HTTP."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        told = sandbox.describe()["hubspot"]
+        self._base = told["api_base"]
+        self._headers = {"Authorization": f"Bearer {told['access_token']}"}
+
+    def post(self, path: str, body: Any) -> Any:
+        answer = requests.post(f"{self._base}{path}", json=body, headers=self._headers, timeout=10)
+        answer.raise_for_status()
+        return answer.json() if answer.content else None
+
+    def put(self, path: str) -> None:
+        requests.put(f"{self._base}{path}", headers=self._headers, timeout=10).raise_for_status()
+
+    def first(self, kind: str) -> str:
+        answer = requests.get(f"{self._base}/crm/objects/2026-03/{kind}", headers=self._headers, timeout=10)
+        return str(answer.json()["results"][0]["id"])
+
+    def make(self, kind: str, to: tuple[tuple[str, str], ...] = (), **properties: str) -> str:
+        made = self.post(f"/crm/objects/2026-03/{kind}", {"properties": properties})
+        for other, other_id in to:
+            self.put(f"/crm/objects/2026-03/{kind}/{made['id']}/associations/default/{other}/{other_id}")
+        return str(made["id"])
+
+
+def plant_in_portal(portal: Portal) -> tuple[str, str]:
+    """Make the contact, what is linked to it and what only names it; return its id and its company's."""
+    for name in ("hs_additional_emails", "mobilephone"):
+        body = {"name": name, "label": name, "type": "string", "fieldType": "text"}
+        portal.post("/crm/properties/2026-03/contacts", {**body, "groupName": "contactinformation"})
+    company = portal.first("companies")
+    names = {"firstname": FIRST, "lastname": LAST, "phone": PHONE}
+    mails = {"email": EMAIL, "hs_additional_emails": f"{OTHER_EMAIL};zz@canary.example"}
+    contact = portal.make("contacts", (("companies", company),), **names, **mails)
+    links = (("contacts", contact), ("companies", company))
+    when = {"hs_timestamp": "2026-10-30T10:00:00Z"}
+    portal.make("calls", links, hs_call_title=f"{FIRST} rang about seats", **when)
+    portal.make("meetings", links, hs_meeting_title=f"Lunch with Mrs {LAST}", **when)
+    portal.make("emails", (("companies", company),), hs_email_subject=f"Fwd: {EMAIL.upper()} asks", **when)
+    portal.make("calls", (), hs_call_title=f"{LAST}, {FIRST} on {PHONE.replace(' ', '-')}", **when)
+    return contact, company
+
+
+def plant_in_landing(pipeline: Pipeline, contact: str) -> None:
+    """Land the contact in a delta too, with a rule about it and a row that does not fit."""
+    schema = {"properties": {"id": {"type": "string"}, "properties": {"type": "object"}}}
+    gone = [
+        Gone("hubspot_contacts", "id", contact),
+        Gone("hubspot_associations", "from_object_type+from_id", f"contacts+{contact}"),
+    ]
+    with pipeline.landing.begin_delta(NOW, gone) as writer:
+        writer.write_message(SchemaMessage("hubspot_contacts", schema, ["id"]))
+        for key in (contact, None):
+            record = {"id": key, "properties": {"email": EMAIL, "lastname": LAST, "firstname": FIRST}}
+            writer.write_message(RecordMessage("hubspot_contacts", record))
+
+
+def plant_in_store(pipeline: Pipeline, contact: str) -> None:
+    plant_in(pipeline.store, contact)
+
+
+def plant_in_files(pipeline: Pipeline) -> None:
+    home = pipeline.settings.home
+    run = next((home / "marts").iterdir())
+    day = next((home / "history").iterdir())
+    notes = pa.table({"id": ["1", "2"], "words": [f"ask {FIRST} {LAST}", "fine"], "tags": [[EMAIL], []]})
+    pq.write_table(notes, run / "notes.parquet")
+    os.link(run / "notes.parquet", day / "notes.parquet")
+    (home / "usage").mkdir(exist_ok=True)
+    (home / "usage" / "events.jsonl").write_text(f'{{"user": "{EMAIL}"}}\n{{"user": "u_2"}}\n', "utf-8")
+    (home / "plan.json").write_text(json.dumps({"subject": f"Call {FIRST} {LAST}"}), "utf-8")
+    back_up(pipeline.store.engine, home / "backups", NOW)
+    shutil.copy(next((home / "backups").iterdir()), home / "saaskpi.db.0002.backup")
+
+
+@pytest.fixture
+def planted(make_sandbox: Callable[..., Sandbox], tmp_path: Path) -> Iterator[tuple[Pipeline, str, str]]:
+    """A home with the contact everywhere."""
+    sandbox = make_sandbox()
+    contact, company = plant_in_portal(Portal(sandbox))
+    pipeline = Pipeline(settings_for(sandbox, tmp_path / "home"), lambda: NOW, Silent())
+    pipeline.pull()
+    pipeline.pull()
+    pipeline.enrich()
+    plant_in_landing(pipeline, contact)
+    plant_in_store(pipeline, contact)
+    plant_in_files(pipeline)
+    yield pipeline, contact, company
+    pipeline.close()
+
+
+def test_no_byte_is_left_and_everything_else_stays(planted: tuple[Pipeline, str, str]) -> None:
+    pipeline, contact, company = planted
+    home = pipeline.settings.home
+    planted_in = where(home, *CANARIES, contact)
+    assert set(planted_in) == {*CANARIES, contact}
+    assert len(set.union(*planted_in.values())) > 12
+    rows = {stream: pipeline.landing.rows(stream) for stream in pipeline.landing.streams()}
+
+    counted = erase(pipeline, [contact], dry_run=True)
+    assert where(home, *CANARIES), "a dry run changes nothing"
+    erased = erase(pipeline, [contact])
+
+    assert where(home, *CANARIES, contact) == {}
+    assert erased.finished
+    assert erased.companies == {company}
+    assert erased.places == counted.places
+    after = {stream: pipeline.landing.rows(stream) for stream in pipeline.landing.streams()}
+    changed = {stream: rows[stream] - after[stream] for stream in rows if rows[stream] != after[stream]}
+    assert set(changed) == {"hubspot_contacts", "hubspot_associations"}
+    assert changed["hubspot_contacts"] >= 1
+    assert set(pd.read_parquet(next(home.glob("history/*/notes.parquet")))["words"]) == {
+        "ask [erased]",
+        "fine",
+    }
+    assert BILLED in str(everything_in(pipeline.store))
+    pipeline.enrich()
+    assert pipeline.accounts()
+    assert erase(pipeline, [contact]).places == {}
+    assert where(home, *CANARIES, contact) == {}
+
+
+def test_an_erasure_that_was_cut_short_is_carried_to_its_end(
+    planted: tuple[Pipeline, str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline, contact, _ = planted
+    pipeline.close()
+    settings = pipeline.settings
+    for number, cut in enumerate((1, 3, 7, 12)):
+        home = tmp_path / f"cut{number}"
+        shutil.copytree(settings.home, home)
+        again = Pipeline(settings.model_copy(update={"home": home}), lambda: NOW, Silent())
+        left = cut
+
+        def breaks(path: Path) -> None:
+            nonlocal left
+            left -= 1
+            if not left:
+                raise OSError(28, "No space left on device")
+
+        with monkeypatch.context() as patched:
+            patched.setattr(purging, "sync_file", breaks)
+            with pytest.raises((OSError, StoreError)):
+                erase(again, [contact])
+        assert where(home, *CANARIES), "so far only a part is gone"
+        assert finish_erasures(again)
+        again.close()
+        assert where(home, *CANARIES, contact) == {}
+
+
+def test_a_pull_that_began_before_is_waited_for(planted: tuple[Pipeline, str, str]) -> None:
+    pipeline, contact, _ = planted
+    home = pipeline.settings.home
+    schema = {"properties": {"id": {"type": "string"}, "properties": {"type": "object"}}}
+    with pipeline.landing.begin(NOW) as writer:
+        writer.write_message(SchemaMessage("hubspot_contacts", schema, ["id"]))
+        for one in (contact, "1"):
+            record = {"id": one, "properties": {"email": EMAIL if one == contact else "a@b.example"}}
+            writer.write_message(RecordMessage("hubspot_contacts", record))
+        assert not erase(pipeline, [contact]).finished
+        assert not finish_erasures(pipeline)
+    assert where(home, EMAIL)
+    assert finish_erasures(pipeline)
+    assert where(home, *CANARIES, contact) == {}
+    assert pipeline.landing.rows("hubspot_contacts") == 1
+    assert finish_erasures(pipeline)
