@@ -15,6 +15,10 @@ POST       faults              ``{"kind": "429", "vendor": "stripe", "path": "/v
 DELETE     faults              switches all off and lets go of hanging requests
 GET        webhooks            what was delivered, and how it was answered
 POST       webhooks            ``{"vendor": "hubspot", "url": ..., "events": [...]}``: signs and sends
+POST       happen              ``{"what": "payment_failed", "customer": "cus_..."}``: at once, with webhooks
+POST       edit                ``{"type": "companies", "id": ..., "properties": {...}}``: by a person
+POST       hubspot_webhooks    ``{"url": ...}``: where changes of the CRM are told; null for nowhere
+POST       manner              ``{"duplicates": 0.3, "shuffle": true, "retries": 3}``: of deliveries
 =========  ==================  =============================================================================
 """
 
@@ -27,8 +31,9 @@ import msgspec
 from flask import Flask, Response, request
 
 from sandbox.faults import Fault, Faults
+from sandbox.hubspot_webhooks import HubSpotWebhooks
 from sandbox.request_log import RequestLog
-from sandbox.webhooks import Delivery, Webhooks
+from sandbox.webhooks import Delivery, Manner, Webhooks
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -42,6 +47,7 @@ class Controlled(Protocol):
     log: RequestLog
     faults: Faults
     webhooks: Webhooks
+    hubspot_webhooks: HubSpotWebhooks
 
     def describe(self) -> dict[str, Any]:
         """URLs, keys and the date."""
@@ -67,6 +73,14 @@ class Controlled(Protocol):
         """Deliver made-up events."""
         ...
 
+    def happen(self, what: str, customer: str) -> dict[str, Any]:
+        """Let something happen to a Stripe customer."""
+        ...
+
+    def edit(self, type_name: str, object_id: str, properties: dict[str, str], source: str) -> None:
+        """Let somebody else change a record of the CRM."""
+        ...
+
 
 def with_control(app: "WSGIApplication", control: "WSGIApplication") -> "WSGIApplication":
     """Send paths below ``/_sandbox`` to the control application and all others to the vendor's."""
@@ -86,6 +100,7 @@ def create_app(sandbox: Controlled) -> Flask:
     _add_log(app, sandbox)
     _add_faults(app, sandbox)
     _add_clock(app, sandbox)
+    _add_happenings(app, sandbox)
 
     @app.errorhandler(ValueError)
     def refuse(error: ValueError) -> Response:
@@ -158,6 +173,39 @@ def _add_clock(app: Flask, sandbox: Controlled) -> None:
         if vendor not in ("stripe", "hubspot") or not isinstance(url, str) or not isinstance(events, list):
             raise ValueError("Send vendor (stripe or hubspot), url and events (a list)")
         return _json({"webhooks": sandbox.send_webhooks(vendor, url, events)})
+
+
+def _add_happenings(app: Flask, sandbox: Controlled) -> None:
+    @app.post(f"{PREFIX}/happen")
+    def happen() -> Response:
+        body = _body()
+        return _json(sandbox.happen(str(body.get("what")), str(body.get("customer"))))
+
+    @app.post(f"{PREFIX}/edit")
+    def edit() -> Response:
+        body = _body()
+        values = body.get("properties")
+        if not isinstance(values, dict) or not all(isinstance(value, str) for value in values.values()):
+            raise ValueError("Send type, id and properties (an object of texts)")
+        source = str(body.get("source", "CRM_UI"))
+        sandbox.edit(str(body.get("type")), str(body.get("id")), values, source)
+        return _json({})
+
+    @app.post(f"{PREFIX}/hubspot_webhooks")
+    def aim() -> Response:
+        url = _body().get("url")
+        if url is not None and not isinstance(url, str):
+            raise ValueError("url must be a text or null")
+        sandbox.hubspot_webhooks.aim(url)
+        return _json({"url": url})
+
+    @app.post(f"{PREFIX}/manner")
+    def behave() -> Response:
+        try:
+            sandbox.webhooks.manner = Manner(**_body())
+        except TypeError:
+            raise ValueError("Known are duplicates, shuffle and retries") from None
+        return _json({})
 
 
 def _day(text: str | None) -> date | None:

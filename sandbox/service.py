@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 from sandbox import control, hubspot_api, stripe_api
 from sandbox.crm import build_crm
+from sandbox.crm.object_types import OBJECT_TYPES, resolve
 from sandbox.faults import Faults
+from sandbox.hubspot_webhooks import HubSpotWebhooks
 from sandbox.middleware import instrument, one_at_a_time
 from sandbox.rate_limit import TokenBucket
 from sandbox.request_log import RequestLog
@@ -88,6 +90,14 @@ class Sandbox:
         self._bucket = TokenBucket(stripe_rate if rate_limits else None)
         self._ports = (stripe_port, hubspot_port)
         self._lock = threading.RLock()
+        self.hubspot_webhooks = HubSpotWebhooks(
+            self.crm.portal_id,
+            self.crm.now,
+            {name: kind.type_id for name, kind in OBJECT_TYPES.items()},
+            lambda url, events: self.send_webhooks("hubspot", url, self._arranged(events)),
+        )
+        self.crm.tell = self.hubspot_webhooks.tell
+        self.crm.links.listener = self.hubspot_webhooks.tell_link
         self._servers = ExitStack()
         self.stripe_url = ""
         self.hubspot_url = ""
@@ -116,6 +126,7 @@ class Sandbox:
     def stop(self) -> None:
         """Stop serving; the company stays as it is."""
         self.faults.clear()
+        self.hubspot_webhooks.aim(None)
         self._servers.close()
 
     def __enter__(self) -> Self:
@@ -170,13 +181,55 @@ class Sandbox:
             self.world.advance(days)
             self.crm.advance()
             events = self._events_after(last)
-        delivered = [
-            delivery
-            for event in events
+        delivered = self._deliver(events)
+        return {"today": self.world.today.isoformat(), "events": len(events), "delivered": delivered}
+
+    def happen(self, what: str, customer: str) -> dict[str, Any]:
+        """Let something happen to a Stripe customer at once; its events are delivered and returned.
+
+        Raises:
+            ValueError: It cannot happen to this customer.
+        """
+        with self._lock:
+            known = set(self.world.stripe.ids("event"))
+            self.world.happen(what, customer)
+            events = [self._event(each) for each in self.world.stripe.ids("event") if each not in known]
+            self._warm_up()
+        return {"events": events, "delivered": self._deliver(events)}
+
+    def edit(self, type_name: str, object_id: str, properties: dict[str, str], source: str) -> None:
+        """Let somebody else change a record of the CRM: a person, unless ``source`` says else.
+
+        Raises:
+            ValueError: There is no such record, or a value is refused.
+        """
+        kind = resolve(type_name)
+        with self._lock, self.crm.lock:
+            record = self.crm.find(kind, object_id) if kind else None
+            if kind is None or record is None:
+                raise ValueError(f"There is no {type_name} {object_id}")
+            clean = self.crm.check(kind, properties, record)
+            self.crm.set(kind.name, record, clean, self.crm.now(), source)
+
+    def _warm_up(self) -> None:
+        """Find again what the API looks up by customer, so that the next reader does not wait for it."""
+        for kind in ("subscription", "invoice", "charge", "discount", "payment_method", "credit_note"):
+            self.world.stripe.where(kind, "customer", "")
+
+    def _arranged(self, events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return self.webhooks.manner.arranged(events, self.webhooks.rng)
+
+    def _deliver(self, events: list[dict[str, Any]]) -> int:
+        return sum(
+            len(self.send_webhooks("stripe", url, [event]))
+            for event in self._arranged(events)
             for url in self.endpoints.urls_for(event["type"])
-            for delivery in self.send_webhooks("stripe", url, [event])
-        ]
-        return {"today": self.world.today.isoformat(), "events": len(events), "delivered": len(delivered)}
+        )
+
+    def _event(self, event_id: str) -> dict[str, Any]:
+        found = Renderer(self.world.stripe).found("event", event_id)
+        assert found is not None  # it was listed a moment ago
+        return found
 
     def send_webhooks(self, vendor: str, url: str, events: list[dict[str, Any]]) -> list[Delivery]:
         """Sign and deliver events to a URL: Stripe one per POST, HubSpot up to 100."""

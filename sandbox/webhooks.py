@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import hmac
+import random
 import re
 import threading
 import time
@@ -10,6 +11,7 @@ from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 # HubSpot decodes only these in the URI before signing; everything else stays as it was sent.
@@ -88,24 +90,63 @@ def _post(url: str, body: bytes, headers: Mapping[str, str], seconds: float) -> 
         return connection.getresponse().status
 
 
-@dataclass
-class Webhooks:
-    """Delivers once, without a second try, and keeps a log. Thread-safe.
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How well deliveries go; the vendors promise no more than at least once, in any order.
 
     Attributes:
+        duplicates: Share of the events that are sent twice.
+        shuffle: Whether the events of a delivery are mixed.
+        retries: Further tries of what was not answered with a 2xx.
+    """
+
+    duplicates: float = 0.0
+    shuffle: bool = False
+    retries: int = 0
+
+    def arranged(self, events: list[dict[str, Any]], rng: random.Random) -> list[dict[str, Any]]:
+        """The events as they are sent."""
+        sent = [event for event in events for _ in range(1 + (rng.random() < self.duplicates))]
+        if self.shuffle:
+            rng.shuffle(sent)
+        return sent
+
+
+@dataclass
+class Webhooks:
+    """Delivers and keeps a log. Thread-safe.
+
+    Attributes:
+        manner: How well it goes; once and in order by default.
         clock: Real time in seconds since 1970, for the signatures: receivers compare it with theirs.
         timeout: Seconds that a receiver has to answer.
     """
 
     clock: Callable[[], float] = time.time
     timeout: float = 5.0
+    manner: Manner = Manner()
+    rng: random.Random = field(default_factory=lambda: random.Random(7))
     _log: list[Delivery] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def deliver(
         self, vendor: str, url: str, body: bytes, about: str, sign: Callable[[bytes, float], dict[str, str]]
     ) -> Delivery:
-        """POST a body with the headers that ``sign(body, now)`` gives; a failure is logged, not raised."""
+        """POST a body with the headers that ``sign(body, now)`` gives; a failure is logged, not raised.
+
+        What was not taken is tried again as the manner says, after 0.2, 0.4, 0.8 ... seconds.
+        """
+        delivery = self._try(vendor, url, body, about, sign)
+        for attempt in range(self.manner.retries):
+            if 200 <= delivery.status < 300:
+                break
+            time.sleep(0.2 * 2**attempt)
+            delivery = self._try(vendor, url, body, about, sign)
+        return delivery
+
+    def _try(
+        self, vendor: str, url: str, body: bytes, about: str, sign: Callable[[bytes, float], dict[str, str]]
+    ) -> Delivery:
         try:
             status = _post(url, body, sign(body, self.clock()), self.timeout)
             delivery = Delivery(vendor, url, about, status, "")

@@ -77,6 +77,18 @@ class World:
         self.today += timedelta(days=days)
         self._company.run(epoch(self.today + timedelta(days=1)))
 
+    def happen(self, what: str, customer: str) -> None:
+        """Let something happen to a customer in the last second that has happened.
+
+        Args:
+            what: one of :data:`sandbox.happenings.HAPPENINGS`.
+            customer: id of a Stripe customer.
+
+        Raises:
+            ValueError: it cannot happen to this customer.
+        """
+        self._company.happen(what, int(self.now.timestamp()), customer)
+
     def truth(self) -> dict[str, Any]:
         """Return the MRR that the contracts amount to, in minor units, by the documented default policy."""
         return {"today": self.today.isoformat(), "customers": dict(self._company.truth())}

@@ -1,6 +1,6 @@
 """Associations between records: HubSpot's own types, labels that an account adds, and the links."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 Pair = tuple[str, str]
@@ -89,13 +89,18 @@ def _both(name: str, there: int, back: int, plain_there: int, plain_back: int) -
 
 @dataclass
 class Associations:
-    """All links between records, readable from either side."""
+    """All links between records, readable from either side.
+
+    Attributes:
+        listener: Called with the ends of each link that is made or (True) removed.
+    """
 
     types: dict[Pair, list[AssociationType]] = field(default_factory=_standard_types)
     _plain: dict[Pair, AssociationType] = field(init=False)
     _primary: dict[Pair, AssociationType] = field(init=False)
     _links: dict[Pair, dict[int, list[Link]]] = field(default_factory=dict)
     _next_label_id: int = 11
+    listener: Callable[[Pair, int, int, bool], None] | None = None
 
     def __post_init__(self) -> None:
         kinds = [(pair, kind) for pair, listed in self.types.items() for kind in listed]
@@ -148,6 +153,7 @@ class Associations:
         The first company of a contact, deal or ticket becomes its primary one, and a new primary one
         takes over from the one before.
         """
+        self._tell(pair, from_id, to_id, removed=False)
         plain, primary = self._plain[pair], self._primary.get(pair)
         self._put(pair, from_id, to_id, plain)
         if primary is not None and (kind is None or kind.primary):
@@ -169,6 +175,7 @@ class Associations:
 
     def unlink(self, pair: Pair, from_id: int, to_id: int, type_id: int | None = None) -> None:
         """Remove the links between two records: all, or those of one type."""
+        self._tell(pair, from_id, to_id, removed=True)
         back = (pair[1], pair[0])
         kind = None if type_id is None else self.type_of(pair, type_id)
         self._remove(pair, from_id, to_id, type_id)
@@ -178,6 +185,11 @@ class Associations:
         """Remove every link of a record."""
         for pair, (to_id, _type_id) in list(self.all_from(type_name, record_id)):
             self.unlink(pair, record_id, to_id)
+
+    def _tell(self, pair: Pair, from_id: int, to_id: int, *, removed: bool) -> None:
+        """Say that a link was made or removed, to whoever was set."""
+        if self.listener is not None:
+            self.listener(pair, from_id, to_id, removed)
 
     def _put(self, pair: Pair, from_id: int, to_id: int, kind: AssociationType) -> None:
         links = self._links.setdefault(pair, {}).setdefault(from_id, [])

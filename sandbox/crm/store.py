@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from heapq import heappop, heappush
+from typing import Any
 
 from sandbox.crm.associations import Associations
 from sandbox.crm.calculated import CALCULATED, Calculation
@@ -57,6 +58,7 @@ class Crm:
     Attributes:
         search_lag_ms: How long a write stays invisible to search.
         on_advance: Called by :meth:`advance` after the simulated company has moved on.
+        tell: Called with each change: what happened, object type, record id, source, and more by name.
     """
 
     def __init__(self, portal_id: int, now: Callable[[], int]) -> None:
@@ -69,6 +71,7 @@ class Crm:
         self.owners: list[CrmOwner] = []
         self.search_lag_ms = 0
         self.on_advance: Callable[[Crm], None] | None = None
+        self.tell: Callable[..., None] = _to_nobody
         self._next_id = FIRST_ID
         self._scheduled = 0
         self._later: list[tuple[int, int, str, int, Mapping[str, str]]] = []
@@ -191,6 +194,7 @@ class Crm:
         """Make a record from properties that were sent; see :meth:`check` for what it raises."""
         record = self.insert(kind.name, self.check(kind, properties, None), self.now())
         self._hide_from_search(kind.name, record.id, None)
+        self.tell("creation", kind.name, record.id, "INTEGRATION")
         return record
 
     def insert(
@@ -234,6 +238,8 @@ class Crm:
                 del record.properties[name]
         self._index(type_name, record, changed)
         record.updated_at = max(at, record.updated_at)
+        for name, value in changed.items():
+            self.tell("propertyChange", type_name, record.id, source, propertyName=name, propertyValue=value)
         return True
 
     def _remember(self, record: Record, name: str, change: Change) -> None:
@@ -253,6 +259,7 @@ class Crm:
         self._unindex(kind.name, record, record.properties)
         self.links.forget(kind.name, record.id)
         self._hide_from_search(kind.name, record.id, before)
+        self.tell("deletion", kind.name, record.id, "CRM_UI")
 
     def purge(self, kind: ObjectType, record: Record) -> None:
         """Delete a record for good, with its links."""
@@ -260,6 +267,8 @@ class Crm:
         self.links.forget(kind.name, record.id)
         self.tables[kind.name].remove(record.id)
         self._unindexed.pop((kind.name, record.id), None)
+        for what in ("deletion", "privacyDeletion"):
+            self.tell(what, kind.name, record.id, "CRM_UI")
 
     def merge(self, kind: ObjectType, primary: Record, other: Record) -> Record:
         """Merge ``other`` into ``primary``, whose values win.
@@ -286,6 +295,8 @@ class Crm:
             if record is not winner:
                 self._move(kind.name, record, winner)
         self._hide_from_search(kind.name, winner.id, None)
+        ids = {"primaryObjectId": primary.id, "mergedObjectIds": [other.id], "newObjectId": winner.id}
+        self.tell("merge", kind.name, winner.id, "CRM_UI", **ids)
         return winner
 
     def _move(self, type_name: str, record: Record, winner: Record) -> None:
@@ -342,6 +353,10 @@ class Crm:
         if self.on_advance is not None:
             with self.lock:
                 self.on_advance(self)
+
+
+def _to_nobody(what: str, type_name: str, object_id: int, source: str, **more: Any) -> None:
+    """Nobody listens."""
 
 
 def wall_clock(

@@ -13,6 +13,7 @@ from sandbox.billing.desk import EVENT_DAYS
 from sandbox.billing.periods import DAY, add_months, utc_date
 from sandbox.billing.records import Store
 from sandbox.collector import collector_paused
+from sandbox.happenings import happen
 from sandbox.simulation.decisions import start
 from sandbox.simulation.life import Life
 from sandbox.simulation.population import Account, Owner, add_team, make_account, make_owners
@@ -117,6 +118,19 @@ class Company:
             for at in sorted(day + rng.randrange(DAY) for _ in range(arrivals)):
                 life = self._new_life(at)
                 life.agenda.push(at, start, life, 0, until)
+
+    def happen(self, what: str, at: int, customer: str) -> None:
+        """Let something happen to a customer now; see :func:`sandbox.happenings.happen`.
+
+        Raises:
+            ValueError: there is no such customer, or it cannot happen to it.
+        """
+        account = self._account_of.get(customer)
+        if account is None:
+            raise ValueError(f"There is no customer {customer}")
+        desk = self._lives[account.key].desk
+        happen(what, at, desk, desk.customers[customer])
+        self.store.settle()
 
     def life(self, account_key: str) -> Life:
         """Return the life of an account."""
