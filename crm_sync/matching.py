@@ -51,7 +51,7 @@ def match(
         anything) and candidates (list of company ids; two or more with a null company_id: ambiguous).
     """
     customers = customers.drop_duplicates("customer_id")
-    details = _company_details(companies, stripe_id_property)
+    details = company_details(companies, stripe_id_property)
     survivors = _survivors(details)
     decided: dict[str, tuple[str, list[str]]] = {}
     for rule, pairs in _steps(customers, details, contacts, links):
@@ -67,14 +67,18 @@ def _steps(
     """Yield each rule with its pairs of customer_id and company_id."""
     if links is not None:
         yield "link", links.rename(columns={"stripe_customer_id": "customer_id"})
-    by_property = _exploded(details, "stripe_ids")
-    yield "company_property", _joined(customers, _clean(customers["customer_id"]), by_property)
-    yield "stripe_metadata", _from_metadata(customers)
-    emails = _clean(customers["email"])
-    yield "billing_email", _joined(customers, emails, _contact_addresses(contacts))
-    mail_domains = emails.str.extract(r"@([^@]+)$", expand=False)
-    business = mail_domains.where(~mail_domains.isin(FREE_MAIL_DOMAINS))
-    yield "domain", _joined(customers, business, _company_domains(details))
+    by_property = exploded(details, "stripe_ids")
+    yield "company_property", _joined(customers, clean(customers["customer_id"]), by_property)
+    yield "stripe_metadata", from_metadata(customers)
+    emails = clean(customers["email"])
+    yield "billing_email", _joined(customers, emails, contact_addresses(contacts))
+    yield "domain", _joined(customers, business_domains(emails), company_domains(details))
+
+
+def business_domains(emails: pd.Series[Any]) -> pd.Series[Any]:
+    """Return the domains of e-mail addresses; null for those of free-mail providers."""
+    domains = emails.str.extract(r"@([^@]+)$", expand=False)
+    return domains.where(~domains.isin(FREE_MAIL_DOMAINS))
 
 
 def _candidates(pairs: pd.DataFrame, survivors: dict[str, str]) -> dict[str, set[str]]:
@@ -102,7 +106,7 @@ def _result(customer_ids: pd.Series[Any], decided: dict[str, tuple[str, list[str
     )
 
 
-def _company_details(companies: pd.DataFrame, stripe_id_property: str) -> pd.DataFrame:
+def company_details(companies: pd.DataFrame, stripe_id_property: str) -> pd.DataFrame:
     """Return company_id, domain and from the properties stripe_ids, more_domains, merged_ids."""
     fields = {
         "stripe_ids": stripe_id_property,
@@ -116,17 +120,17 @@ def _company_details(companies: pd.DataFrame, stripe_id_property: str) -> pd.Dat
 
 def _survivors(details: pd.DataFrame) -> dict[str, str]:
     """Return for each company id that still leads somewhere the id of the company it leads to."""
-    merged = _exploded(details, "merged_ids")
+    merged = exploded(details, "merged_ids")
     alive = dict(zip(details["company_id"], details["company_id"], strict=True))
     return {**dict(zip(merged["key"], merged["company_id"], strict=True)), **alive}
 
 
-def _exploded(details: pd.DataFrame, column: str) -> pd.DataFrame:
+def exploded(details: pd.DataFrame, column: str) -> pd.DataFrame:
     """Return key and company_id for each entry of a column of separated lists."""
     rows = [
         (part, company_id)
         for text, company_id in zip(
-            _clean(details[column]).tolist(), details["company_id"].tolist(), strict=True
+            clean(details[column]).tolist(), details["company_id"].tolist(), strict=True
         )
         if isinstance(text, str)
         for part in _SEPARATORS.split(text)
@@ -135,26 +139,29 @@ def _exploded(details: pd.DataFrame, column: str) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["key", "company_id"], dtype="str")
 
 
-def _company_domains(details: pd.DataFrame) -> pd.DataFrame:
-    own = pd.DataFrame({"key": _clean(details["domain"]), "company_id": details["company_id"]})
-    pairs = pd.concat([own, _exploded(details, "more_domains")], ignore_index=True)
+def company_domains(details: pd.DataFrame) -> pd.DataFrame:
+    """Return key (a domain) and company_id for each domain of each company."""
+    own = pd.DataFrame({"key": clean(details["domain"]), "company_id": details["company_id"]})
+    pairs = pd.concat([own, exploded(details, "more_domains")], ignore_index=True)
     # People type whole addresses into the domain field.
     bare = pairs["key"].str.replace(r"^[a-z]+://", "", regex=True).str.replace(r"[/:?#].*$", "", regex=True)
     pairs["key"] = bare.str.removeprefix("www.").str.rstrip(".")
     return pairs
 
 
-def _contact_addresses(contacts: pd.DataFrame) -> pd.DataFrame:
-    pairs = pd.DataFrame({"key": _clean(contacts["email"]), "company_id": contacts["company_id"]})
+def contact_addresses(contacts: pd.DataFrame) -> pd.DataFrame:
+    """Return key (an e-mail address) and company_id for each address of each contact."""
+    pairs = pd.DataFrame({"key": clean(contacts["email"]), "company_id": contacts["company_id"]})
     if "properties" not in contacts:
         return pairs
     further = picked(contacts["properties"], {"addresses": "hs_additional_emails"})
-    return pd.concat([pairs, _exploded(further.assign(company_id=contacts["company_id"]), "addresses")])
+    return pd.concat([pairs, exploded(further.assign(company_id=contacts["company_id"]), "addresses")])
 
 
-def _from_metadata(customers: pd.DataFrame) -> pd.DataFrame:
+def from_metadata(customers: pd.DataFrame) -> pd.DataFrame:
+    """Return customer_id and company_id for each HubSpot id in a customer's metadata."""
     pieces = [
-        pd.DataFrame({"customer_id": customers["customer_id"], "company_id": _clean(values)})
+        pd.DataFrame({"customer_id": customers["customer_id"], "company_id": clean(values)})
         for _, values in picked(customers["metadata"], {key: key for key in METADATA_KEYS}).items()
     ]
     return pd.concat(pieces)
@@ -166,7 +173,7 @@ def _joined(customers: pd.DataFrame, keys: pd.Series[Any], pairs: pd.DataFrame) 
     return wanted[wanted["key"] != ""].merge(pairs.dropna(), on="key")
 
 
-def _clean(values: pd.Series[Any]) -> pd.Series[Any]:
+def clean(values: pd.Series[Any]) -> pd.Series[Any]:
     """Return texts without outer blanks, in lower case; nulls stay; whole numbers lose a trailing ``.0``."""
     texts = [_text(value) for value in values]
     return pd.Series(texts, index=values.index, dtype="str").str.strip().str.lower()

@@ -14,6 +14,7 @@ from enrichment.accounts import account_rows
 from enrichment.discounts import DiscountBook
 from enrichment.engine import EngineProtocol
 from enrichment.exchange import FX_RATES
+from enrichment.facts.crm import CRM_FIRSTS
 from enrichment.facts.crm import STREAMS as CRM_STREAMS
 from enrichment.facts.describing import describe, prepare
 from enrichment.facts.usage_findings import usage_findings
@@ -28,6 +29,7 @@ from enrichment.ledger.building import build_ledger
 from enrichment.marts import build_marts, build_months
 from enrichment.money import CURRENCIES
 from enrichment.policy import Policy
+from enrichment.population import POPULATION_TABLES, Population, leave_population
 from enrichment.prices import Price, price_or_error
 from enrichment.reporting import Reporting
 from enrichment.sources import SOURCES, odd_dates_sql, take_newest
@@ -58,8 +60,34 @@ TABLES: Final = (
     *HEALTH_TABLES,
     "usage_findings",
     "rejected_rows",
+    *POPULATION_TABLES,
 )
 """The tables that :func:`compute` leaves in the engine, for the pipeline to export."""
+OF_ACCOUNTS: Final = {
+    **dict.fromkeys(("account_match", "mrr_differences"), "customer_id"),
+    **dict.fromkeys(
+        (
+            "accounts",
+            "account_facts",
+            "account_flags",
+            "account_health",
+            "account_health_signals",
+            "account_month",
+            "account_segments",
+            "band_alerts",
+            "flag_episodes",
+            "mrr_ledger",
+            "mrr_movements",
+            "subscription_items",
+            "usage_holders",
+        ),
+        "account_id",
+    ),
+}
+"""The tables whose rows each belong to one account, with the column that names it or its customer.
+
+They are all that a computation of some accounts leaves; the others tell of the whole.
+"""
 
 
 def compute(
@@ -71,8 +99,14 @@ def compute(
     remembered: Remembered = NOTHING_REMEMBERED,
     reporting: Reporting = NOTHING_DECLARED,
     flags: FlagSettings = DEFAULT_FLAGS,
+    population: Population | None = None,
 ) -> None:
     """Compute every table of ``TABLES`` in ``engine`` from the landing tables registered there.
+
+    With a population the engine holds the rows of some accounts alone, and only the tables of ``OF_ACCOUNTS``
+    are left, with the rows that a computation of all would have for them. Accounts that are in the engine
+    only because others depend on them (a contact or an account key that they share) come out wrong: leave
+    them aside.
 
     Args:
         engine: holds one table per landed stream, named as the stream; missing ones count as empty.
@@ -86,34 +120,52 @@ def compute(
         remembered: what earlier runs and people left.
         reporting: currency, margin, segments, rates and spend.
         flags: thresholds and the user's own rules.
+        population: what is to be known of all accounts, when only some are in the engine.
 
     Raises:
         UsageError: the configuration names a signal, a segment's source or a currency that does not exist.
     """
-    compute_ledger(engine, match, as_of, policy, config, reporting)
+    is_whole = population is None
+    compute_ledger(engine, match, as_of, policy, config, reporting, population)
     run_models(engine, ACCOUNTS)
-    build_marts(engine, policy, as_of, reporting.segments)
-    build_kpis(engine, policy, spend=reporting.spend, gross_margin=reporting.gross_margin)
+    build_marts(engine, policy, as_of, reporting.segments, whole=is_whole)
     prepare(engine, config.sources)
-    _keep_aside(engine, reporting)
+    if population is None:
+        build_kpis(engine, policy, spend=reporting.spend, gross_margin=reporting.gross_margin)
+        leave_population(engine)
+        _keep_aside(engine, reporting)
+    else:
+        _know_firsts(engine, population)
     facts = describe(engine)
-    assessed = assess(engine, facts, as_of, config, flags, remembered)
-    money = engine.frame("SELECT account_id, currency, mrr FROM account_money WHERE mrr > 0")
-    accounts = account_rows(
-        facts, money, _cltv(engine, facts, policy, reporting), assessed.accounts, assessed.flags, policy.hash
+    assessed = assess(
+        engine, facts, as_of, config, flags, remembered, others=population.facts if population else None
     )
+    money = engine.frame("SELECT account_id, currency, mrr FROM account_money WHERE mrr > 0")
+    cltv = _cltv(engine, facts, policy, reporting, population)
+    accounts = account_rows(facts, money, cltv, assessed.accounts, assessed.flags, policy.hash)
     leave(engine, "accounts", accounts, tables.ACCOUNTS)
-    findings = pd.DataFrame(usage_findings(engine, config.sources), columns=list(tables.USAGE_FINDINGS))
-    leave(engine, "usage_findings", findings, tables.USAGE_FINDINGS)
+    if is_whole:
+        findings = pd.DataFrame(usage_findings(engine, config.sources), columns=list(tables.USAGE_FINDINGS))
+        leave(engine, "usage_findings", findings, tables.USAGE_FINDINGS)
 
 
 def _cltv(
-    engine: EngineProtocol, facts: pd.DataFrame, policy: Policy, reporting: Reporting
+    engine: EngineProtocol,
+    facts: pd.DataFrame,
+    policy: Policy,
+    reporting: Reporting,
+    population: Population | None,
 ) -> pd.Series[int]:
     """Return what each account is worth, from the churn of its currency."""
-    base = engine.frame("SELECT * FROM kpi_base WHERE valuation = 'native' AND segment = ''")
-    lifetimes = engine.frame("SELECT * FROM lifetime_counts WHERE valuation = 'native' AND segment = ''")
+    base = population.base if population else engine.frame("cltv_base")
+    lifetimes = population.lifetimes if population else engine.frame("cltv_lifetimes")
     return account_cltv(facts, base, policy, gross_margin=reporting.gross_margin, lifetimes=lifetimes)
+
+
+def _know_firsts(engine: EngineProtocol, population: Population) -> None:
+    """Lay what is known of all accounts over ``crm_firsts``: the earlier of the two counts."""
+    known = pd.concat([population.firsts, engine.frame("crm_firsts")])[list(CRM_FIRSTS)]
+    leave(engine, "crm_firsts", known.agg("min").to_frame().T, CRM_FIRSTS)
 
 
 def compute_ledger(
@@ -123,6 +175,7 @@ def compute_ledger(
     policy: Policy,
     config: HealthConfig,
     reporting: Reporting = NOTHING_DECLARED,
+    population: Population | None = None,
 ) -> None:
     """Compute only the ledger: leaves ``mrr_ledger``, ``subscription_lives`` and ``mrr_differences``.
 
@@ -132,7 +185,16 @@ def compute_ledger(
     prices, book = read_books(engine)
     rate(engine, ItemRater(prices, book, policy, as_of))
     _match(engine, match)
-    build_ledger(engine, prices, book, policy, as_of, reporting.currency)
+    build_ledger(
+        engine,
+        prices,
+        book,
+        policy,
+        as_of,
+        reporting.currency,
+        is_large=population is None,
+        known_attempts=population.attempts if population else None,
+    )
     leave(engine, "fx_rates", reporting.rates, FX_RATES)
     build_months(engine, policy, as_of)
     value_ledger(engine, policy, reporting.currency)

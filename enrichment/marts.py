@@ -53,11 +53,17 @@ _RULES: Final = {
 }
 
 
+OF_ACCOUNTS: Final = MODELS[: MODELS.index("account_month") + 1]
+"""Those that tell of each account by itself; the others sum them up."""
+
+
 def build_marts(
     engine: EngineProtocol,
     policy: Policy,
     as_of: datetime,
     segments: Mapping[str, str] = MappingProxyType({}),
+    *,
+    whole: bool = True,
 ) -> None:
     """Build every table of ``MARTS`` and ``account_segments`` in ``engine``.
 
@@ -72,6 +78,7 @@ def build_marts(
         policy: says when months end and what a movement is called.
         as_of: the instant that the numbers describe, aware; the month that holds it is the last one.
         segments: name to source, as for ``build_segments``.
+        whole: False leaves the tables that sum accounts up aside: not all of them are there.
 
     Raises:
         UsageError: a segment has an unknown source.
@@ -80,10 +87,11 @@ def build_marts(
     now = as_of.astimezone(UTC).replace(tzinfo=None)
     leave(engine, "mart_rules", _rules(policy, now), _RULES)
     build_months(engine, policy, as_of, "mrr_ledger")
-    steps = models(MODELS)
+    steps = models(MODELS if whole else OF_ACCOUNTS)
     for place, (name, sql) in enumerate(steps):
         engine.run(name, sql)
-        _empty_unread(engine, [later for _, later in steps[place:]])
+        if whole:
+            _empty_unread(engine, [later for _, later in steps[place:]])
 
 
 def build_months(

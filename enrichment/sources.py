@@ -280,6 +280,14 @@ def latest_sql(stream: str, present: Collection[str]) -> str:
     )
 
 
+def landed_columns(stream: str) -> tuple[str, ...]:
+    """Return the columns of a landed stream that the models read, ``_seq`` too; not each has to be there."""
+    source = _BY_STREAM[stream]
+    within = ("properties",) if source.properties else ()
+    heads = (path[0] for path in source.parts.values())
+    return tuple(dict.fromkeys([*source.columns, *within, *heads, "_seq"]))
+
+
 def take_newest(engine: EngineProtocol, streams: Iterable[str]) -> None:
     """Leave ``latest_STREAM`` of each stream.
 

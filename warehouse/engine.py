@@ -7,7 +7,8 @@ Only ``connect``, ``execute``, ``fetchall``, ``df`` and ``register`` of DuckDB a
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -124,12 +125,22 @@ class Engine:
         """
         self._execute(f"CREATE OR REPLACE TABLE {_name(name)} AS {sql}")
 
-    def write(self, sql: str, path: Path) -> None:
+    def view(self, name: str, sql: str) -> None:
+        """Let ``name`` stand for a query.
+
+        Args:
+            name: of the view, replaced when it is there.
+            sql: one SELECT.
+        """
+        self._execute(f"CREATE OR REPLACE VIEW {_name(name)} AS {sql}")
+
+    def write(self, sql: str, path: Path, group: int | None = None) -> None:
         """Write the answer to a query into a Parquet file, row by row: it may be larger than the memory.
 
         Args:
             sql: one SELECT, which may read files that people gave.
             path: is complete on disk, or not there, when this returns or raises.
+            group: rows that can be read by themselves; None leaves it to DuckDB.
 
         Raises:
             DataError: a file that the query reads is not what the query takes it for.
@@ -137,7 +148,8 @@ class Engine:
         """
         incoming = path.with_name(f"{path.name}.incoming")
         try:
-            target = f"{_text(str(incoming))} (FORMAT parquet, COMPRESSION zstd)"
+            rows = f", ROW_GROUP_SIZE {int(group)}" if group else ""
+            target = f"{_text(str(incoming))} (FORMAT parquet, COMPRESSION zstd{rows})"
             self._execute(f"COPY ({sql}) TO {target}")
             with writing(path.parent):
                 sync_file(incoming)
@@ -165,10 +177,28 @@ class Engine:
     def columns(self, name: str) -> list[str]:
         """Return the column names of a table or view, in order; empty when there is none of that name."""
         source = "information_schema.columns"
+        here = "table_catalog = current_database() AND table_name = ?"
         rows = self._execute(
-            f"SELECT column_name FROM {source} WHERE table_name = ? ORDER BY ordinal_position", [name]
+            f"SELECT column_name FROM {source} WHERE {here} ORDER BY ordinal_position", [name]
         ).fetchall()
         return [row[0] for row in rows]
+
+    @contextmanager
+    def inside(self, name: str) -> Iterator[None]:
+        """Put what is made from here on into a database of its own, which is dropped in the end.
+
+        What is outside stays readable as ``memory.main.NAME``.
+
+        Args:
+            name: of that database; none of that name is there.
+        """
+        self._execute(f"ATTACH ':memory:' AS {_name(name)}")
+        try:
+            self._execute(f"USE {_name(name)}")
+            yield
+        finally:
+            self._execute("USE memory")
+            self._execute(f"DETACH {_name(name)}")
 
     def export(self, tables: Sequence[str], directory: Path) -> None:
         """Write one Parquet file per table and put it on disk.

@@ -1,7 +1,9 @@
 """The tables of each run: one directory of Parquet files per run, and a pointer that says which is current.
 
 A run writes a new directory and the store's pointer flips to it in the same transaction that ends the run,
-so a killed run leaves the former tables in place and readers never see half a run.
+so a killed run leaves the former tables in place and readers never see half a run. Accounts that are computed
+anew after it are laid over its tables as patches (see :mod:`warehouse.patches`); tables that tell of the
+whole portfolio stay as the run left them.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from collections.abc import Callable, Collection, Mapping
 from functools import reduce
 from operator import or_
 from pathlib import Path
+from zipfile import BadZipFile
 
 import pandas as pd
 import pyarrow as pa
@@ -20,6 +23,7 @@ import pyarrow.parquet as pq
 
 from saaskpi.errors import StoreError
 from warehouse.files import make_directory
+from warehouse.patches import Patch, Patches
 
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
@@ -59,7 +63,7 @@ class Marts:
     def read(
         self, table: str, run_id: str | None = None, *, where: Mapping[str, Collection[str]] | None = None
     ) -> pd.DataFrame:
-        """Return one table of a run (of the current run by default).
+        """Return one table of a run (of the current run by default), its patches laid over it.
 
         Integer columns with nulls come as ``Int64``, lists as Python lists.
 
@@ -71,17 +75,37 @@ class Marts:
         Raises:
             StoreError: there is no run yet, or the table is missing or damaged.
         """
-        path = self._run_directory(run_id) / f"{table}.parquet"
+        directory = self._run_directory(run_id)
+        path = directory / f"{table}.parquet"
         try:
-            return to_frame(pq.read_table(path, filters=any_of(where)))
+            overlay = Patches(directory).overlay(table, any_of(where))
+            return to_frame(overlay.whole(pq.read_table(path, filters=any_of(where))))
         except FileNotFoundError as error:
             raise StoreError(
                 f"The table '{table}' of this run is missing.", hint="Run `saaskpi enrich` to build it again."
             ) from error
-        except (OSError, pa.ArrowInvalid) as error:
+        except (OSError, pa.ArrowInvalid, BadZipFile) as error:
             raise StoreError(
                 f"The table {path} cannot be read.", hint="Run `saaskpi enrich` to build it again."
             ) from error
+
+    def version(self) -> str:
+        """Return what names the tables of the current run as they stand now, patches included.
+
+        Raises:
+            StoreError: there is no run yet.
+        """
+        directory = self._run_directory(None)
+        number = Patches(directory).last()
+        return f"{directory.name}+{number}" if number else directory.name
+
+    def patch(self, patch: Patch) -> None:
+        """Lay the rows of a few accounts over the current run; for one process at a time.
+
+        Raises:
+            StoreError: there is no run yet, or the disk refuses.
+        """
+        Patches(self._run_directory(None)).add(patch)
 
     def sweep(self, keep: int = 2) -> None:
         """Remove all but the last ``keep`` runs; the current one always stays.

@@ -61,6 +61,9 @@ AT_AN_INSTANT: Final = (
 RENEWAL_WORDS: Final = ("renew", "renouvel", "reconduction")
 """A deal pipeline with one of these in its label (English, French) holds renewals, not expansion."""
 
+CRM_FIRSTS: Final = {"activities_since": "TIMESTAMP", "tickets_since": "TIMESTAMP"}
+"""The one row that says since when the portal logs activities and has tickets at all."""
+
 _TEXT, _BOOL = "VARCHAR", "BOOLEAN"
 _SETTINGS: Final = {"budget_property": _TEXT, "names_pipelines": _BOOL}
 _SURVEY_PROPERTIES: Final = {"kind": _TEXT, "property": _TEXT}
@@ -81,6 +84,7 @@ def prepare_crm(engine: EngineProtocol, sources: FactSources) -> None:
     run_models(engine, ("crm_companies",))
     if not _has_companies(engine):
         leave_empty(engine, "crm_rejected", REJECTED_ROWS)
+        leave_empty(engine, "crm_firsts", CRM_FIRSTS)
         return
     take_newest(engine, STREAMS)
     surveys = [("nps", sources.nps_property), ("csat", sources.csat_property)]

@@ -35,7 +35,15 @@ USAGE_EVENTS: Final = {
 
 ``user_id`` is null where nobody is named; ``source`` is the file it was read from.
 """
-_KEYS: Final = ("usage_seen", "usage_named", "usage_matches", "usage_keys", "usage_unmatched", "usage_users")
+_KEYS: Final = (
+    "usage_seen",
+    "usage_named",
+    "usage_holders",
+    "usage_matches",
+    "usage_keys",
+    "usage_unmatched",
+    "usage_users",
+)
 _SUMS: Final = ("usage_clock", "usage_days", "usage_user_days")
 _FACTS: Final = (
     "usage_instant",
@@ -48,6 +56,7 @@ _FACTS: Final = (
 _NO_USAGE: Final = {
     "usage_clock": {"day_begins": "INTERVAL"},
     "usage_named": {"event": "VARCHAR", "events": "BIGINT"},
+    "usage_holders": {"key_kind": "VARCHAR", "account_key": "VARCHAR", "account_id": "VARCHAR"},
     "usage_rejected": REJECTED_ROWS,
 }
 """What others read of usage, left empty where none is connected."""
@@ -58,7 +67,7 @@ def prepare_usage(engine: EngineProtocol, sources: FactSources) -> None:
 
     Leaves ``usage_unmatched`` (key_kind, account_key, reason, events): the keys that count for nobody, and
     ``usage_rejected`` (stream, id, reason): these and every value that cannot be read. Where no usage is
-    connected nothing is built, and only ``usage_named`` and ``usage_rejected`` are there, empty.
+    connected nothing is built, and only the tables that others read are there, empty.
 
     Args:
         engine: holds the staging tables, ``latest_stripe_meters``, ``latest_stripe_meter_event_summaries``,

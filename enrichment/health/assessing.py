@@ -70,6 +70,7 @@ def assess(
     config: HealthConfig,
     flags: FlagSettings,
     remembered: Remembered,
+    others: pd.DataFrame | None = None,
 ) -> Assessed:
     """Score every account, raise its flags, and leave the tables of ``HEALTH_TABLES``.
 
@@ -80,11 +81,12 @@ def assess(
         config: of the score.
         flags: of the flags.
         remembered: what earlier runs and people left.
+        others: facts of further accounts, which the scores are held against.
 
     Raises:
         UsageError: the configuration names a signal or a segment that does not exist.
     """
-    health = score(facts, config, engine.frame("account_segments"))
+    health = score(facts, config, engine.frame("account_segments"), others)
     raised = raise_flags(facts, health.accounts, config, flags.rules, flags.thresholds)
     shown = overrides.apply(health.accounts, remembered.overrides, as_of)
     leave(engine, "account_health", shown, tables.ACCOUNT_HEALTH)

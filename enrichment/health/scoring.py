@@ -74,16 +74,22 @@ class _Scored:
     reasons: Reasons
 
 
-def score(facts: pd.DataFrame, config: HealthConfig, segments: pd.DataFrame | None = None) -> Health:
+def score(
+    facts: pd.DataFrame,
+    config: HealthConfig,
+    segments: pd.DataFrame | None = None,
+    others: pd.DataFrame | None = None,
+) -> Health:
     """Score every account of ``account_facts``.
 
-    Ranks and medians are those of all customers, whatever the profile.
+    Ranks, medians and which sources there are at all are those of all customers, whatever the profile.
 
     Args:
         facts: one row per account; must hold only what was known at the instant. The plan and the columns
             of ``catalogue.PARTS`` may be absent: they count as not known.
         config: weights and thresholds.
         segments: account_id, segment, segment_value; needed when the configuration has profiles.
+        others: facts of further accounts, which are ranked among but get no score.
 
     Raises:
         UsageError: points are given to a signal that does not exist, or a profile's segment is not declared.
@@ -91,7 +97,8 @@ def score(facts: pd.DataFrame, config: HealthConfig, segments: pd.DataFrame | No
     facts = facts.reset_index(drop=True).assign(**dict.fromkeys(_READ.difference(facts.columns)))
     is_customer = facts["status"].isin(CUSTOMERS)
     customers = facts[is_customer].reset_index(drop=True)
-    parts = _parts(customers, config, segments)
+    everybody = customers if others is None else _with_others(customers, others)
+    parts = _parts(customers, everybody, config, segments)
     for part in parts:
         part.accounts.index = pd.Index(np.flatnonzero(is_customer)[part.rows])
     others = pd.DataFrame(
@@ -103,16 +110,24 @@ def score(facts: pd.DataFrame, config: HealthConfig, segments: pd.DataFrame | No
     accounts["health_score"] = accounts["health_score"].astype("Int64")
     accounts["profile"] = accounts["profile"].astype(object).where(accounts["profile"].notna(), None)
     signals = _signal_table(customers["account_id"], parts)
-    return Health(accounts, signals, _sources(parts[0].weighed, len(customers), maxima(config)))
+    return Health(accounts, signals, _sources(parts[0].weighed, len(everybody), maxima(config)))
 
 
-def _parts(customers: pd.DataFrame, config: HealthConfig, segments: pd.DataFrame | None) -> list[_Scored]:
+def _with_others(customers: pd.DataFrame, others: pd.DataFrame) -> pd.DataFrame:
+    """Return the customers, then those among the others, with the columns of the former."""
+    further = others[others["status"].isin(CUSTOMERS)].reindex(columns=customers.columns)
+    return pd.concat([customers, further], ignore_index=True) if len(further) else customers
+
+
+def _parts(
+    customers: pd.DataFrame, everybody: pd.DataFrame, config: HealthConfig, segments: pd.DataFrame | None
+) -> list[_Scored]:
     for name in config.profiles:
         maxima(config.of(name))
     profiles = profile_of(customers["account_id"], config, segments)
     names = [None, *(name for name in config.profiles if (profiles == name).any())]
     return [
-        _scored(customers, np.flatnonzero(profiles == (name or "")), config.of(name), name) for name in names
+        _scored(everybody, np.flatnonzero(profiles == (name or "")), config.of(name), name) for name in names
     ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 import pandas as pd
@@ -29,6 +30,7 @@ BILLED: Final = ("odd_terms", "billed_lines")
 LIVES: Final = (
     "odd_spans",
     "first_sales",
+    "given_up",
     "unpaid_since",
     "contract_lives",
     "left_out_times",
@@ -74,6 +76,8 @@ def build_ledger(
     *,
     beside: bool = True,
     rater: Rater | None = None,
+    is_large: bool = True,
+    known_attempts: int | None = None,
 ) -> None:
     """Leave ``native_ledger``, ``subscription_lives`` and ``mrr_differences`` in the engine.
 
@@ -86,32 +90,36 @@ def build_ledger(
         reporting_currency: items in other currencies also get a row at each renewal, to be valued anew.
         beside: False leaves ``native_ledger`` alone.
         rater: of the same prices and policy, that remembers what it rated before.
+        is_large: whether tables are to be emptied as soon as they are no longer needed.
+        known_attempts: after how many attempts Stripe gives up, where not all customers are in the engine.
     """
-    leave(engine, "ledger_rules", ledger_rules(policy, as_of, reporting_currency), LEDGER_RULES)
+    rules = ledger_rules(policy, as_of, reporting_currency, known_attempts)
+    leave(engine, "ledger_rules", rules, LEDGER_RULES)
     terms = TermRater(prices, book, policy, rater)
+    run = partial(_run, engine, is_large)
     shared = engine.frame("SELECT DISTINCT discounts FROM stg_invoices WHERE discounts IS NOT NULL")[
         "discounts"
     ]
     tied = pd.DataFrame({"discounts": [text for text in shared if terms.tied(text)]}, dtype=object)
     leave(engine, "tied_discounts", tied, {"discounts": "VARCHAR"})
-    _run(engine, PLAIN)
+    run(PLAIN)
     leave(engine, "plain_rates", terms.rate(engine.frame("plain_terms")), TERM_RATES)
-    _run(engine, ODD)
+    run(ODD)
     leave(engine, "discount_ends", terms.ends(engine.frame(_DISCOUNTS)), DISCOUNT_ENDS)
-    _run(engine, TERMS)
+    run(TERMS)
     leave(engine, "term_rates", terms.rate(engine.frame("line_terms")), TERM_RATES)
-    _run(engine, BILLED)
+    run(BILLED)
     billed = billed_rates(engine.frame("billed_lines"), book, policy, counted_durations(policy))
     leave(engine, "billed_rates", billed, BILLED_RATES)
-    _run(engine, LIVES)
-    _run(engine, CHANGES)
+    run(LIVES)
+    run(CHANGES)
     if beside:
-        _run(engine, BESIDE)
-    _run(engine, ("native_ledger",))
+        run(BESIDE)
+    run(("native_ledger",))
 
 
-def _run(engine: EngineProtocol, names: tuple[str, ...]) -> None:
+def _run(engine: EngineProtocol, is_large: bool, names: tuple[str, ...]) -> None:
     for name, sql in models(names):
         engine.run(name, sql)
-        for read in _LAST_READ.get(name, ()):
+        for read in _LAST_READ.get(name, ()) if is_large else ():
             engine.run(read, f"SELECT * FROM {read} WHERE 1 = 0")

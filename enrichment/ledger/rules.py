@@ -26,11 +26,16 @@ LEDGER_RULES: Final = {
     "trial_ends_when_paid": "BOOLEAN",
     "past_due_days": "BIGINT",
     "refunds": "VARCHAR",
+    "known_attempts": "BIGINT",
 }
 
 
-def ledger_rules(policy: Policy, as_of: datetime, reporting_currency: str | None) -> pd.DataFrame:
+def ledger_rules(
+    policy: Policy, as_of: datetime, reporting_currency: str | None, known_attempts: int | None = None
+) -> pd.DataFrame:
     """Return the row of ``ledger_rules``.
+
+    ``known_attempts``: after how many attempts Stripe is known to give up, where not all customers are there.
 
     ``past_due_days`` is null where past due subscriptions count, 0 where they never do. Everything before
     ``as_of`` (epoch seconds) has happened.
@@ -51,5 +56,6 @@ def ledger_rules(policy: Policy, as_of: datetime, reporting_currency: str | None
         "trial_ends_when_paid": policy.trial_conversion == "first_paid_invoice",
         "past_due_days": days,
         "refunds": policy.refunds,
+        "known_attempts": known_attempts,
     }
     return pd.DataFrame({name: pd.Series([value], dtype=object) for name, value in flags.items()})

@@ -1,12 +1,5 @@
--- Since when a subscription is, or was until it was canceled, unpaid: its last attempt to collect failed. How many
--- attempts an account makes is its own setting, which the subscriptions that are unpaid now reveal.
-WITH given_up AS (
-    SELECT MIN(i.attempt_count) AS attempts
-    FROM stg_invoices i
-    INNER JOIN stg_subscriptions s ON s.subscription_id = i.subscription_id
-    WHERE s.status = 'unpaid' AND i.status = 'open' AND i.is_automatic AND i.attempt_count > 1
-),
-abandoned AS (
+-- Since when a subscription is, or was until it was canceled, unpaid: its last attempt to collect failed.
+WITH abandoned AS (
     SELECT s.subscription_id, i.invoice_id, i.customer_id, i.currency, i.amount_due, i.created_epoch, i.due_from_epoch,
         i.attempt_count
     FROM stg_subscriptions s

@@ -1,0 +1,245 @@
+"""The landing in the order of whom its rows belong to, so that the rows of a few accounts are found at once.
+
+A landing holds each stream in the order in which it was read: the invoices of one customer lie in every part
+of it. The shelf is a copy of what the models read of it, each stream in the order of ``owner``: the Stripe
+customer, or the HubSpot company that a record counts for. It is made anew when the full reads are others than
+those it was made of; what was read after them in deltas is little, and is kept in memory beside it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from enrichment.sources import SOURCES, landed_columns
+from warehouse.engine import Engine
+from warehouse.files import make_directory, sync_directory, writing
+from warehouse.landing import Landing
+
+LINKS: Final = "links"
+"""The associations once more, in the order of what they lead to; ``owner`` is that of what they come from."""
+CARRIED: Final = "carried_prices"
+"""One item per price that no list of prices has: price_id, item_id."""
+GROUP: Final = 2_048
+"""Rows that are read at a time: a few owners' worth."""
+
+_TEXT: Final = "CAST({} AS VARCHAR)"
+_OF_CUSTOMERS: Final = (
+    "stripe_subscriptions",
+    "stripe_invoices",
+    "stripe_charges",
+    "stripe_discounts",
+    "stripe_meter_event_summaries",
+)
+_THROUGH: Final = {
+    "stripe_subscription_items": ("subscription", "stripe_subscriptions"),
+    "stripe_invoice_lines": ("invoice", "stripe_invoices"),
+}
+"""Streams whose rows name a record that names the customer."""
+BY_ID: Final = ("stripe_customers", "hubspot_companies", "hubspot_contacts")
+"""Streams that are in the order of their own ids."""
+GLOBAL: Final = (
+    "stripe_products",
+    "stripe_prices",
+    "stripe_coupons",
+    "stripe_meters",
+    "hubspot_owners",
+    "hubspot_pipelines",
+)
+"""Streams that belong to everybody; they are small."""
+RECORDS: Final = (
+    "hubspot_calls",
+    "hubspot_emails",
+    "hubspot_meetings",
+    "hubspot_notes",
+    "hubspot_tickets",
+    "hubspot_feedback_submissions",
+    "hubspot_deals",
+)
+"""What is linked to companies and contacts."""
+_HOMES: Final = """
+WITH named AS (
+    SELECT id, NULLIF(CAST(properties AS JSON) ->> 'associatedcompanyid', '') AS company_id
+    FROM hubspot_contacts
+),
+linked AS (
+    SELECT
+        a.from_object_type AS kind,
+        a.from_id AS id,
+        MIN(CASE WHEN a.to_object_type = 'companies' THEN a.to_id END) AS company_id,
+        MIN(c.company_id) AS through
+    FROM hubspot_associations a
+    LEFT JOIN named c ON a.to_object_type = 'contacts' AND c.id = a.to_id
+    GROUP BY a.from_object_type, a.from_id
+)
+SELECT l.kind, l.id, COALESCE(c.company_id, l.company_id, l.through) AS home
+FROM linked l
+LEFT JOIN named c ON l.kind = 'contacts' AND c.id = l.id
+UNION ALL
+SELECT 'contacts', c.id, c.company_id
+FROM named c
+WHERE c.company_id IS NOT NULL AND c.id NOT IN (SELECT id FROM linked WHERE kind = 'contacts')
+"""
+_EVENT_CUSTOMER: Final = "((CAST(l.data AS JSON) -> 'object') ->> 'customer')"
+
+
+class Shelf:
+    """The streams of a landing as tables of an engine, each with ``owner`` where it has one.
+
+    Args:
+        engine: stays open; the streams are its views.
+        landing: of the home.
+        folder: where the copy is kept.
+        memory_limit: for making the copy.
+        threads: for making the copy.
+    """
+
+    def __init__(
+        self, engine: Engine, landing: Landing, folder: Path, memory_limit: str, threads: int | None
+    ) -> None:
+        self._engine = engine
+        self._landing = landing
+        self._folder = folder
+        self._limits = (memory_limit, threads)
+        self._made_of = ""
+        self._deltas: dict[str, list[Path]] = {}
+
+    @property
+    def streams(self) -> tuple[str, ...]:
+        """The streams that are there."""
+        return tuple(self._deltas)
+
+    def update(self) -> bool:
+        """Take in what the landing holds by now; True when the whole of it is another.
+
+        Raises:
+            StoreError: the landing is damaged, or the disk refuses.
+        """
+        files = {one: self._landing.files(one) for one in SOURCES if one in set(self._landing.streams())}
+        fulls = {one: [path for path in paths if _is_full(path)] for one, paths in files.items()}
+        name = hashlib.sha256(repr(fulls).encode()).hexdigest()[:16]
+        is_other = name != self._made_of
+        if is_other:
+            made = self._folder / name
+            if not made.is_dir():
+                _make(fulls, made, self._folder, *self._limits)
+            self._open(made, fulls)
+            self._made_of, self._deltas = name, {one: [] for one in fulls}
+        for stream, paths in sorted(files.items(), key=lambda one: one[0] in _THROUGH):
+            known = {*fulls[stream], *self._deltas[stream]}
+            self._add(stream, [path for path in paths if path not in known])
+        return is_other
+
+    def _open(self, made: Path, fulls: Mapping[str, Sequence[Path]]) -> None:
+        for stream in fulls:
+            self._engine.register_files(f"full_{stream}", [made / f"{stream}.parquet"])
+            self._engine.run(f"delta_{stream}", f"SELECT * FROM full_{stream} WHERE 1 = 0")
+        for name in (LINKS, CARRIED):
+            self._engine.register_files(name, [made / f"{name}.parquet"])
+
+    def _add(self, stream: str, paths: Sequence[Path]) -> None:
+        """Take the rows of further files into memory."""
+        if not paths:
+            return
+        self._engine.register_files("incoming", paths)
+        there = self._engine.columns("incoming")
+        columns = ", ".join(f'l."{name}"' for name in landed_columns(stream) if name in there)
+        owner, joined = "CAST(NULL AS VARCHAR)", ""
+        if stream in _THROUGH:
+            column, above = _THROUGH[stream]
+            wanted = f"SELECT {column} FROM incoming"
+            owners = " UNION ALL ".join(
+                f"SELECT id, customer FROM {part}_{above} WHERE id IN ({wanted})"
+                for part in ("full", "delta")
+            )
+            joined = f" LEFT JOIN (SELECT id, MIN(customer) AS customer FROM ({owners}) GROUP BY id) o"
+            owner, joined = "o.customer", f"{joined} ON o.id = l.{column}"
+        elif stream not in RECORDS and stream != "hubspot_associations":
+            owner, joined = _owner(stream, there)
+        self._engine.run(
+            f"delta_{stream}",
+            f"SELECT * FROM delta_{stream} "
+            f"UNION ALL BY NAME SELECT {columns}, {owner} AS owner FROM incoming l{joined}",
+        )
+        self._deltas[stream] += paths
+
+
+def _is_full(path: Path) -> bool:
+    return path.parent.name.startswith("full-")
+
+
+def _make(
+    fulls: Mapping[str, Sequence[Path]], made: Path, folder: Path, memory_limit: str, threads: int | None
+) -> None:
+    """Write the copy; it is there whole or not at all."""
+    incoming = folder / ".incoming"
+    shutil.rmtree(incoming, ignore_errors=True)
+    make_directory(incoming)
+    with Engine(memory_limit, threads, folder / "tmp") as engine:
+        _register(engine, fulls)
+        engine.run("homes", _HOMES)
+        for name, sql in _statements(engine, fulls):
+            engine.write(sql, incoming / f"{name}.parquet", group=GROUP)
+    with writing(folder):
+        for former in folder.glob("[!.]*/"):
+            shutil.rmtree(former, ignore_errors=True)
+        incoming.replace(made)
+        sync_directory(folder)
+
+
+def _register(engine: Engine, fulls: Mapping[str, Sequence[Path]]) -> None:
+    """Register the streams; those that the homes are found by are there in any case."""
+    for stream, paths in fulls.items():
+        engine.register_files(stream, paths)
+    for stream in SOURCES:
+        if stream not in fulls:
+            columns = ", ".join(f'CAST(NULL AS VARCHAR) AS "{name}"' for name in landed_columns(stream))
+            engine.run(stream, f"SELECT {columns} WHERE 1 = 0")
+
+
+def _statements(engine: Engine, fulls: Mapping[str, Sequence[Path]]) -> Iterable[tuple[str, str]]:
+    for stream in fulls:
+        there = engine.columns(stream)
+        columns = ", ".join(f'l."{name}"' for name in landed_columns(stream) if name in there)
+        owner, joined = _owner(stream, there)
+        more = ""
+        if stream == "hubspot_associations":
+            more = ", t.home AS to_home"
+            joined += (
+                " LEFT JOIN homes t ON t.kind = 'contacts' AND l.to_object_type = t.kind AND t.id = l.to_id"
+            )
+        yield stream, f"SELECT {columns}, {owner} AS owner{more} FROM {stream} l{joined} ORDER BY owner"
+    yield (
+        LINKS,
+        "SELECT l.to_object_type, l.to_id, l.from_object_type, l.from_id, h.home AS owner "
+        "FROM hubspot_associations l LEFT JOIN homes h ON h.kind = l.from_object_type AND h.id = l.from_id "
+        "ORDER BY l.to_id",
+    )
+    yield (
+        CARRIED,
+        "SELECT CAST(price AS JSON) ->> 'id' AS price_id, MIN(id) AS item_id FROM stripe_subscription_items "
+        "WHERE CAST(price AS JSON) ->> 'id' NOT IN (SELECT id FROM stripe_prices) GROUP BY 1",
+    )
+
+
+def _owner(stream: str, there: Collection[str]) -> tuple[str, str]:
+    """Return the expression of the owner and what it has to be joined with."""
+    if stream in BY_ID:
+        return "l.id", ""
+    if stream in _OF_CUSTOMERS and "customer" in there:
+        return "l.customer", ""
+    if stream in _THROUGH:
+        column, above = _THROUGH[stream]
+        owners = f"SELECT id, MIN(customer) AS customer FROM {above} GROUP BY id"
+        return "o.customer", f" LEFT JOIN ({owners}) o ON o.id = l.{column}"
+    if stream == "stripe_events":
+        return _EVENT_CUSTOMER, ""
+    if stream in RECORDS:
+        kind = stream.removeprefix("hubspot_")
+        return "h.home", f" LEFT JOIN homes h ON h.kind = '{kind}' AND h.id = l.id"
+    if stream == "hubspot_associations":
+        return "h.home", " LEFT JOIN homes h ON h.kind = l.from_object_type AND h.id = l.from_id"
+    return "CAST(NULL AS VARCHAR)", ""

@@ -1,0 +1,315 @@
+"""Which accounts a change concerns, and every row that their numbers are made of."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import pandas as pd
+
+from crm_sync.candidates import Candidates
+from crm_sync.matching import match
+from saaskpi.shelf import BY_ID, CARRIED, GLOBAL, LINKS, RECORDS, Shelf
+from warehouse.engine import Engine
+from warehouse.marts import Marts
+
+_OF_CUSTOMERS: Final = (
+    "stripe_subscriptions",
+    "stripe_subscription_items",
+    "stripe_invoices",
+    "stripe_invoice_lines",
+    "stripe_charges",
+    "stripe_events",
+    "stripe_meter_event_summaries",
+)
+_NEWEST: Final = "QUALIFY ROW_NUMBER() OVER (PARTITION BY id ORDER BY _seq DESC) = 1"
+
+
+@dataclass(frozen=True)
+class Concerned:
+    """What a change concerns, by the vendors' ids; for accounts, ours.
+
+    Attributes:
+        customers: Stripe customers.
+        companies: HubSpot companies, also those that are gone.
+        contacts: HubSpot contacts, also those that are gone.
+        accounts: accounts of which nothing but this is known.
+    """
+
+    customers: frozenset[str] = frozenset()
+    companies: frozenset[str] = frozenset()
+    contacts: frozenset[str] = frozenset()
+    accounts: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Slice:
+    """Some accounts, computed without the others.
+
+    Attributes:
+        customers: all their Stripe customers, as of now and as of the tables there are.
+        accounts: their ids, as of now and as of the tables there are: what is to be replaced.
+        companies: the HubSpot companies among them.
+        matched: the company of each of the customers, as matching gives it.
+        context: customers of further accounts that something of these depends on, with their companies.
+    """
+
+    customers: frozenset[str]
+    accounts: frozenset[str]
+    companies: frozenset[str]
+    matched: pd.DataFrame
+    context: dict[str, str] = field(default_factory=dict)
+
+    def match(self, *, customers: pd.DataFrame, **_: Any) -> pd.DataFrame:
+        """Return the company of each customer that there is; as ``compute`` asks for it."""
+        rows = [
+            {"customer_id": customer, "company_id": company, "rule": "", "candidates": []}
+            for customer, company in self.context.items()
+        ]
+        known = pd.concat([self.matched, pd.DataFrame(rows, columns=self.matched.columns)])
+        return customers[["customer_id"]].merge(known, on="customer_id", how="left")
+
+
+class Members:
+    """Which customers belong to which company, as the current run's tables have it."""
+
+    def __init__(self, matches: pd.DataFrame) -> None:
+        self.company_of: dict[str, str] = {}
+        self.customers_of: dict[str, set[str]] = defaultdict(set)
+        for customer, company in zip(matches["customer_id"], matches["company_id"], strict=True):
+            if isinstance(company, str):
+                self.company_of[customer] = company
+                self.customers_of[company].add(customer)
+
+    def account_of(self, customer: str) -> str:
+        """Return the account of a customer."""
+        return self.company_of.get(customer, customer)
+
+    def of_all(self, accounts: Iterable[str]) -> set[str]:
+        """Return the customers of companies."""
+        return {customer for one in accounts for customer in self.customers_of.get(one, ())}
+
+
+class Slicer:
+    """Finds slices and puts their rows into the engine.
+
+    Args:
+        engine: stays open; what does not change from slice to slice is kept in it.
+        shelf: over the same engine.
+        marts: the current run's tables.
+        links: what people decided, as the store has it.
+    """
+
+    def __init__(self, engine: Engine, shelf: Shelf, marts: Marts, links: Callable[[], pd.DataFrame]) -> None:
+        self._engine = engine
+        self._shelf = shelf
+        self._marts = marts
+        self._links = links
+        self._candidates = Candidates()
+        self._members = Members(pd.DataFrame(columns=["customer_id", "company_id"]))
+        self._version = ""
+
+    def update(self) -> None:
+        """Take in what the landing and the current run hold by now."""
+        is_other = self._shelf.update()
+        if is_other:
+            self._candidates = Candidates()
+            self._take_in("full")
+        self._take_in("delta")
+        self._candidates.add_links(self._links())
+        if self._version != (version := self._marts.version()):
+            self._members = Members(self._marts.read("account_match"))
+            self._version = version
+
+    def slice_of(self, concerned: Concerned) -> Slice:
+        """Return the accounts that a change concerns, old and new ones, with all their customers.
+
+        What a customer is matched to depends on it and on what it shares with companies and contacts; so
+        these are looked at again until nobody joins any more.
+        """
+        members, candidates = self._members, self._candidates
+        companies = set(concerned.companies) | (concerned.accounts & set(members.customers_of))
+        companies |= candidates.companies_of_contacts(concerned.contacts)
+        customers = set(concerned.customers) | (concerned.accounts - companies)
+        customers |= candidates.customers_of(companies, concerned.contacts) | members.of_all(companies)
+        links = self._links()
+        while True:
+            matched = self._match(customers, links)
+            found = {one for one in matched["company_id"] if isinstance(one, str)}
+            found |= {members.company_of[one] for one in customers if one in members.company_of}
+            joining = members.of_all(found) - customers
+            if not joining:
+                break
+            customers |= joining
+        now = dict(zip(matched["customer_id"], matched["company_id"], strict=True))
+        accounts = {members.account_of(one) for one in customers}
+        accounts |= {own if isinstance(own := now.get(one), str) else one for one in customers}
+        return Slice(
+            frozenset(customers), frozenset(accounts | companies), frozenset(found | companies), matched
+        )
+
+    def put_rows(self, part: Slice) -> Slice:
+        """Put every row that a slice is made of into the engine's own tables, under the streams' names.
+
+        Returns:
+            The slice with its context.
+        """
+        for stream in self._there(_OF_CUSTOMERS):
+            self._put(stream, f"owner IN ({_listed(part.customers)})")
+        for stream in self._there(GLOBAL):
+            self._put(stream, "TRUE")
+        self._put_discounts(part)
+        self._put_carried_prices()
+        contacts, linked = self._put_records(part)
+        context = self._context(part, linked)
+        own = {"hubspot_contacts": contacts}
+        own["hubspot_companies"] = {*part.companies, *context.values()}
+        own["stripe_customers"] = {*part.customers, *context}
+        for stream in self._there(BY_ID):
+            self._put(stream, f"owner IN ({_listed(own[stream])})")
+        return Slice(part.customers, part.accounts, part.companies, part.matched, context)
+
+    def _there(self, streams: Iterable[str]) -> list[str]:
+        return [one for one in streams if one in self._shelf.streams]
+
+    def _put(self, stream: str, where: str, of_deltas: str | None = None) -> None:
+        self._engine.run(stream, self._rows(stream, where, of_deltas))
+
+    def _rows(self, stream: str, where: str, of_deltas: str | None = None) -> str:
+        """Return the SELECT of a stream's rows, with other words for those of deltas where they differ."""
+        return (
+            f"SELECT * FROM memory.main.full_{stream} WHERE {where} "
+            f"UNION ALL BY NAME SELECT * FROM memory.main.delta_{stream} WHERE {of_deltas or where}"
+        )
+
+    def _take_in(self, part: str) -> None:
+        """Give the keys of all customers, companies and contacts to the candidates."""
+        engine, there = self._engine, self._shelf.streams
+        if "stripe_customers" in there:
+            rows = engine.frame(f"SELECT id AS customer_id, email, metadata FROM {part}_stripe_customers")
+            self._candidates.add_customers(rows)
+        if "hubspot_companies" in there:
+            self._candidates.add_companies(engine.frame(f"SELECT {_COMPANY} FROM {part}_hubspot_companies"))
+        if "hubspot_contacts" in there:
+            self._candidates.add_contacts(engine.frame(f"SELECT {_CONTACT} FROM {part}_hubspot_contacts"))
+
+    def _match(self, customers: Collection[str], links: pd.DataFrame) -> pd.DataFrame:
+        """Match some customers as if all were matched."""
+        companies = self._candidates.companies_of(customers)
+        contacts = self._candidates.contacts_of(customers)
+        return match(
+            self._newest("stripe_customers", "id AS customer_id, email, metadata", customers),
+            self._living("hubspot_companies", _COMPANY, companies),
+            self._living("hubspot_contacts", _CONTACT, contacts),
+            links=links,
+        )
+
+    def _newest(self, stream: str, columns: str, ids: Collection[str]) -> pd.DataFrame:
+        rows = self._rows(stream, f"owner IN ({_listed(ids)})")
+        return self._engine.frame(f"SELECT {columns} FROM ({rows}) {_NEWEST} ORDER BY id")
+
+    def _living(self, stream: str, columns: str, ids: Collection[str]) -> pd.DataFrame:
+        found = self._newest(stream, f"{columns}, archived", ids)
+        return found[~found["archived"].eq(True).fillna(False).astype(bool)].drop(columns="archived")
+
+    def _put_discounts(self, part: Slice) -> None:
+        """Put the customers' discounts, and those that name no customer: any of theirs may be meant."""
+        for stream in self._there(["stripe_discounts"]):
+            self._put(stream, f"owner IN ({_listed(part.customers)}) OR owner IS NULL")
+
+    def _put_carried_prices(self) -> None:
+        """Add items of others that carry a price which no list has: their own carry no more of it."""
+        for stream in self._there(["stripe_subscription_items"]):
+            carried = f"SELECT item_id FROM memory.main.{CARRIED}"
+            if not self._engine.frame(f"{carried} LIMIT 1").empty:
+                rows = f"SELECT * FROM memory.main.full_{stream} WHERE id IN ({carried})"
+                self._engine.run(stream, f"SELECT * FROM {stream} UNION BY NAME {rows}")
+
+    def _put_records(self, part: Slice) -> tuple[set[str], set[str]]:
+        """Put what is linked to the companies of a slice; returns the contacts and all companies linked."""
+        contacts = self._candidates.contacts_of_companies(part.companies)
+        if "hubspot_associations" not in self._shelf.streams:
+            for stream in self._there(RECORDS):
+                self._put(stream, "FALSE")
+            return contacts, self._candidates.companies_of_contacts(contacts)
+        leading = self._leading("companies", part.companies)
+        contacts |= set(leading.loc[leading["from_object_type"] == "contacts", "from_id"])
+        leading = pd.concat([leading, self._leading("contacts", contacts)])
+        links = self._links_from(leading)
+        further = set(links.loc[links["to_object_type"] == "contacts", "to_id"]) - contacts
+        if further:
+            named = links[links["to_id"].isin(further) & (links["to_object_type"] == "contacts")]
+            theirs = pd.DataFrame(
+                {
+                    "from_object_type": "contacts",
+                    "from_id": named["to_id"],
+                    "owner": named["to_home"],
+                }
+            )
+            links = pd.concat([links, self._links_from(theirs)])
+            contacts |= further
+        rows = links.drop(columns=["owner", "to_home"]).drop_duplicates()
+        self._engine.register_frame("hubspot_associations", rows)
+        for stream in self._there(RECORDS):
+            self._put_linked(stream, leading)
+        linked = set(links.loc[links["to_object_type"] == "companies", "to_id"])
+        return contacts, linked | self._candidates.companies_of_contacts(contacts)
+
+    def _leading(self, kind: str, ids: Collection[str]) -> pd.DataFrame:
+        """Return what leads to some records: from_object_type, from_id and owner (null: unknown)."""
+        columns, where = (
+            "from_object_type, from_id",
+            f"to_object_type = '{kind}' AND to_id IN ({_listed(ids)})",
+        )
+        return self._engine.frame(
+            f"SELECT {columns}, owner FROM memory.main.{LINKS} WHERE {where} UNION ALL BY NAME "
+            f"SELECT {columns}, owner FROM memory.main.delta_hubspot_associations WHERE {where}"
+        ).drop_duplicates()
+
+    def _links_from(self, records: pd.DataFrame) -> pd.DataFrame:
+        """Return all links from some records."""
+        self._engine.register_frame("from_records", records.drop_duplicates())
+        where = "(from_object_type, from_id) IN (SELECT from_object_type, from_id FROM from_records)"
+        rows = self._rows("hubspot_associations", f"{self._owned(records)} AND {where}", where)
+        return self._engine.frame(rows)
+
+    def _put_linked(self, stream: str, leading: pd.DataFrame) -> None:
+        """Put the records of one type that lead to the companies or contacts of a slice."""
+        records = leading[leading["from_object_type"] == stream.removeprefix("hubspot_")]
+        where = f"id IN ({_listed(set(records['from_id']))})"
+        self._put(stream, f"{self._owned(records)} AND {where}", where)
+
+    @staticmethod
+    def _owned(records: pd.DataFrame) -> str:
+        """Return where the rows of records lie; of some that were linked since, only that it is anywhere."""
+        if records["owner"].isna().any():
+            return "TRUE"
+        return f"owner IN ({_listed(set(records['owner']))})"
+
+    def _context(self, part: Slice, linked: Collection[str]) -> dict[str, str]:
+        """Return the customers, each with its company, of the other accounts among the companies linked."""
+        others = set(linked) - part.companies
+        return {
+            customer: company
+            for company in others
+            for customer in self._members.customers_of.get(company, ())
+            if customer not in part.customers
+        }
+
+
+_COMPANY: Final = (
+    "id AS company_id, NULLIF(CAST(properties AS JSON) ->> 'domain', '') AS domain, "
+    "CAST(properties AS VARCHAR) AS properties"
+)
+_CONTACT: Final = (
+    "id AS contact_id, NULLIF(CAST(properties AS JSON) ->> 'email', '') AS email, "
+    "CAST(properties AS VARCHAR) AS properties, "
+    "NULLIF(CAST(properties AS JSON) ->> 'associatedcompanyid', '') AS company_id"
+)
+
+
+def _listed(ids: Collection[str]) -> str:
+    """Return ids as a list in SQL; of none at all, one that nothing has."""
+    return ", ".join("'" + one.replace("'", "''") + "'" for one in sorted(ids)) or "''"

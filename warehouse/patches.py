@@ -1,0 +1,175 @@
+"""Patches of a run's tables: the rows of a few accounts, computed anew after the run, in place of its own.
+
+One zip file per patch, ``patches/000001.zip`` in the run's directory, with a Parquet file per table and
+``patch.json``: which ids of which column it replaces, and by which column each table is replaced. A patch
+becomes visible in one rename, and readers lay all of them over the run's tables, the newest first. When there
+are many they are folded into one.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from warehouse.files import make_directory, replace_file, writing
+
+FOLDER: Final = "patches"
+MOST: Final = 20
+"""So many patches are folded into one."""
+_HEAD: Final = "patch.json"
+
+
+@dataclass(frozen=True)
+class Patch:
+    """Rows in place of others.
+
+    Attributes:
+        tables: name to Parquet content.
+        keys: name of each table to its column that says what is replaced, for instance ``account_id``.
+        ids: such a column to the ids whose rows the patch replaces, be they in it or not.
+    """
+
+    tables: Mapping[str, bytes]
+    keys: Mapping[str, str]
+    ids: Mapping[str, Collection[str]]
+
+    def rows(self, table: str) -> pa.Table:
+        """Return the rows of a table."""
+        return pq.read_table(io.BytesIO(self.tables[table]))
+
+    def to_bytes(self) -> bytes:
+        """Return it as the content of a file."""
+        content = io.BytesIO()
+        ids = {name: sorted(values) for name, values in self.ids.items()}
+        with zipfile.ZipFile(content, "w", zipfile.ZIP_STORED) as archive:
+            archive.writestr(_HEAD, json.dumps({"keys": dict(self.keys), "ids": ids}))
+            for name, table in self.tables.items():
+                archive.writestr(f"{name}.parquet", table)
+        return content.getvalue()
+
+
+@dataclass
+class Overlay:
+    """What the patches of a run say of one table.
+
+    Attributes:
+        key: the column by which rows are replaced; empty when no patch has the table.
+        ids: whose rows do not stand as the run left them.
+        rows: what stands in their place.
+    """
+
+    key: str = ""
+    ids: set[str] = field(default_factory=set)
+    rows: list[pa.Table] = field(default_factory=list)
+
+    def over(self, table: Any) -> Any:
+        """Return an Arrow table, or a batch of one, without the rows that are replaced."""
+        return _without(table, self.key, self.ids) if self.ids else table
+
+    def whole(self, table: pa.Table) -> pa.Table:
+        """Return a run's table with all patches laid over it."""
+        if not self.key:
+            return table
+        return pa.concat_tables([self.over(table), *self.rows], promote_options="permissive")
+
+
+class Patches:
+    """The patches of one run.
+
+    Args:
+        directory: of the run.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._folder = directory / FOLDER
+
+    def last(self) -> int:
+        """Return the number of the newest patch, 0 when there is none."""
+        return max((int(path.stem) for path in self._files()), default=0)
+
+    def add(self, patch: Patch) -> None:
+        """Lay a patch over the run and all patches before it; it is there whole or not at all.
+
+        Raises:
+            StoreError: the disk refuses.
+        """
+        files = self._files()
+        if len(files) >= MOST:
+            self._fold(files)
+        self._write(self.last() + 1, patch)
+
+    def overlay(self, table: str, where: pc.Expression | None = None) -> Overlay:
+        """Return what the patches say of a table; with a filter, only those of their rows that pass it."""
+        while True:
+            try:
+                return self._overlay(table, where)
+            except FileNotFoundError:
+                continue  # they were just folded
+
+    def _overlay(self, table: str, where: pc.Expression | None = None) -> Overlay:
+        found = Overlay()
+        for path in reversed(self._files()):
+            with zipfile.ZipFile(path) as archive:
+                head = json.loads(archive.read(_HEAD))
+                if table not in head["keys"]:
+                    continue
+                found.key = head["keys"][table]
+                rows = pq.read_table(io.BytesIO(archive.read(f"{table}.parquet")), filters=where)
+            found.rows.append(_without(rows, found.key, found.ids))
+            found.ids |= set(head["ids"][found.key])
+        return found
+
+    def _files(self) -> list[Path]:
+        return sorted(self._folder.glob("[0-9]*.zip"))
+
+    def _fold(self, files: list[Path]) -> None:
+        """Put one patch in place of many: it comes after them and says the same."""
+        keys: dict[str, str] = {}
+        ids: dict[str, set[str]] = {}
+        for head in map(_head, files):
+            keys |= head["keys"]
+            for name, values in head["ids"].items():
+                ids.setdefault(name, set()).update(values)
+        tables = {name: _content(self._overlay(name)) for name in keys}
+        self._write(self.last() + 1, Patch(tables, keys, ids))
+        for path in files:
+            path.unlink(missing_ok=True)
+
+    def _write(self, number: int, patch: Patch) -> None:
+        make_directory(self._folder)
+        with writing(self._folder):
+            replace_file(self._folder / f"{number:06d}.zip", patch.to_bytes())
+
+
+def _head(path: Path) -> dict[str, Any]:
+    with zipfile.ZipFile(path) as archive:
+        head: dict[str, Any] = json.loads(archive.read(_HEAD))
+        return head
+
+
+def _content(overlay: Overlay) -> bytes:
+    content = io.BytesIO()
+    pq.write_table(pa.concat_tables(overlay.rows, promote_options="permissive"), content)
+    return content.getvalue()
+
+
+def _without(table: Any, key: str, ids: Collection[str]) -> Any:
+    """Return the rows of an Arrow table, or of a batch, whose key is none of some ids."""
+    if not ids:
+        return table
+    listed = pc.is_in(table.column(key), value_set=pa.array(sorted(ids), table.column(key).type))
+    return table.filter(pc.invert(listed))
+
+
+def read_parts(directory: Path, tables: Iterator[str] | Collection[str]) -> dict[str, bytes]:
+    """Return the content of a folder's Parquet files, by table."""
+    return {name: (directory / f"{name}.parquet").read_bytes() for name in tables}
