@@ -176,12 +176,12 @@ class Engine:
 
     def columns(self, name: str) -> list[str]:
         """Return the column names of a table or view, in order; empty when there is none of that name."""
-        source = "information_schema.columns"
-        here = "table_catalog = current_database() AND table_name = ?"
-        rows = self._execute(
-            f"SELECT column_name FROM {source} WHERE {here} ORDER BY ordinal_position", [name]
-        ).fetchall()
-        return [row[0] for row in rows]
+        try:
+            # A tenth of the time that the catalogue takes.
+            found = self._execute(f"SELECT * FROM {_name(name)} LIMIT 0").description or ()
+        except duckdb.CatalogException:
+            return []
+        return [column[0] for column in found]
 
     @contextmanager
     def inside(self, name: str) -> Iterator[None]:
