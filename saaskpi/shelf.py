@@ -14,8 +14,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+import pandas as pd
+
 from enrichment.sources import SOURCES, landed_columns
-from warehouse.engine import Engine
+from warehouse.deltas import Void
+from warehouse.engine import Engine, joined_values
 from warehouse.files import make_directory, sync_directory, writing
 from warehouse.landing import Landing
 
@@ -26,7 +29,6 @@ CARRIED: Final = "carried_prices"
 GROUP: Final = 2_048
 """Rows that are read at a time: a few owners' worth."""
 
-_TEXT: Final = "CAST({} AS VARCHAR)"
 _OF_CUSTOMERS: Final = (
     "stripe_subscriptions",
     "stripe_invoices",
@@ -105,7 +107,9 @@ class Shelf:
         self._folder = folder
         self._limits = (memory_limit, threads)
         self._made_of = ""
+        self._pull = 0
         self._deltas: dict[str, list[Path]] = {}
+        self._void: dict[str, str] = {}
 
     @property
     def streams(self) -> tuple[str, ...]:
@@ -113,12 +117,15 @@ class Shelf:
         return tuple(self._deltas)
 
     def update(self) -> bool:
-        """Take in what the landing holds by now; True when the whole of it is another.
+        """Take in what the landing holds by now; True when the full reads are others.
 
         Raises:
             StoreError: the landing is damaged, or the disk refuses.
         """
-        files = {one: self._landing.files(one) for one in SOURCES if one in set(self._landing.streams())}
+        view = self._landing.view()
+        if self._made_of and view.pull() == self._pull:
+            return False
+        files = {one: view.files(one) for one in SOURCES if one in set(view.streams())}
         fulls = {one: [path for path in paths if _is_full(path)] for one, paths in files.items()}
         name = hashlib.sha256(repr(fulls).encode()).hexdigest()[:16]
         is_other = name != self._made_of
@@ -128,10 +135,26 @@ class Shelf:
                 _make(fulls, made, self._folder, *self._limits)
             self._open(made, fulls)
             self._made_of, self._deltas = name, {one: [] for one in fulls}
+        # What a line belongs to is known by its invoice, which may have come with it.
         for stream, paths in sorted(files.items(), key=lambda one: one[0] in _THROUGH):
-            known = {*fulls[stream], *self._deltas[stream]}
-            self._add(stream, [path for path in paths if path not in known])
+            self._add(stream, [path for path in paths if not _is_full(path)])
+        self._void = {one: self._without(one, rules) for one in files if (rules := view.gone(one))}
+        self._pull = view.pull()
         return is_other
+
+    def rows(self, stream: str, where: str, of_deltas: str | None = None) -> str:
+        """Return the SELECT of a stream's rows that are not void.
+
+        Args:
+            stream: one of ``streams``.
+            where: which of the rows; says of whom they are if it can.
+            of_deltas: the same for what was read in deltas, where it has to be said otherwise.
+        """
+        return " UNION ALL BY NAME ".join(
+            f"SELECT landed.* FROM memory.main.{part}_{stream} landed "
+            f"WHERE ({said}){self._void.get(stream, '')}"
+            for part, said in (("full", where), ("delta", of_deltas or where))
+        )
 
     def _open(self, made: Path, fulls: Mapping[str, Sequence[Path]]) -> None:
         for stream in fulls:
@@ -140,31 +163,46 @@ class Shelf:
         for name in (LINKS, CARRIED):
             self._engine.register_files(name, [made / f"{name}.parquet"])
 
-    def _add(self, stream: str, paths: Sequence[Path]) -> None:
-        """Take the rows of further files into memory."""
-        if not paths:
+    def _add(self, stream: str, paths: list[Path]) -> None:
+        """Take the rows of further files into memory; deltas that were merged hold some that are there."""
+        former, self._deltas[stream] = self._deltas[stream], paths
+        new = [path for path in paths if path not in former]
+        if not new:
             return
-        self._engine.register_files("incoming", paths)
+        self._engine.register_files("incoming", new)
         there = self._engine.columns("incoming")
         columns = ", ".join(f'l."{name}"' for name in landed_columns(stream) if name in there)
         owner, joined = "CAST(NULL AS VARCHAR)", ""
         if stream in _THROUGH:
-            column, above = _THROUGH[stream]
-            wanted = f"SELECT {column} FROM incoming"
-            owners = " UNION ALL ".join(
-                f"SELECT id, customer FROM {part}_{above} WHERE id IN ({wanted})"
-                for part in ("full", "delta")
-            )
-            joined = f" LEFT JOIN (SELECT id, MIN(customer) AS customer FROM ({owners}) GROUP BY id) o"
-            owner, joined = "o.customer", f"{joined} ON o.id = l.{column}"
+            owner, joined = _owner_in_delta(stream)
         elif stream not in RECORDS and stream != "hubspot_associations":
             owner, joined = _owner(stream, there)
         self._engine.run(
             f"delta_{stream}",
-            f"SELECT * FROM delta_{stream} "
-            f"UNION ALL BY NAME SELECT {columns}, {owner} AS owner FROM incoming l{joined}",
+            f"SELECT * FROM delta_{stream} UNION ALL BY NAME "
+            f"SELECT {columns}, {owner} AS owner FROM incoming l{joined} "
+            f"WHERE l._seq NOT IN (SELECT _seq FROM delta_{stream})",
         )
-        self._deltas[stream] += paths
+
+    def _without(self, stream: str, rules: Sequence[Void]) -> str:
+        """Return the condition that leaves void rows out; the rules go into a table."""
+        self._engine.register_frame(f"void_{stream}", pd.DataFrame(rules, columns=list(Void._fields)))
+        return "".join(
+            f" AND NOT EXISTS (SELECT 1 FROM memory.main.void_{stream} v "
+            f"WHERE v.\"column\" = '{column}' AND v.value = {joined_values(column)} "
+            "AND v.seq > landed._seq)"
+            for column in sorted({rule.column for rule in rules})
+        )
+
+
+def _owner_in_delta(stream: str) -> tuple[str, str]:
+    column, above = _THROUGH[stream]
+    owners = " UNION ALL ".join(
+        f"SELECT id, customer FROM {part}_{above} WHERE id IN (SELECT {column} FROM incoming)"
+        for part in ("full", "delta")
+    )
+    named = f"SELECT id, MIN(customer) AS customer FROM ({owners}) found GROUP BY id"
+    return "o.customer", f" LEFT JOIN ({named}) o ON o.id = l.{column}"
 
 
 def _is_full(path: Path) -> bool:

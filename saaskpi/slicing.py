@@ -175,14 +175,7 @@ class Slicer:
         return [one for one in streams if one in self._shelf.streams]
 
     def _put(self, stream: str, where: str, of_deltas: str | None = None) -> None:
-        self._engine.run(stream, self._rows(stream, where, of_deltas))
-
-    def _rows(self, stream: str, where: str, of_deltas: str | None = None) -> str:
-        """Return the SELECT of a stream's rows, with other words for those of deltas where they differ."""
-        return (
-            f"SELECT * FROM memory.main.full_{stream} WHERE {where} "
-            f"UNION ALL BY NAME SELECT * FROM memory.main.delta_{stream} WHERE {of_deltas or where}"
-        )
+        self._engine.run(stream, self._shelf.rows(stream, where, of_deltas))
 
     def _take_in(self, part: str) -> None:
         """Give the keys of all customers, companies and contacts to the candidates."""
@@ -207,7 +200,7 @@ class Slicer:
         )
 
     def _newest(self, stream: str, columns: str, ids: Collection[str]) -> pd.DataFrame:
-        rows = self._rows(stream, f"owner IN ({_listed(ids)})")
+        rows = self._shelf.rows(stream, f"owner IN ({_listed(ids)})")
         return self._engine.frame(f"SELECT {columns} FROM ({rows}) {_NEWEST} ORDER BY id")
 
     def _living(self, stream: str, columns: str, ids: Collection[str]) -> pd.DataFrame:
@@ -272,7 +265,7 @@ class Slicer:
         """Return all links from some records."""
         self._engine.register_frame("from_records", records.drop_duplicates())
         where = "(from_object_type, from_id) IN (SELECT from_object_type, from_id FROM from_records)"
-        rows = self._rows("hubspot_associations", f"{self._owned(records)} AND {where}", where)
+        rows = self._shelf.rows("hubspot_associations", f"{self._owned(records)} AND {where}", where)
         return self._engine.frame(rows)
 
     def _put_linked(self, stream: str, leading: pd.DataFrame) -> None:

@@ -98,7 +98,7 @@ class Engine:
         columns = sorted({rule.column for rule in gone})
         return " WHERE " + " AND ".join(
             f'NOT EXISTS (SELECT 1 FROM {rules} rule WHERE rule."column" = {_text(column)} '
-            f'AND rule."value" = {_joined(column)} AND rule.seq > landed._seq)'
+            f'AND rule."value" = {joined_values(column)} AND rule.seq > landed._seq)'
             for column in columns
         )
 
@@ -246,7 +246,7 @@ def _name(name: str) -> str:
     return name
 
 
-def _joined(columns: str) -> str:
+def joined_values(columns: str) -> str:
     """Return the SQL of the values of some columns as one text, as rules about void rows name them."""
     values = [f'CAST(landed."{_name(column)}" AS VARCHAR)' for column in columns.split(JOINED)]
     return f" || {_text(JOINED)} || ".join(values)
