@@ -35,6 +35,7 @@ LONGEST_WAIT = 60.0
 MESSAGE_LENGTH = 300
 PASSING = (408, 423, 477)
 """Statuses that pass: a slow request, a lock, and HubSpot's move of a portal to other servers."""
+NO_CONTENT = 204
 NETWORK_FAILURES = (
     requests.Timeout,
     requests.ConnectionError,
@@ -214,6 +215,23 @@ class HttpClient:
         """
         return self._send("POST", path, params=None, body=json, repeatable=repeatable)
 
+    def patch(self, path: str, json: Json) -> Json:
+        """Change what is at ``path`` so that it says ``json``; doing it twice does no harm.
+
+        Args:
+            path: from the base address, with its leading slash.
+            json: the fields to replace.
+
+        Returns:
+            The JSON object answered.
+
+        Raises:
+            AccessError: the key or a permission is refused.
+            UnavailableError: no whole answer after every try.
+            RejectedError: the API refuses this request.
+        """
+        return self._send("PATCH", path, params=None, body=json, repeatable=True)[1]
+
     def _send(
         self, method: str, path: str, *, params: Mapping[str, Any] | None, body: Json | None, repeatable: bool
     ) -> tuple[int, Json]:
@@ -256,6 +274,8 @@ class HttpClient:
             self._refuse_redirect(response)
         if response.status_code >= 400:
             return None, self._read_refusal(path, response, repeatable), f"answered {response.status_code}"
+        if response.status_code == NO_CONTENT:
+            return (NO_CONTENT, {}), lost, ""
         try:
             return (response.status_code, _parsed(response.content)), lost, ""
         except msgspec.DecodeError:

@@ -15,7 +15,16 @@ from crm_sync.guards import DEFAULT_LIMITS, NOTHING_ALLOWED, Allowed, Limits, ch
 from crm_sync.model import CompanyUpdate, Plan
 from crm_sync.ports import CrmWriter, Progress, PushLedger, RowOutcome
 from crm_sync.preflight import gone, preflight
-from crm_sync.properties import COMPANIES, GROUP, GROUP_LABEL, TASK_KEY, TASKS, Property, properties_of
+from crm_sync.properties import (
+    COMPANIES,
+    GROUP,
+    GROUP_LABEL,
+    TASK_KEY,
+    TASKS,
+    Property,
+    properties_of,
+    refuse_foreign,
+)
 from crm_sync.recording import ApplyResult, Recorder
 from crm_sync.task_writes import TaskWrites
 from saaskpi.errors import NeedsPersonError, RejectedError, SaaskpiError, UsageError
@@ -70,6 +79,9 @@ def _refuse_unfit(plan: Plan, ledger: PushLedger) -> None:
         raise UsageError("This plan was applied already.", hint=_AGAIN)
     if ledger.current_run() != plan.made_from.run_id:
         raise NeedsPersonError("This plan is stale: it was made from an earlier run.", hint=_AGAIN)
+    refuse_foreign(COMPANIES, (change.property for one in plan.updates for change in one.changes))
+    for definition in plan.definitions:
+        refuse_foreign(definition.object_type, [definition.name, str(definition.body.get("name"))])
     _stop_at([f"{one.message} {one.hint}" for one in plan.blockers])
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 
 class RowOutcome(Protocol):
@@ -40,6 +40,19 @@ class CrmWriter(Protocol):
         self, object_type: str, definitions: Sequence[Mapping[str, Any]]
     ) -> Sequence[RowOutcome]:
         """Create properties; one that is there already counts as created."""
+
+    def add_options(
+        self,
+        object_type: str,
+        name: str,
+        options: Sequence[Mapping[str, Any]],
+        there: Sequence[Mapping[str, Any]],
+        /,
+    ) -> RowOutcome:
+        """Add options to an enumeration that has some already."""
+
+    def archive(self, object_type: str, ids: Sequence[str], /) -> Iterator[Sequence[RowOutcome]]:
+        """Move objects to the recycling bin; yields after each call of at most 100 rows."""
 
     def update(
         self, object_type: str, inputs: Sequence[tuple[str, Mapping[str, str]]]
@@ -89,8 +102,16 @@ class PushLedger(Protocol):
     def plan_applied(self, plan_hash: str) -> bool:
         """Tell whether this plan was applied to its end."""
 
-    def begin_apply(self, apply_id: str, plan_hash: str, run_id: str, at: datetime) -> None:
-        """Remember that this plan is being written."""
+    def begin_apply(
+        self,
+        apply_id: str,
+        plan_hash: str,
+        run_id: str,
+        at: datetime,
+        kind: Literal["apply", "undo"] = "apply",
+        undoes: str | None = None,
+    ) -> None:
+        """Remember that this plan is being written, or that an apply is being undone."""
 
     def finish_apply(self, apply_id: str, at: datetime, counts: Mapping[str, int]) -> None:
         """Remember that this plan was written to its end."""
@@ -142,6 +163,22 @@ class PushLedger(Protocol):
 
     def refuse_tasks(self, reason: str) -> None:
         """Remember that the portal cannot hold our unique task key, and why."""
+
+
+class UndoLedger(PushLedger, Protocol):
+    """What undo needs beside (``warehouse.store.Store``)."""
+
+    def last_apply(self) -> str | None:
+        """Return the id of the newest apply, None before the first."""
+
+    def apply_record(self, apply_id: str) -> Mapping[str, Any] | None:
+        """Return one apply: run_id, plan_hash, kind, status, started_at."""
+
+    def written(self, apply_id: str) -> Sequence[Mapping[str, Any]]:
+        """Return what one apply wrote: object_type, object_id, property, old_value, value."""
+
+    def forget_tasks(self, task_ids: Sequence[str]) -> None:
+        """Forget tasks that are no more in the CRM."""
 
 
 class Money(Protocol):

@@ -7,7 +7,7 @@ be written, hence our own names.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from types import MappingProxyType
@@ -15,6 +15,7 @@ from typing import Any
 
 from crm_sync.canonical import is_missing
 from crm_sync.ports import Money
+from saaskpi.errors import UsageError
 
 GROUP = "saaskpi"
 GROUP_LABEL = "SaaS KPIs"
@@ -23,6 +24,17 @@ TASKS = "tasks"
 UPDATED_AT = "saaskpi_updated_at"
 CUSTOMER_IDS = "saaskpi_stripe_customer_ids"
 TASK_KEY = "saaskpi_task_key"
+
+TASK_FIELDS = (
+    "hs_timestamp",
+    "hs_task_subject",
+    "hs_task_body",
+    "hs_task_status",
+    "hs_task_priority",
+    "hs_task_type",
+    "hubspot_owner_id",
+)
+"""HubSpot's own properties that our tasks are made of."""
 
 Options = Mapping[str, str]
 """Values of an enumeration with their labels, in the order in which they are shown."""
@@ -402,3 +414,26 @@ def properties_of(object_type: str, own: OwnFlags = NO_FLAGS) -> tuple[Property,
 def definitions(object_type: str, own: OwnFlags = NO_FLAGS) -> list[dict[str, Any]]:
     """Return our property definitions of an object type as HubSpot's API takes them."""
     return [declared.body() for declared in properties_of(object_type, own)]
+
+
+WRITABLE: Mapping[str, frozenset[str]] = MappingProxyType(
+    {
+        COMPANIES: frozenset(one.property.name for one in FIELDS),
+        TASKS: frozenset({TASK_KEY, *TASK_FIELDS}),
+    }
+)
+"""Every property that is ever written, by object type: our own, and the fields of our own tasks."""
+
+
+def refuse_foreign(object_type: str, names: Iterable[str]) -> None:
+    """Stop before a property is written that is not ours.
+
+    Raises:
+        UsageError: one of the names is not among ours.
+    """
+    foreign = sorted(set(names) - WRITABLE.get(object_type, frozenset()))
+    if foreign:
+        raise UsageError(
+            f"{', '.join(foreign)} on {object_type} is not a property of ours and is never written.",
+            hint="Make a new plan with `saaskpi plan`.",
+        )

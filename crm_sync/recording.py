@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from crm_sync.canonical import canonical
 from crm_sync.ports import Progress, PushLedger, RowOutcome
 
 
@@ -56,9 +57,9 @@ TEXTS = frozenset({"hs_task_subject", "hs_task_body"})
 
 def kept_form(name: str, value: str) -> str:
     """Return a written value as the ledger keeps it: texts that may name people as a fingerprint."""
-    if name not in TEXTS or not value:
+    if name not in TEXTS or not value or value.startswith("sha256:"):
         return value
-    return "sha256:" + hashlib.sha256(value.encode()).hexdigest()
+    return "sha256:" + hashlib.sha256(canonical(value, "string").encode()).hexdigest()
 
 
 class Recorder:

@@ -78,8 +78,8 @@ class CrmLedger(Rows):
     def plan_applied(self, plan_hash: str) -> bool:
         """Tell whether a plan was applied to its end."""
         table = tables.applies
-        done = sa.select(table.c.apply_id).where(table.c.plan_hash == plan_hash, table.c.status == "done")
-        return self._scalar(done.limit(1)) is not None
+        done = (table.c.plan_hash == plan_hash) & (table.c.status == "done") & (table.c.kind == "apply")
+        return self._scalar(sa.select(table.c.apply_id).where(done).limit(1)) is not None
 
     # Values
 
@@ -183,6 +183,16 @@ class CrmLedger(Rows):
     def push_failures(self) -> pd.DataFrame:
         """Return refused rows: object_type, object_id, reason, run_id, failed_at, attempts."""
         return self._frame(sa.select(tables.push_failures))
+
+    # Tasks
+
+    def forget_tasks(self, task_ids: Sequence[str]) -> None:
+        """Forget tasks that were taken back: nothing keeps them from being opened again."""
+        table = tables.task_ledger
+        gone = sa.delete(table).where(table.c.task_id == sa.bindparam("gone"))
+        with self._writes.begin() as connection:
+            if task_ids:
+                connection.execute(gone, [{"gone": one} for one in task_ids])
 
     # Set-up
 

@@ -91,6 +91,51 @@ class HubSpotWriter:
                 results.append(RowResult(name, ok=False, error=error.message))
         return results
 
+    def add_options(
+        self,
+        object_type: str,
+        name: str,
+        options: Sequence[Mapping[str, Any]],
+        there: Sequence[Mapping[str, Any]],
+    ) -> RowResult:
+        """Add options to an enumeration; those that are there stay as they are.
+
+        Args:
+            object_type: such as ``companies``.
+            name: of the property.
+            options: to add: value, label and what else HubSpot takes.
+            there: those that it has now; HubSpot replaces the whole list.
+
+        Returns:
+            The result, the name as key.
+        """
+        whole = [*map(_option, there), *map(dict, options)]
+        try:
+            self._client.http.patch(
+                self._client.path("properties", f"{object_type}/{name}"), {"options": whole}
+            )
+        except RejectedError as error:
+            return RowResult(name, ok=False, error=error.message)
+        return RowResult(name, ok=True, object_id=name)
+
+    def archive(self, object_type: str, ids: Sequence[str]) -> Iterator[list[RowResult]]:
+        """Move objects to the recycling bin; one that is there already stays there.
+
+        Args:
+            object_type: such as ``tasks``.
+            ids: of the objects.
+
+        Yields:
+            The results of each call of at most 100 rows.
+        """
+        path = self._client.path("objects", f"{object_type}/batch/archive")
+        for part in chunks(ids, BATCH):
+            try:
+                self._client.http.post(path, {"inputs": [{"id": one} for one in part]}, repeatable=True)
+                yield [RowResult(one, ok=True, object_id=one) for one in part]
+            except RejectedError as error:
+                yield [RowResult(one, ok=False, error=error.message) for one in part]
+
     def update(
         self, object_type: str, inputs: Sequence[tuple[str, Mapping[str, str]]]
     ) -> Iterator[list[RowResult]]:
@@ -280,6 +325,15 @@ class HubSpotWriter:
                 return None
             return [RowResult(key, ok=False, error=error.message) for key, _ in rows]
         return _row_results(rows, answer, key_of)
+
+
+def _option(found: Mapping[str, Any]) -> Json:
+    """Return an option as HubSpot takes it back; what it answers beyond that it refuses or ignores."""
+    return {
+        name: found[name]
+        for name in ("value", "label", "description", "displayOrder", "hidden")
+        if name in found
+    }
 
 
 def _row_results(rows: Rows, answer: Json, key_of: Callable[[Json], str | None]) -> list[RowResult]:

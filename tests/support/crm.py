@@ -100,6 +100,28 @@ class FakeCrm:
         self.answer(lost)
         return outcomes
 
+    def add_options(
+        self,
+        object_type: str,
+        name: str,
+        options: Sequence[Mapping[str, Any]],
+        there: Sequence[Mapping[str, Any]],
+    ) -> Outcome:
+        lost = self.call("add_options")
+        self.definitions[object_type][name]["options"] = [*there, *options]
+        self.answer(lost)
+        return Outcome(name, ok=True)
+
+    def archive(self, object_type: str, ids: Sequence[str]) -> Iterator[Sequence[Outcome]]:
+        assert object_type == TASKS
+        for batch in _batches(ids):
+            lost = self.call("archive")
+            for id_ in batch:
+                self.tasks.pop(id_, None)
+            self.links = {link for link in self.links if link[0] not in batch}
+            self.answer(lost)
+            yield [Outcome(id_, ok=True, object_id=id_) for id_ in batch]
+
     def update(
         self, object_type: str, inputs: Sequence[tuple[str, Mapping[str, str]]]
     ) -> Iterator[Sequence[Outcome]]:
@@ -145,7 +167,7 @@ class FakeCrm:
 
     def put_task(self, id_: str | None, values: Mapping[str, str]) -> str:
         """Make or change a task, by whomever, with the times that HubSpot keeps."""
-        id_ = id_ or str(9000 + len(self.tasks))
+        id_ = id_ or str(max([8999, *map(int, self.tasks)]) + 1)
         self.ticks += 1
         at = (NOW + timedelta(seconds=self.ticks)).isoformat()
         task = self.tasks.setdefault(id_, {})
@@ -162,12 +184,13 @@ class FakeCrm:
     def read(
         self, object_type: str, ids: Sequence[str], names: Sequence[str], id_property: str | None = None
     ) -> dict[str, dict[str, str]]:
-        assert object_type == TASKS
-        self.answer(self.call("read"))
-        asked = {id_: task.get(id_property, "") if id_property else id_ for id_, task in self.tasks.items()}
+        objects = {COMPANIES: self.companies, TASKS: self.tasks}[object_type]
+        for _ in _batches(ids):
+            self.answer(self.call("read"))
+        asked = {id_: one.get(id_property, "") if id_property else id_ for id_, one in objects.items()}
         return {
-            asked[id_]: {**{name: task.get(name, "") for name in names}, "hs_object_id": id_}
-            for id_, task in self.tasks.items()
+            asked[id_]: {**{name: one.get(name, "") for name in names}, "hs_object_id": id_}
+            for id_, one in objects.items()
             if asked[id_] in ids
         }
 
