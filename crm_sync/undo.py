@@ -150,7 +150,7 @@ def undo_plan(apply_id: str, run_id: str, written: Sequence[Mapping[str, Any]], 
         if kind == TASKS and any(row["property"] == STATUS_FIELD and not row["old_value"] for row in rows):
             _take_back(plan, object_id, rows, found)
         elif found is None:
-            plan.left += [_left(row, "", "it is not in HubSpot any more") for row in rows]
+            plan.left.extend(_left(row, "", "it is not in HubSpot any more") for row in rows)
         else:
             for row in rows:
                 _put_back(plan, row, found)
@@ -165,10 +165,10 @@ def _take_back(
         plan.gone.append(task_id)
         return
     touched = [row for row in rows if not _is_ours(row, found)]
-    plan.left += [
+    plan.left.extend(
         _left(row, kept_form(row["property"], _now(row, found)), "somebody has worked on the task")
         for row in touched
-    ]
+    )
     if not touched:
         plan.archive.append(task_id)
 

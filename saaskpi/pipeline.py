@@ -29,6 +29,7 @@ from crm_sync.inputs import Only, gather
 from crm_sync.matching import match
 from crm_sync.model import Plan
 from crm_sync.plan import build_plan
+from crm_sync.undo import LAST, UndoPlan, plan_undo, undo
 from enrichment import money
 from enrichment.computing import TABLES, compute
 from enrichment.health.assessing import FlagSettings, Remembered
@@ -44,7 +45,7 @@ from saaskpi.imports.home import ORIGIN, refuse_imported
 from saaskpi.opening import RATES, opened
 from saaskpi.progress import Stages
 from saaskpi.refreshing import refresh
-from saaskpi.results import EnrichResult, PullResult, Written, account_rows, enriched
+from saaskpi.results import EnrichResult, PullResult, Undone, Written, account_rows, enriched
 from saaskpi.settings import Settings
 from tap_saaskpi.tap import TapSaaskpi
 from warehouse.files import FileLock, make_directory
@@ -268,6 +269,48 @@ class Pipeline:
         self.pull()
         self.enrich()
         return self.apply(allowed=allowed)
+
+    def plan_undo(self, apply_id: str = LAST) -> UndoPlan:
+        """Say what undoing an apply would do, from the values that HubSpot has now; writes nothing.
+
+        Args:
+            apply_id: as the apply told it, or ``last``.
+
+        Raises:
+            UsageError: there is no such apply, or it is itself an undo.
+            AccessError: the token is refused.
+        """
+        with self._stages.stage("undo") as report:
+            plan = plan_undo(apply_id, HubSpotWriter(self.hubspot), self.store)
+            values, tasks, left = len(plan.restore), len(plan.archive), len(plan.left)
+            report(f"{values} values and {tasks} tasks to take back, {left} changed since and left")
+        return plan
+
+    def undo(self, apply_id: str = LAST) -> Undone:
+        """Put back what an apply wrote, but for what somebody changed since.
+
+        Args:
+            apply_id: as the apply told it, or ``last``.
+
+        Raises:
+            UsageError: there is no such apply, or it is itself an undo.
+            AccessError: the token is refused; nothing more is tried.
+            UnavailableError: HubSpot does not answer; begun again, the undo goes on.
+        """
+        writer = HubSpotWriter(self.hubspot)
+        with self._stages.stage("undo") as report:
+            plan = plan_undo(apply_id, writer, self.store)
+            result = undo(
+                plan,
+                self._portal_id(),
+                writer,
+                self.store,
+                self._now,
+                lambda stage, done, total: report(f"{stage}: {done} of {total}"),
+            )
+            values, tasks = result.fields_restored, result.tasks_archived
+            report(f"{values} values put back, {tasks} tasks archived", values=values, tasks=tasks)
+        return Undone(plan, result)
 
     @property
     def limits(self) -> Limits:

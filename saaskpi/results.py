@@ -13,6 +13,7 @@ import pandas as pd
 
 from crm_sync.model import Plan
 from crm_sync.recording import ApplyResult
+from crm_sync.undo import UndoPlan, UndoResult
 from warehouse.engine import Engine
 
 
@@ -73,6 +74,23 @@ class Written:
     def as_dict(self) -> dict[str, Any]:
         """Return it for JSON."""
         return {"apply_id": self.plan.apply_id, "plan_hash": self.plan.hash, **asdict(self.result)}
+
+
+@dataclass(frozen=True)
+class Undone:
+    """What an undo did, and the plan it did it from."""
+
+    plan: UndoPlan
+    result: UndoResult = field(default_factory=UndoResult)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it for JSON."""
+        return {
+            "apply_id": self.plan.apply_id,
+            "undo_id": self.plan.undo_id,
+            **asdict(self.result),
+            "left": [asdict(one) for one in self.plan.left],
+        }
 
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:

@@ -23,6 +23,7 @@ from saaskpi.cli import (
     setup,
     show,
     tokens,
+    undo,
 )
 from saaskpi.cli.base import Context, shared_options
 from saaskpi.cli.output import one_line
@@ -47,6 +48,7 @@ _MODULES = (
     setup,
     imports,
     operate,
+    undo,
     show,
     override,
     figures,

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from connectors.hubspot.client import HubSpotClient
+from connectors.hubspot.writer import HubSpotWriter
 from crm_sync.guards import Allowed
 from crm_sync.inputs import Only
 from saaskpi.errors import NeedsPersonError
+from tests.support.crash import crm_state
 from tests.support.spine import MakePipeline, MakeSandbox, write_calls
 
 
@@ -63,3 +66,41 @@ def test_a_guard_stops_before_any_call(
         pipeline.apply()
     assert write_calls(sandbox) == []
     assert pipeline.apply(allowed=Allowed(tasks=tasks)).result.tasks_opened == tasks
+
+
+def test_a_run_taken_back_leaves_the_crm_as_it_was_but_for_what_people_changed(
+    make_sandbox: MakeSandbox, make_pipeline: MakePipeline
+) -> None:
+    sandbox = make_sandbox(customers=40, months=18)
+    pipeline = make_pipeline(sandbox)
+    empty = crm_state(sandbox)
+    written = pipeline.run()
+    tasks = [one for one in sandbox.crm.tables["tasks"].live() if one.properties.get("saaskpi_task_key")]
+    company = next(
+        one for one in sandbox.crm.tables["companies"].live() if one.properties.get("saaskpi_plan")
+    )
+    token = sandbox.describe()["hubspot"]["access_token"]
+    person = HubSpotWriter(HubSpotClient(token, sandbox.hubspot_url))
+    list(person.update("companies", [(str(company.id), {"saaskpi_plan": "edited"})]))
+    list(person.update("tasks", [(str(tasks[0].id), {"hs_task_status": "COMPLETED"})]))
+
+    before = write_calls(sandbox)
+    plan = pipeline.plan_undo()
+    assert write_calls(sandbox) == before
+    assert plan.apply_id == written.plan.apply_id
+    assert {(one.object_id, one.property) for one in plan.left} >= {(str(company.id), "saaskpi_plan")}
+    undone = pipeline.undo()
+    assert undone.result.tasks_archived == len(tasks) - 1
+    assert undone.result.failures == []
+
+    state = crm_state(sandbox)
+    assert state["companies"].pop(company.id) == {"saaskpi_plan": "edited"}
+    assert list(state["tasks"]) == [tasks[0].properties["saaskpi_task_key"]]
+    assert {id_: {n: v for n, v in one.items() if v} for id_, one in state["companies"].items()} == {
+        id_: {} for id_ in state["companies"]
+    }
+    assert empty == {"companies": {}, "tasks": {}}
+    # The next run writes it all again: what led to it is as it was.
+    again = pipeline.run()
+    assert len(again.plan.updates) == len(written.plan.updates)
+    assert again.result.failures == []

@@ -1,0 +1,99 @@
+"""``saaskpi undo``: take back what an apply wrote."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+import click
+
+from saaskpi.cli.base import Context, shared_options
+from saaskpi.cli.operate import json_option
+from saaskpi.cli.output import counted, print_json, print_lines
+
+if TYPE_CHECKING:
+    from crm_sync.undo import Left, Restored, UndoPlan
+    from saaskpi.results import Undone
+
+SHOWN = 40
+"""Objects that are printed; --json holds all of them."""
+
+
+@click.command(epilog="Example: saaskpi undo last --dry-run")
+@click.argument("run", metavar="RUN")
+@click.option("--dry-run", is_flag=True, help="Show what would be taken back; change nothing.")
+@json_option
+@shared_options
+def undo(context: Context, run: str, dry_run: bool, as_json: bool) -> None:
+    """Put back what an apply wrote.
+
+    RUN is the id that the apply printed, or "last". Former values come back, what was empty is emptied, and
+    tasks that nobody has touched go to HubSpot's recycling bin. What somebody changed since, a person or a
+    later apply, is listed and left as it is. Properties themselves stay. The next apply writes the numbers
+    again, unless what led to them was changed.
+    """
+    pipeline = context.pipeline()
+    if dry_run:
+        plan = pipeline.plan_undo(run)
+        if as_json:
+            print_json({**asdict(plan), "undo_id": plan.undo_id})
+        else:
+            print_lines(undo_lines(plan))
+        return
+    with pipeline.alone():
+        undone = pipeline.undo(run)
+    if as_json:
+        print_json(undone.as_dict())
+    else:
+        print_lines(undone_lines(undone))
+
+
+def undo_lines(plan: UndoPlan) -> list[str]:
+    """Say what undoing an apply would do, value by value."""
+    values, tasks = counted(len(plan.restore), "value"), counted(len(plan.archive), "task")
+    return [
+        *_restored_lines(plan.restore),
+        *_left_lines(plan.left),
+        "",
+        f"Undoing {plan.apply_id} would put back {values} and archive {tasks}; nothing was changed.",
+    ]
+
+
+def undone_lines(undone: Undone) -> list[str]:
+    """Say what an undo did."""
+    plan, result = undone.plan, undone.result
+    lines = [f"Not taken back: {kind} {key}: {reason}" for kind, key, reason in result.failures]
+    lines += _left_lines(plan.left)
+    if not (result.fields_restored or result.tasks_archived):
+        return [*lines, f"Nothing to take back of {plan.apply_id}."]
+    return [
+        *lines,
+        f"Taken back: {plan.apply_id}",
+        f"  {result.fields_restored:>6,} values put back on {counted(result.objects_restored, 'object')}",
+        f"  {result.tasks_archived:>6,} tasks moved to the recycling bin",
+    ]
+
+
+def _restored_lines(rows: Sequence[Restored]) -> Iterator[str]:
+    groups = groupby(rows, key=lambda one: (one.object_type, one.object_id))
+    for number, ((kind, object_id), group) in enumerate(groups):
+        if number == SHOWN:
+            yield "... and more: --json shows all."
+            return
+        yield f"{kind} {object_id}"
+        yield from (f"  {one.property}: {one.ours or '(empty)'} -> {one.old or '(empty)'}" for one in group)
+
+
+def _left_lines(rows: Sequence[Left]) -> Iterator[str]:
+    for one in rows[:SHOWN]:
+        yield (
+            f"Left: {one.object_type} {one.object_id} {one.property} is {one.found or '(empty)'}, "
+            f"we wrote {one.ours or '(empty)'}: {one.reason}"
+        )
+    if len(rows) > SHOWN:
+        yield f"... and {len(rows) - SHOWN} more that are left: --json shows all."
+
+
+COMMANDS = (undo,)
