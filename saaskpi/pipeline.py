@@ -12,13 +12,14 @@ import logging
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
 import pandas as pd
 
-from connectors.hubspot.client import HubSpotClient
+from connectors.hubspot.client import SEARCHES_PER_SECOND, HubSpotClient
 from connectors.hubspot.writer import HubSpotWriter
 from connectors.rate_limiter import RateLimiter
 from connectors.stripe.client import StripeClient
@@ -37,14 +38,15 @@ from enrichment.health.config import HealthConfig
 from enrichment.health.flags import FlagConfig
 from enrichment.health.rules import read_rules
 from enrichment.policy import Policy, check_reporting
-from enrichment.sources import SOURCES
 from saaskpi import ecb
 from saaskpi.declared import plan_settings
 from saaskpi.errors import StoreError
 from saaskpi.imports.home import ORIGIN, refuse_imported
 from saaskpi.opening import RATES, opened
-from saaskpi.progress import Stages
+from saaskpi.progress import Report, Stages
+from saaskpi.pulling import NOTE, Changes, NeedsFullError, take_bookmarks
 from saaskpi.refreshing import refresh
+from saaskpi.rereading import STREAMS
 from saaskpi.results import EnrichResult, PullResult, Undone, Written, account_rows, enriched
 from saaskpi.settings import Settings
 from tap_saaskpi.tap import TapSaaskpi
@@ -53,10 +55,6 @@ from warehouse.landing import Landing
 from warehouse.marts import Marts
 from warehouse.snapshots import Snapshots
 from warehouse.store import Store
-
-CRM_STREAMS = ("hubspot_properties", "hubspot_tasks")
-"""What the plan reads beside the models' own sources."""
-
 
 HISTORY_TABLES = ("account_health", "account_health_signals")
 """What is kept of every day that is described."""
@@ -115,8 +113,11 @@ class Pipeline:
         """The HubSpot client; plan and apply share its rate limit."""
         settings = self.settings.hubspot
         limiter = RateLimiter(settings.requests_per_10_seconds, 10.0)
+        # HubSpot's lowest: whoever is allowed more in general is a test server, and allows more searches.
+        searches = RateLimiter(max(SEARCHES_PER_SECOND, settings.requests_per_10_seconds // 50))
         token = self.settings.hubspot_token()
-        return HubSpotClient(token, settings.api_base, settings.api_version, limiter=limiter)
+        version = settings.api_version
+        return HubSpotClient(token, settings.api_base, version, limiter=limiter, searches=searches)
 
     @cached_property
     def stripe(self) -> StripeClient:
@@ -153,28 +154,46 @@ class Pipeline:
             self._is_alone = False
             lock.release()
 
-    def pull(self) -> PullResult:
-        """Read Stripe and HubSpot into the landing.
+    def pull(self, *, full: bool = False) -> PullResult:
+        """Read Stripe and HubSpot into the landing: what has changed, or everything.
+
+        Everything is read the first time, when asked for, when Stripe no longer tells what has changed, and
+        when that is most of it.
+
+        Args:
+            full: read everything.
 
         Raises:
             UsageError: a key is missing.
             AccessError: a key or scope is refused.
-            UnavailableError: a host does not answer; the landing stays as it was.
+            UnavailableError: a host does not answer; what was read before stays.
             StoreError: the home holds the numbers of another Stripe account or portal.
         """
         with self._stages.stage("pull") as report:
             config = self._tap_config()
             refuse_imported(self.store, self.settings.home, "pull")
             self._claim_home()
-            with _quiet_tap(), self.landing.begin(self._now()) as writer:
-                writer.watch = lambda stream, rows: report(f"{stream}: {rows:,} records")
-                TapSaaskpi(config=config, message_writer=writer, only={*SOURCES, *CRM_STREAMS}).sync_all()
+            result = self._pull_all(config, report) if full else self._pull_changes(config, report)
             if self.settings.reporting.currency and not self.settings.fx.file:
                 report(ecb.refresh(self.settings.home / RATES, self._now().date()) or "exchange rates: read")
-            rows = dict(sorted(writer.rows.items()))
-            aside = sum(writer.rejected.values())
-            report(f"{sum(rows.values()):,} records of {len(rows)} streams", **rows, kept_aside=aside)
-        return PullResult(rows, dict(writer.rejected))
+            rows, aside = result.rows, sum(result.rejected.values())
+            how = "everything" if result.full else "what has changed"
+            report(f"{sum(rows.values()):,} records of {len(rows)} streams ({how})", **rows, kept_aside=aside)
+        return result
+
+    def _pull_changes(self, config: dict[str, Any], report: Report) -> PullResult:
+        try:
+            return Changes(self.landing, self.stripe, self.hubspot, self._now, report).pull()
+        except NeedsFullError as error:
+            report(f"reading everything: {error}")
+            return replace(self._pull_all(config, report), why_full=str(error))
+
+    def _pull_all(self, config: dict[str, Any], report: Report) -> PullResult:
+        with _quiet_tap(), self.landing.begin(self._now()) as writer:
+            writer.notes[NOTE] = take_bookmarks(self.stripe, self.hubspot, self._now())
+            writer.watch = lambda stream, rows: report(f"{stream}: {rows:,} records")
+            TapSaaskpi(config=config, message_writer=writer, only=STREAMS).sync_all()
+        return PullResult(dict(sorted(writer.rows.items())), dict(writer.rejected))
 
     def enrich(self) -> EnrichResult:
         """Compute the tables of a new run from the landing and make it current.

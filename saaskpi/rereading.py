@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 
-from connectors.found import Found, Task, find_all
+from connectors.found import Found, find_all
 from connectors.hubspot.anew import HubSpotAnew, gone_object
 from connectors.hubspot.client import HubSpotClient
 from connectors.hubspot.streams import STREAMS as HUBSPOT_STREAMS
@@ -83,27 +83,57 @@ def reread(
         UnavailableError: a vendor does not answer; nothing has landed.
         StoreError: the landing cannot be written.
     """
-    with landing.begin_delta(now) as delta, _threads(pool) as threads:
-        for ref in touched.erased:
-            for rule in gone_object("contacts", ref.id):
-                delta.void(*rule)
-        anew = StripeAnew(stripe, STREAMS)
-        crm = HubSpotAnew(hubspot, STREAMS)
-        gone_customers = {ref for ref in touched.gone if ref.kind == "customer"}
+    with threads(pool) as workers:
+        return Rereader(landing, stripe, hubspot, workers).read(touched, now)
+
+
+class Rereader:
+    """Reads named objects anew, each customer once in its life; for :func:`reread` and for many batches.
+
+    Args:
+        landing: takes the records.
+        stripe: of the account.
+        hubspot: of the portal.
+        pool: threads to read with.
+    """
+
+    def __init__(
+        self, landing: Landing, stripe: StripeClient, hubspot: HubSpotClient, pool: Executor
+    ) -> None:
+        self._landing = landing
+        self._stripe = StripeAnew(stripe, STREAMS)
+        self._hubspot = HubSpotAnew(hubspot, STREAMS)
+        self._pool = pool
+
+    def read(self, touched: Touched, now: datetime) -> Reread:
+        """Read what is named and land it; see :func:`reread`."""
+        with self._landing.begin_delta(now) as delta:
+            for ref in touched.erased:
+                for rule in gone_object("contacts", ref.id):
+                    delta.void(*rule)
+            whole = land(delta, self._found(touched))
+        return Reread(
+            customers=frozenset(whole.customers),
+            companies=frozenset(whole.companies),
+            contacts=frozenset(whole.contacts | {ref.id for ref in touched.erased}),
+            rows=delta.rows,
+            missing=frozenset(whole.missing),
+            merged=whole.merged,
+        )
+
+    def _found(self, touched: Touched) -> Iterator[Found]:
+        """Read what is named, then what that showed to be concerned as well."""
+        customers = {ref for ref in touched.gone if ref.kind == "customer"}
         tasks = [
-            *anew.tasks({*touched.stripe, *gone_customers}, touched.customers),
-            *crm.tasks({*touched.hubspot, *touched.gone} - gone_customers - touched.erased),
+            *self._stripe.tasks({*touched.stripe, *customers}, touched.customers),
+            *self._hubspot.tasks({*touched.hubspot, *touched.gone} - customers - touched.erased),
         ]
-        whole = land(delta, _found(threads, tasks, anew))
-    ids = {ref.id for ref in touched.erased}
-    return Reread(
-        customers=frozenset(whole.customers),
-        companies=frozenset(whole.companies),
-        contacts=frozenset(whole.contacts | ids),
-        rows=delta.rows,
-        missing=frozenset(whole.missing),
-        merged=whole.merged,
-    )
+        while tasks:
+            concerned: set[str] = set()
+            for found in find_all(self._pool, tasks):
+                concerned |= found.customers
+                yield found
+            tasks = [*self._stripe.of_customers(concerned), *self._stripe.rest()]
 
 
 def land(delta: DeltaWriter, founds: Iterable[Found]) -> Found:
@@ -140,20 +170,11 @@ def columns(stream: str) -> tuple[Column, ...]:
     return columns_of(schema, _KEYS[stream])
 
 
-def _found(pool: Executor, tasks: list[Task], anew: StripeAnew) -> Iterator[Found]:
-    """Run the tasks, then what they showed to be concerned as well."""
-    while tasks:
-        customers: set[str] = set()
-        for found in find_all(pool, tasks):
-            customers |= found.customers
-            yield found
-        tasks = [*anew.of_customers(customers), *anew.rest()]
-
-
 @contextmanager
-def _threads(pool: Executor | None) -> Iterator[Executor]:
+def threads(pool: Executor | None = None) -> Iterator[Executor]:
+    """Give threads to read with: those given, or some for the time of the block."""
     if pool is not None:
         yield pool
         return
-    with ThreadPoolExecutor(THREADS, thread_name_prefix="reread") as threads:
-        yield threads
+    with ThreadPoolExecutor(THREADS, thread_name_prefix="reread") as own:
+        yield own

@@ -19,10 +19,19 @@ from warehouse.engine import Engine
 
 @dataclass(frozen=True)
 class PullResult:
-    """What a pull brought: rows and rejected rows per stream."""
+    """What a pull brought.
+
+    Attributes:
+        rows: rows read per stream.
+        rejected: rows kept aside per stream.
+        full: whether everything was read, and not only what has changed.
+        why_full: why everything was, where nobody asked for it; "" otherwise.
+    """
 
     rows: dict[str, int]
     rejected: dict[str, int]
+    full: bool = True
+    why_full: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """Return it for JSON."""

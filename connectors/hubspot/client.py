@@ -23,6 +23,8 @@ ASSOCIATION_BATCH = 1000
 """Inputs of one associations batch read."""
 REQUESTS_PER_10_SECONDS = 100
 """HubSpot's lowest limit per app."""
+SEARCHES_PER_SECOND = 5
+"""HubSpot's limit on searches, beside the other one."""
 LONGEST_QUERY = 7_500
 """Characters of property names in a URL; servers refuse addresses above 8,000 (414)."""
 
@@ -82,6 +84,7 @@ class HubSpotClient:
         api_base: HubSpot, a proxy or the sandbox.
         api_version: of the date-versioned paths.
         limiter: shared by every client of this portal.
+        searches: limits searches, beside ``limiter``.
         sleep: waits between tries.
     """
 
@@ -92,6 +95,7 @@ class HubSpotClient:
         api_version: str = API_VERSION,
         *,
         limiter: RateLimiter | None = None,
+        searches: RateLimiter | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.version = api_version
@@ -102,6 +106,7 @@ class HubSpotClient:
             limiter=limiter or RateLimiter(REQUESTS_PER_10_SECONDS, 10.0),
             sleep=sleep,
         )
+        self._searches = searches or RateLimiter(SEARCHES_PER_SECOND)
         self._properties: dict[str, dict[str, Json]] = {}
 
     def path(self, area: str, rest: str = "") -> str:
@@ -168,6 +173,31 @@ class HubSpotClient:
             names: properties to read.
         """
         return self._read_batch(self.path("objects", object_type), ids, names)
+
+    def search(
+        self, object_type: str, filters: Sequence[Json], sort: str, names: Sequence[str], limit: int
+    ) -> Json:
+        """Search once; objects written within the last seconds may not be found yet.
+
+        Args:
+            object_type: such as ``companies``.
+            filters: that all hold; none for every object.
+            sort: a property, descending with "-" before it.
+            names: properties to read.
+            limit: at most 200 results.
+
+        Returns:
+            ``{"total": ..., "results": [...]}``.
+        """
+        self._searches.acquire()
+        direction = "DESCENDING" if sort.startswith("-") else "ASCENDING"
+        body: Json = {
+            "filterGroups": [{"filters": list(filters)}] if filters else [],
+            "sorts": [{"propertyName": sort.removeprefix("-"), "direction": direction}],
+            "properties": list(names),
+            "limit": limit,
+        }
+        return self.http.post(self.path("objects", f"{object_type}/search"), body, repeatable=True)[1]
 
     def associations(self, from_type: str, to_type: str, ids: Sequence[str]) -> Iterator[Json]:
         """Read where objects are linked to, with every type of link.

@@ -53,6 +53,14 @@ def _datetime(text: str) -> Value:
     return _iso(moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC))
 
 
+def milliseconds(text: str) -> int:
+    """Return a moment as HubSpot writes it in Unix milliseconds."""
+    if _MILLISECONDS.fullmatch(text):
+        return int(text)
+    moment = datetime.fromisoformat(text)
+    return int(moment.replace(tzinfo=moment.tzinfo or UTC).timestamp() * 1000)
+
+
 def _from_milliseconds(text: str) -> datetime:
     return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=int(text))
 

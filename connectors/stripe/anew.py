@@ -86,7 +86,7 @@ class StripeAnew:
             self._client.forget_coupons()
         for kind, id_ in sorted(refs):
             stream = _BY_KIND.get(kind)
-            if kind == Subscriptions.api_object and tasks:
+            if kind == Subscriptions.api_object and (tasks or id_ in self._subscriptions):
                 # Mostly among those of its customer, who is read anyway.
                 self._waiting.add(id_)
             elif stream is not None and stream is not Customers and stream.name in self._streams:

@@ -37,15 +37,17 @@ def guard_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @click.command(epilog="Example: saaskpi pull")
-@click.option("--full", is_flag=True, help="Read everything anew (today every pull does).")
+@click.option("--full", is_flag=True, help="Read everything, not only what has changed.")
 @json_option
 @shared_options
 def pull(context: Context, full: bool, as_json: bool) -> None:
-    """Read Stripe and HubSpot into the raw landing."""
-    del full
+    """Read Stripe and HubSpot into the raw landing: everything the first time, then what has changed.
+
+    What was deleted in HubSpot shows by a webhook or with --full.
+    """
     pipeline = context.pipeline()
     with pipeline.alone():
-        result = pipeline.pull()
+        result = pipeline.pull(full=full)
     _show(result.as_dict(), pulled_lines(result), as_json)
 
 

@@ -80,7 +80,7 @@ class Homes:
 
 @pytest.fixture
 def world(make_sandbox: MakeSandbox) -> Sandbox:
-    return make_sandbox(customers=30, months=10)
+    return make_sandbox(customers=14, months=6)
 
 
 @pytest.fixture
