@@ -232,14 +232,39 @@ class HttpClient:
         """
         return self._send("PATCH", path, params=None, body=json, repeatable=True)[1]
 
+    def post_form(self, path: str, fields: Mapping[str, Any], *, repeatable: bool = False) -> Json:
+        """Send ``fields`` as a form, as Stripe takes them; a list value repeats its name.
+
+        Args:
+            path: from the base address, with its leading slash.
+            fields: such as ``{"enabled_events[]": ["charge.failed"]}``.
+            repeatable: as for :meth:`post`.
+
+        Returns:
+            The JSON object answered.
+
+        Raises:
+            AccessError: the key or a permission is refused.
+            UnavailableError: no whole answer after every try; when not repeatable it may have been done.
+            RejectedError: the API refuses this request.
+        """
+        return self._send("POST", path, params=None, body=None, repeatable=repeatable, form=fields)[1]
+
     def _send(
-        self, method: str, path: str, *, params: Mapping[str, Any] | None, body: Json | None, repeatable: bool
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None,
+        body: Json | None,
+        repeatable: bool,
+        form: Mapping[str, Any] | None = None,
     ) -> tuple[int, Json]:
         attempt = 0
         while True:
             attempt += 1
             self._limiter.acquire()
-            answer, outcome, reason = self._try(method, path, params, body, repeatable)
+            answer, outcome, reason = self._try(method, path, params, body, repeatable, form)
             if answer is not None:
                 return answer
             attempts = ATTEMPTS if self._answered else FIRST_ATTEMPTS
@@ -250,7 +275,13 @@ class HttpClient:
             self._sleep(wait)
 
     def _try(
-        self, method: str, path: str, params: Mapping[str, Any] | None, body: Json | None, repeatable: bool
+        self,
+        method: str,
+        path: str,
+        params: Mapping[str, Any] | None,
+        body: Json | None,
+        repeatable: bool,
+        form: Mapping[str, Any] | None,
     ) -> tuple[tuple[int, Json] | None, Outcome, str]:
         """Try once: the answer when there is one, otherwise what happened and how to say it."""
         lost = Outcome(None, repeatable=repeatable)
@@ -260,6 +291,7 @@ class HttpClient:
                 self.base_url + path,
                 params=params,
                 json=body,
+                data=form,
                 timeout=self._timeout,
                 allow_redirects=False,
             )

@@ -24,6 +24,7 @@ from saaskpi.cli import (
     show,
     tokens,
     undo,
+    webhooks,
 )
 from saaskpi.cli.base import Context, shared_options
 from saaskpi.cli.output import one_line
@@ -57,6 +58,7 @@ _MODULES = (
     backtest,
     calc,
     serve,
+    webhooks,
     tokens,
 )
 
