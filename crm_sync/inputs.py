@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from crm_sync.guards import FEW_COMPANIES
 from crm_sync.plan import MadeFrom, PlanInputs
 from crm_sync.properties import COMPANIES, CUSTOMER_IDS, FIELDS, TASK_KEY
+from crm_sync.task_states import survivors_of
 from saaskpi.errors import StoreError
 from warehouse.deltas import JOINED, Void
 from warehouse.landing import Landing
@@ -68,24 +69,30 @@ def gather(
     companies = None if only is None else [*_of(accounts, "company_id"), *only.companies]
     of_accounts = None if ids is None else {"account_id": ids}
     of_customers = None if customers is None else {"customer_id": customers}
+    found = newest_rows(
+        landing, "hubspot_companies", _COMPANY, only=None if companies is None else {"id": companies}
+    )
+    # What was known of a company that was merged is known of its survivor.
+    known_as = None if ids is None or only is None else sorted({*ids, *only.accounts, *survivors_of(found)})
+    task_ledger = store.task_ledger(None if known_as is None else [f"{portal_id}:{one}:" for one in known_as])
     return PlanInputs(
         made_from=MadeFrom(run_id, landing.pull(), portal_id),
         accounts=accounts,
         flags=marts.read("account_flags", where=of_accounts),
-        episodes=store.flag_episodes(ids),
+        episodes=store.flag_episodes(known_as),
         matches=marts.read("account_match", where=of_customers),
         items=marts.read("subscription_items", where=of_customers),
-        companies=newest_rows(
-            landing, "hubspot_companies", _COMPANY, only=None if companies is None else {"id": companies}
-        ),
+        companies=found,
         pushed=store.pushed(COMPANIES, companies),
         definitions=newest_rows(
             landing, "hubspot_properties", _DEFINITION, ("object_type", "name"), only={"name": _OURS}
         ),
         definitions_pulled_at=landing.pulled_at("hubspot_properties"),
         owners=newest_rows(landing, "hubspot_owners", ("id", "archived")),
-        tasks=newest_rows(landing, "hubspot_tasks", ("id", "properties")),
-        task_ledger=store.task_ledger(),
+        tasks=newest_rows(
+            landing, "hubspot_tasks", ("id", "properties"), only=_tasks(store, task_ledger, only)
+        ),
+        task_ledger=task_ledger,
         set_up=store.set_up(),
         tasks_refused=store.tasks_refused(),
         carrying=None if companies is None else _carrying(store, companies),
@@ -95,6 +102,11 @@ def gather(
 
 def _of(frame: pd.DataFrame, column: str) -> list[str]:
     return [str(value) for value in frame[column].dropna().unique().tolist()]
+
+
+def _tasks(store: Store, ledger: pd.DataFrame, only: Only | None) -> dict[str, list[str]] | None:
+    """Return which tasks are looked at: of some accounts those that we know, and all after a lost store."""
+    return None if only is None or not store.knows_tasks() else {"id": _of(ledger, "task_id")}
 
 
 def _carrying(store: Store, companies: Sequence[str]) -> int:

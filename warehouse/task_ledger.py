@@ -9,7 +9,7 @@ import pandas as pd
 import sqlalchemy as sa
 
 from warehouse import tables
-from warehouse.rows import Row, Rows, upsert
+from warehouse.rows import Row, Rows, joined, named_parts, upsert
 
 _REFUSED = "tasks_refused"
 _BASE = ("task_key", "task_id", "company_id", "run_id", "opened_at")
@@ -69,9 +69,22 @@ class TaskLedger(Rows):
             if rows:
                 connection.execute(change.values(linked_at=at, company_id=sa.bindparam("company")), rows)
 
-    def task_ledger(self) -> pd.DataFrame:
-        """Return known tasks, one row each; the columns are those of ``tables.task_ledger``."""
-        return self._frame(sa.select(tables.task_ledger))
+    def task_ledger(self, beginnings: Sequence[str] | None = None) -> pd.DataFrame:
+        """Return known tasks, one row each; the columns are those of ``tables.task_ledger``.
+
+        Args:
+            beginnings: of the keys, such as ``portal:account:``; None for all tasks.
+        """
+        every, key = sa.select(tables.task_ledger), tables.task_ledger.c.task_key
+        frames = []
+        for part in named_parts(beginnings):
+            begins = (key.startswith(one, autoescape=True) for one in part or ())
+            frames.append(self._frame(every if part is None else every.where(sa.or_(sa.false(), *begins))))
+        return joined(frames)
+
+    def knows_tasks(self) -> bool:
+        """Tell whether any task is known: none is in a new store, or in one that was lost."""
+        return self._scalar(sa.select(tables.task_ledger.c.task_id).limit(1)) is not None
 
     def task_ids(self) -> dict[str, str]:
         """Return the id of every task that was written, by its key."""
