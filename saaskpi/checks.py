@@ -9,9 +9,9 @@ from typing import Any, Literal
 from connectors.hubspot.client import HEALTH_TYPES, HubSpotClient
 from connectors.hubspot.writer import HubSpotWriter
 from connectors.stripe.client import StripeClient
-from crm_sync.properties import GROUP, GROUP_LABEL, definitions
+from crm_sync.properties import GROUP, GROUP_LABEL, TASK_KEY, definitions
 from saaskpi.declared import own_flags
-from saaskpi.errors import SaaskpiError
+from saaskpi.errors import RejectedError, SaaskpiError
 from saaskpi.settings import Settings
 from warehouse.files import STORE_FILE
 from warehouse.marts import Marts
@@ -179,28 +179,66 @@ def _properties(settings: Settings, create: bool) -> Iterator[Check]:
         gone = [body["name"] for body in missing if f"{object_type}.{body['name']}" in seen]
         name = f"HubSpot {object_type}"
         if create and missing:
-            yield from _create(writer, object_type, missing)
+            refused = _create(writer, object_type, missing)
+            yield Check(name, "ok", f"Properties created: {len(missing) - len(refused)}.")
+            yield from _refused(settings, object_type, refused)
         elif gone:
             bring_back = "Bring them back with: saaskpi check --create-properties"
             yield Check(
                 name, "fail", f"Removed in HubSpot since we wrote them: {', '.join(gone)}.", bring_back
             )
+        elif missing and object_type == "tasks" and (reason := _tasks_refused(settings)):
+            yield _by_reference(reason)
         elif missing:
             make = "Create them now with: saaskpi check --create-properties; the first apply does it too."
             yield Check(name, "todo", f"{len(missing)} of our properties are not there yet.", make)
         else:
+            if object_type == "tasks" and _tasks_refused(settings):
+                _remember_tasks(settings, None)
             yield Check(name, "ok", "Every saaskpi property is there.")
-    if create:
-        with Store.open(settings.home / STORE_FILE) as store:
-            store.allow_tasks()
 
 
-def _create(writer: HubSpotWriter, object_type: str, missing: Sequence[Mapping[str, Any]]) -> Iterator[Check]:
-    name = f"HubSpot {object_type}"
-    writer.create_group(object_type, GROUP, GROUP_LABEL)
-    refused = [row for row in writer.create_properties(object_type, missing) if not row.ok]
-    yield Check(name, "ok", f"Properties created: {len(missing) - len(refused)}.")
-    yield from (Check(name, "fail", f"{row.key} was refused: {row.error}") for row in refused)
+def _create(writer: HubSpotWriter, object_type: str, missing: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Create properties; return those that are refused, with the reason."""
+    try:
+        writer.create_group(object_type, GROUP, GROUP_LABEL)
+    except RejectedError as error:
+        return {str(body["name"]): error.message for body in missing}
+    outcomes = writer.create_properties(object_type, missing)
+    return {row.key: row.error or "" for row in outcomes if not row.ok}
+
+
+def _refused(settings: Settings, object_type: str, refused: Mapping[str, str]) -> Iterator[Check]:
+    """Say what was refused; whether tasks can have a unique key is remembered, since both ways work."""
+    if object_type != "tasks":
+        name = f"HubSpot {object_type}"
+        yield from (Check(name, "fail", f"{one} was refused: {why}") for one, why in refused.items())
+        return
+    reason = refused.get(TASK_KEY)
+    _remember_tasks(settings, reason)
+    if reason is not None:
+        yield _by_reference(reason)
+
+
+def _remember_tasks(settings: Settings, refused: str | None) -> None:
+    with Store.open(settings.store_at()) as store:
+        store.allow_tasks() if refused is None else store.refuse_tasks(refused)
+
+
+def _by_reference(reason: str) -> Check:
+    return Check(
+        "HubSpot tasks",
+        "todo",
+        f"HubSpot refuses a unique property on tasks ({reason}): a line in their body tells them apart.",
+        "Tasks work without it. Allow one more unique property, then: saaskpi check --create-properties",
+    )
+
+
+def _tasks_refused(settings: Settings) -> str | None:
+    if not (settings.home / STORE_FILE).exists() and settings.store.url is None:
+        return None
+    with Store.open(settings.store_at()) as store:
+        return store.tasks_refused()
 
 
 def _seen_properties(settings: Settings) -> set[str]:
