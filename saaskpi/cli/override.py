@@ -11,6 +11,7 @@ import click
 
 from saaskpi.cli.base import Context, shared_options, utc_now
 from saaskpi.cli.output import Column, one_line, print_json, print_rows
+from saaskpi.cli.tokens import audited
 from saaskpi.errors import UsageError
 from saaskpi.portfolio import find_account
 
@@ -76,7 +77,8 @@ def set_override(
     said = _said("reason", reason), _said("author", author or getpass.getuser())
     pipeline = context.pipeline()
     row = find_account(pipeline.accounts(), account)
-    with pipeline.alone():
+    with pipeline.alone(), audited(pipeline.store, "override set", row["account_id"]) as entry:
+        entry.update(band=band, until=expires_at.isoformat())
         pipeline.store.set_override(
             row["account_id"],
             band,
@@ -113,7 +115,7 @@ def end_override(context: Context, account: str) -> None:
     """
     pipeline = context.pipeline()
     row = find_account(pipeline.accounts(), account)
-    with pipeline.alone():
+    with pipeline.alone(), audited(pipeline.store, "override end", row["account_id"]):
         ended = pipeline.store.end_overrides(row["account_id"], pipeline.settings.instant(utc_now()))
     if not ended:
         raise UsageError(f"{row['name']} has no override that holds.", hint="See: saaskpi override list")

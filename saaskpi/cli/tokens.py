@@ -1,4 +1,4 @@
-"""The commands about access to the server: its tokens, and the audit log."""
+"""The commands about access to the server: its tokens, its API's document, and the audit log."""
 
 from __future__ import annotations
 
@@ -133,6 +133,15 @@ def audit(context: Context, limit: int, as_json: bool) -> None:
         click.echo("Nothing has been changed yet.")
 
 
+@click.command(epilog="Example: saaskpi openapi > openapi.json")
+def openapi() -> None:
+    """Print the OpenAPI document of the server's API."""
+    from webhook_server.api import ROUTES  # brings Flask and pandas, which --help needs none of
+    from webhook_server.api.openapi import document
+
+    print_json(document(ROUTES))
+
+
 def _tokens(store: Store) -> Tokens:
     from warehouse.access import Tokens  # brings SQLAlchemy, which --help needs none of
 
@@ -159,4 +168,4 @@ def _days(row: Mapping[str, Any]) -> dict[str, Any]:
     return {**row, **{name: row[name] and f"{row[name]:%Y-%m-%d %H:%M}" for name in times}}
 
 
-COMMANDS = (tokens, audit)
+COMMANDS = (tokens, audit, openapi)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -34,6 +35,8 @@ LIST_PARAMETERS: Final = (
     ),
 )
 _RETRY_AFTER: Final = "30"
+_FLAG: Final = re.compile(r"--yes-(\w+) (\d+)")
+"""What lets a plan through a guard, as the command line writes it."""
 
 
 def document(data: Any, status: int = 200) -> Response:
@@ -101,6 +104,10 @@ def tagged(answer: Response, tag: str) -> Response:
     return answer
 
 
+def _in_body(flag: re.Match[str]) -> str:
+    return f'"yes_{flag[1]}": {flag[2]}'
+
+
 def refused(error: SaaskpiError) -> Response:
     """Return the answer for an expected error; of our own files nothing is shown."""
     # What stands on the command line as --month 2026-10 is a parameter here.
@@ -108,7 +115,7 @@ def refused(error: SaaskpiError) -> Response:
     if isinstance(error, UsageError):
         return failed(400, error.message.replace("--", ""), hint)
     if isinstance(error, NeedsPersonError):
-        return failed(409, error.message, error.hint)
+        return failed(409, error.message, _FLAG.sub(_in_body, error.hint))
     if isinstance(error, StoreError):
         answer = failed(503, "The server's tables are in use or cannot be read.", "Try again in a minute.")
         answer.headers["Retry-After"] = _RETRY_AFTER

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated, Any, Final
 
 import msgspec
 from flask import Response, request
 
+from crm_sync.guards import Allowed
 from crm_sync.model import FORMAT, VERSION, Plan
 from crm_sync.recording import ApplyResult
 from saaskpi.errors import UsageError
@@ -20,6 +22,7 @@ from webhook_server.api.declared import Asked, Route
 PATIENCE: Final = 20.0
 """Seconds for which a request waits until others are done in the home."""
 _HASH: Final = r"^[0-9a-f]{64}$"
+_Count = Annotated[int, msgspec.Meta(ge=0, le=10_000_000)]
 
 
 class Apply(msgspec.Struct, forbid_unknown_fields=True):
@@ -27,9 +30,14 @@ class Apply(msgspec.Struct, forbid_unknown_fields=True):
 
     Attributes:
         plan_hash: as ``POST /plan`` gave it.
+        yes_change, yes_clear, yes_tasks: so many changes, clearings and tasks a person has seen and lets
+            through the guards; the answer 409 names them.
     """
 
     plan_hash: Annotated[str, msgspec.Meta(pattern=_HASH)]
+    yes_change: _Count = 0
+    yes_clear: _Count = 0
+    yes_tasks: _Count = 0
 
 
 def components() -> dict[str, Any]:
@@ -47,13 +55,12 @@ def _show(asked: Asked) -> Response:
 
 
 def _make(asked: Asked) -> Response:
+    with asked.home.pipeline(PATIENCE) as pipeline:
+        plan = pipeline.plan()
+    asked.home.plans.keep(plan)
     services = asked.home.services
-    log = AuditLog(services.store.engine)
-    with log.recording(services.now, _actor(), "plan", "") as entry:
-        with asked.home.pipeline(PATIENCE) as pipeline:
-            plan = pipeline.plan()
-        asked.home.plans.keep(plan)
-        entry |= {"plan_hash": plan.hash, "companies": len(plan.updates), "tasks": len(plan.tasks)}
+    counts = {"companies": len(plan.updates), "tasks": len(plan.tasks)}
+    AuditLog(services.store.engine).write(services.now(), _actor(), "plan", plan.hash, "done", counts)
     return _plan(plan, 201)
 
 
@@ -61,14 +68,16 @@ def _apply(asked: Asked) -> Response:
     if request.mimetype != JSON:
         return failed(415, "The body must be JSON.", "Send it with Content-Type: application/json")
     wanted = _body(request.get_data(cache=False))
+    allowed = Allowed(wanted.yes_change, wanted.yes_clear, wanted.yes_tasks)
     services = asked.home.services
     log = AuditLog(services.store.engine)
     with log.recording(services.now, _actor(), "apply", wanted.plan_hash) as entry:
+        entry.update({f"yes_{name}": count for name, count in asdict(allowed).items()})
         plan = asked.home.plans.get(wanted.plan_hash)
         with asked.home.pipeline(PATIENCE) as pipeline, pipeline.alone(wait=PATIENCE):
-            written = pipeline.apply(plan)
+            written = pipeline.apply(plan, allowed=allowed)
         told = written.as_dict()
-        entry |= {name: value for name, value in told.items() if isinstance(value, int)}
+        entry.update({name: value for name, value in told.items() if isinstance(value, int)})
     return document(told)
 
 
