@@ -201,6 +201,11 @@ class JobLedger(Rows):
             change = sa.update(_runs).where(left).values(values).returning(_runs)
             return [JobRun(**row) for row in connection.execute(change).mappings()]
 
+    def get(self, job: str, slot: datetime) -> JobRun | None:
+        """Return the record of one slot, None when nobody has claimed it."""
+        found = self._found(sa.select(_runs).where(_runs.c.job == job, _runs.c.scheduled_for == slot))
+        return found[0] if found else None
+
     def unfinished(self) -> list[JobRun]:
         """Return what is under way, or was when its process died."""
         return self._found(sa.select(_runs).where(_runs.c.status == "running"))

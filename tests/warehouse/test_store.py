@@ -28,8 +28,8 @@ from warehouse.store import Store
 NOW = datetime(2026, 10, 31, 12, tzinfo=UTC)
 
 
-# A test with "store", "store_url" or "empty_url" runs on SQLite and on PostgreSQL; one with "tmp_path" is about
-# the file of an SQLite store, one with "postgres_url" about a server.
+# A test with "store", "store_url" or "empty_url" runs on SQLite and on PostgreSQL; one with "tmp_path" is
+# about the file of an SQLite store, one with "postgres_url" about a server.
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
