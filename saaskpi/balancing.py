@@ -1,8 +1,9 @@
 """Whether a run's numbers hold together: the ledger against Stripe's objects as they stand, and every total.
 
 The ledger is built from what happened (sales, changes, invoices, cancellations). What Stripe's subscription
-items say today is rated by itself here, so the two ways must meet for every customer. A policy that follows
-invoices alone lets them differ on purpose; there the whole ledger is computed anew.
+items say today is rated by itself, and under the default policy the two ways must meet for every customer;
+under others they may differ on purpose. So the run's ledger is computed anew and held against itself, and the
+default policy's ledger against the items.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 
-from enrichment.computing import rate_items
+from enrichment.computing import compute_ledger
 from enrichment.money import format_money
-from saaskpi.books import recomputed_ledger
+from enrichment.policy import Policy
+from saaskpi.books import unmatched
 from saaskpi.opening import register_streams
 from saaskpi.portfolio import totals
 from saaskpi.results import records
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 
 _SHOWN: Final = 5
 _RATED: Final = """
-    SELECT s.customer_id, s.currency, SUM(r.mrr) AS mrr
+    SELECT s.customer_id, s.currency, SUM(r.mrr) AS mrr_change
     FROM item_rates r
     INNER JOIN stg_subscription_items i ON i.item_id = r.item_id
     INNER JOIN stg_subscriptions s ON s.subscription_id = i.subscription_id
@@ -88,18 +90,29 @@ def balance(pipeline: Pipeline) -> Balance:
     Raises:
         StoreError: there is no run yet.
     """
-    ledger = pipeline.marts.read("mrr_ledger")
-    ledger = ledger[ledger["currency"].notna()]
-    ours = _summed(ledger.rename(columns={"mrr_change": "mrr"}))
-    both = ours.align(_summed(_computed_anew(pipeline)), fill_value=0)
-    per_customer = pd.DataFrame({"ours": both[0], "other": both[1]}).astype("int64").reset_index()
-    wrong = per_customer[per_customer["ours"] != per_customer["other"]]
-    mrr = _by_currency(ours.reset_index())
-    found = [
-        Mismatch(str(row["customer_id"]), str(row["currency"]), int(row["ours"]), int(row["other"]))
-        for row in records(wrong)
-    ]
-    return Balance(len(per_customer), mrr, (*found, *_totals(pipeline, mrr)))
+    ours = _summed(pipeline.marts.read("mrr_ledger"))
+    anew, rated = _computed(pipeline, pipeline.policy)
+    plain = anew
+    if pipeline.policy != Policy():
+        plain, rated = _computed(pipeline, Policy())
+    mrr = _by_currency(ours.rename("mrr").reset_index())
+    return Balance(
+        len(ours.index.union(rated.index)),
+        mrr,
+        (
+            *_differing(ours, anew, "computed anew"),
+            *_differing(plain, rated, "by Stripe's items"),
+            *_totals(pipeline, mrr),
+        ),
+    )
+
+
+def _differing(ours: pd.Series[int], other: pd.Series[int], how: str) -> Iterator[Mismatch]:
+    """Compare MRR customer by customer."""
+    both = ours.align(other, fill_value=0)
+    rows = pd.DataFrame({"ours": both[0], "other": both[1]}).astype("int64").reset_index()
+    for row in records(rows.query("ours != other")):
+        yield Mismatch(f"{row['customer_id']} {how}", row["currency"], row["ours"], row["other"])
 
 
 def _totals(pipeline: Pipeline, mrr: dict[str, int]) -> Iterator[Mismatch]:
@@ -121,21 +134,18 @@ def _totals(pipeline: Pipeline, mrr: dict[str, int]) -> Iterator[Mismatch]:
                 yield Mismatch(what, currency, here, there)
 
 
-def _computed_anew(pipeline: Pipeline) -> pd.DataFrame:
-    """Return customer_id, currency and mrr from the landing, as of the run's instant."""
-    if pipeline.policy.mrr_basis == "invoice":
-        ledger = recomputed_ledger(pipeline, pipeline.policy, pipeline.as_of())
-        return ledger.rename(columns={"mrr_change": "mrr"})
+def _computed(pipeline: Pipeline, policy: Policy) -> tuple[pd.Series[int], pd.Series[int]]:
+    """Return MRR per customer from the landing as of the run's instant: by the ledger, and by the items."""
     limits = pipeline.settings.engine
     with Engine(limits.memory_limit, limits.threads, pipeline.settings.home / "tmp") as engine:
         register_streams(engine, pipeline.landing)
-        rate_items(engine, pipeline.as_of(), pipeline.policy, pipeline.health)
-        return engine.frame(_RATED)
+        compute_ledger(engine, unmatched, pipeline.as_of(), policy, pipeline.health)
+        return _summed(engine.frame("mrr_ledger")), _summed(engine.frame(_RATED))
 
 
 def _summed(rows: pd.DataFrame) -> pd.Series[int]:
     """Return MRR per customer and currency, those without any left out."""
-    summed = rows.groupby(["customer_id", "currency"])["mrr"].sum()
+    summed = rows[rows["currency"].notna()].groupby(["customer_id", "currency"])["mrr_change"].sum()
     return summed[summed != 0]
 
 
@@ -145,5 +155,5 @@ def _last_month(rows: pd.DataFrame) -> dict[str, int]:
 
 
 def _by_currency(rows: pd.DataFrame) -> dict[str, int]:
-    summed = rows.groupby("currency", as_index=False)["mrr"].sum()
+    summed = rows.groupby("currency")[["mrr"]].sum().reset_index()
     return {str(row["currency"]): int(row["mrr"]) for row in records(summed)}

@@ -64,7 +64,7 @@ def recomputed_ledger(pipeline: Pipeline, policy: Policy, as_of: datetime) -> pd
     limits, landing = pipeline.settings.engine, pipeline.landing
     with Engine(limits.memory_limit, limits.threads, pipeline.settings.home / "tmp") as engine:
         register_streams(engine, landing)
-        compute_ledger(engine, _unmatched, as_of, policy, HealthConfig())
+        compute_ledger(engine, unmatched, as_of, policy, HealthConfig())
         return engine.frame("mrr_ledger")
 
 
@@ -75,7 +75,7 @@ def _presets(policy: Policy) -> dict[str, Policy]:
     return {f"preset {name}": replace(preset(name), **kept) for name in names}
 
 
-def _unmatched(*, customers: pd.DataFrame, companies: pd.DataFrame, contacts: pd.DataFrame) -> pd.DataFrame:
+def unmatched(*, customers: pd.DataFrame, companies: pd.DataFrame, contacts: pd.DataFrame) -> pd.DataFrame:
     """Leave every customer an account of its own: whose company it is does not change its MRR."""
     del companies, contacts
     found = customers[["customer_id"]].assign(company_id=None, rule="none")

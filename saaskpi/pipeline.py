@@ -39,8 +39,9 @@ from enrichment.health.flags import FlagConfig
 from enrichment.health.rules import read_rules
 from enrichment.policy import Policy, check_reporting
 from saaskpi import ecb
+from saaskpi.balancing import Balance, balance
 from saaskpi.declared import plan_settings
-from saaskpi.errors import StoreError
+from saaskpi.errors import NeedsPersonError, StoreError
 from saaskpi.imports.home import ORIGIN, refuse_imported
 from saaskpi.opening import RATES, opened
 from saaskpi.progress import Report, Stages
@@ -278,6 +279,26 @@ class Pipeline:
             companies, tasks = result.companies_updated, result.tasks_opened
             report(f"{companies} companies, {tasks} tasks", companies=companies, tasks=tasks)
         return Written(plan, result)
+
+    def reconcile(self) -> Balance:
+        """Compute everything anew and hold the numbers against each other.
+
+        Raises:
+            StoreError: nothing has been pulled yet.
+            NeedsPersonError: two numbers that should be one are not.
+        """
+        self.enrich()
+        with self._stages.stage("reconcile") as report:
+            found = balance(self)
+            report(
+                f"{found.customers:,} customers", customers=found.customers, mismatches=len(found.mismatches)
+            )
+            if found.mismatches:
+                raise NeedsPersonError(
+                    f"MRR does not reconcile: {found.words}",
+                    hint="Look at them with: saaskpi explain; read everything anew with: saaskpi pull --full",
+                )
+        return found
 
     def run(self, allowed: Allowed = NOTHING_ALLOWED) -> Written:
         """Pull, enrich, plan and apply.

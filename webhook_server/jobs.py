@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from types import MappingProxyType
 from typing import Any, Final
 
 from warehouse.backup import back_up
+from warehouse.history import History
+from warehouse.inbox import Inbox
+from warehouse.jobs import JobLedger
 from webhook_server.job_runner import Job, JobContext, SkippedError
 
+KEPT_FOR: Final = timedelta(days=90)
+"""How long the records of jobs are kept."""
 PATIENCE: Final = 600.0
 """Seconds that a job waits for a person's command or a webhook's work in the same home."""
 
@@ -33,6 +39,26 @@ def enrich_and_apply(job: JobContext) -> dict[str, Any]:
     return {"run_id": enriched.run_id, "accounts": enriched.accounts, **written.result.counts()}
 
 
+def reconcile(job: JobContext) -> dict[str, Any]:
+    """Compute everything anew and hold the numbers against each other."""
+    with job.pipeline.alone(PATIENCE):
+        found = job.pipeline.reconcile()
+    return {"customers": found.customers, "mrr": found.mrr}
+
+
+def compact(job: JobContext) -> dict[str, Any]:
+    """Fold what was read bit by bit into whole files, and forget what need not be known any more."""
+    services, now = job.services, job.services.now()
+    engine = services.store.engine
+    payloads_before = now - timedelta(days=services.settings.server.payload_days)
+    return {
+        "streams_folded": len(job.pipeline.landing.compact()),
+        "payloads_forgotten": Inbox(engine).forget_payloads(payloads_before),
+        "stages_forgotten": History(engine).prune(now),
+        "job_runs_forgotten": JobLedger(engine).forget(now - KEPT_FOR),
+    }
+
+
 def backup(job: JobContext) -> dict[str, Any]:
     """Keep a checked copy of the store beside it."""
     engine = job.services.store.engine
@@ -49,6 +75,8 @@ JOBS: Mapping[str, Job] = MappingProxyType(
         "pull": pull,
         "full_refresh": full_refresh,
         "enrich_and_apply": enrich_and_apply,
+        "reconcile": reconcile,
+        "compact": compact,
         "backup": backup,
     }
 )
