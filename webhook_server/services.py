@@ -13,7 +13,8 @@ from functools import cached_property
 from saaskpi.pipeline import Pipeline
 from saaskpi.progress import Silent, Stages
 from saaskpi.settings import Settings
-from saaskpi.watching.watched import watched_pipeline
+from saaskpi.watching.alerts import Alerts
+from saaskpi.watching.watched import WatchedPipeline, alerts_of
 from warehouse.store import Store
 
 
@@ -30,12 +31,21 @@ class Services:
         now: the clock (aware, UTC).
         stages: is told how far work is.
         holder: names this process in claims and leases; no two processes have the same.
+        alerts: tell people what goes wrong; those of the settings by default.
+
+    Raises:
+        UsageError: a channel of the alerts is set wrongly.
     """
 
     settings: Settings
     now: Callable[[], datetime]
     stages: Stages = field(default_factory=Silent)
     holder: str = field(default_factory=_holder)
+    alerts: Alerts | None = None
+
+    def __post_init__(self) -> None:
+        # A copy of the services, with other stages, tells by the same alerts.
+        self.alerts = self.alerts or alerts_of(self.settings, self.now, lambda: self.store.engine)
 
     @cached_property
     def store(self) -> Store:
@@ -51,10 +61,12 @@ class Services:
         Raises:
             UsageError: a setting is wrong.
         """
-        return watched_pipeline(self.settings, self.now, self.stages, caused_by)
+        return WatchedPipeline(self.settings, self.now, self.stages, caused_by, self.alerts)
 
     def close(self) -> None:
-        """Close the store."""
+        """Close the store, after the alerts that are on their way."""
+        if self.alerts:
+            self.alerts.close()
         if "store" in self.__dict__:
             self.store.close()
             del self.store

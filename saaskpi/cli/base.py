@@ -60,10 +60,16 @@ class Context:
             StoreError: the home cannot be used as it is.
         """
         # Here, because pandas, DuckDB and the SDK take a second to import and --help needs none of them.
-        from saaskpi.watching.watched import watched_pipeline
+        from saaskpi.watching.watched import WatchedPipeline, alerts_of
 
-        pipeline = watched_pipeline(settings or self.settings(), utc_now, self.stages, "command")
-        click.get_current_context().call_on_close(pipeline.close)
+        settings = settings or self.settings()
+        alerts = alerts_of(settings, utc_now, lambda: pipeline.store.engine)
+        # Whoever sits at a terminal sees what goes wrong.
+        told = None if sys.stderr.isatty() else alerts
+        pipeline = WatchedPipeline(settings, utc_now, self.stages, "command", told)
+        closing = click.get_current_context().call_on_close
+        closing(pipeline.close)
+        closing(alerts.close)
         return pipeline
 
 
