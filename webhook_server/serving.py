@@ -16,7 +16,7 @@ from saaskpi.errors import UsageError
 from webhook_server.app import LONGEST_BODY, create_app
 from webhook_server.live import Live
 from webhook_server.services import Services
-from webhook_server.worker import Worker
+from webhook_server.worker import Refresher, Worker
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -35,6 +35,7 @@ def serve(
     port: int,
     stop: threading.Event,
     listening: Callable[[str], None] = lambda url: None,
+    refresh: Refresher | None = None,
 ) -> None:
     """Serve until ``stop`` is set, then end cleanly: requests are answered, claims given back.
 
@@ -44,6 +45,7 @@ def serve(
         port: 0 takes a free one.
         stop: set by a signal or a test.
         listening: is told the URL once connections are taken.
+        refresh: instead of a pipeline over the settings' home, for tests.
 
     Raises:
         UsageError: the address cannot be listened on.
@@ -52,7 +54,7 @@ def serve(
     live = Live(services)
     app = create_app(services, live)
     live.inbox.probe()
-    worker = Worker(live)
+    worker = Worker(live, refresh)
     live.troubles.append(worker.trouble)
     with http(app, host, port, services.settings.server.threads) as url:
         worker.start()
