@@ -56,11 +56,13 @@ class JobContext:
     """What a job works with.
 
     Attributes:
+        name: of the job.
         services: of the process.
         pipeline: of the job alone; its stages end once the lease is lost.
         check: raises once the lease is lost; called before anything is written elsewhere.
     """
 
+    name: str
     services: Services
     pipeline: Pipeline
     check: Callable[[], None]
@@ -203,7 +205,7 @@ class JobRunner:
         try:
             pipeline = services.pipeline(job)
             try:
-                return "done", self._jobs[job](JobContext(self._services, pipeline, held.check)), None
+                return "done", self._jobs[job](JobContext(job, self._services, pipeline, held.check)), None
             finally:
                 pipeline.close()
         except StoppedError:

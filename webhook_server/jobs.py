@@ -7,6 +7,7 @@ from datetime import timedelta
 from types import MappingProxyType
 from typing import Any, Final
 
+from warehouse.access import AuditLog
 from warehouse.backup import back_up
 from warehouse.history import History
 from warehouse.inbox import Inbox
@@ -35,7 +36,10 @@ def enrich_and_apply(job: JobContext) -> dict[str, Any]:
     with job.pipeline.alone(PATIENCE):
         enriched = job.pipeline.enrich()
         job.check()
-        written = job.pipeline.apply()
+        audit = AuditLog(job.services.store.engine)
+        with audit.recording(job.services.now, f"job:{job.name}", "apply", enriched.run_id) as detail:
+            written = job.pipeline.apply()
+            detail |= {"plan_hash": written.plan.hash, **written.result.counts()}
     return {"run_id": enriched.run_id, "accounts": enriched.accounts, **written.result.counts()}
 
 

@@ -15,6 +15,7 @@ from saaskpi.cli import (
     demo,
     figures,
     imports,
+    jobs,
     operate,
     override,
     policy,
@@ -58,6 +59,7 @@ _MODULES = (
     backtest,
     calc,
     serve,
+    jobs,
     webhooks,
     tokens,
 )
