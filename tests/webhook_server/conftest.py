@@ -15,7 +15,6 @@ import pytest
 from saaskpi.pipeline import Pipeline
 from saaskpi.progress import Silent
 from saaskpi.settings import ServerSettings, Settings
-from tests.conftest import VendorContracts
 from tests.support.spine import settings_for
 
 if TYPE_CHECKING:
@@ -36,12 +35,11 @@ class Demo:
 
 
 @pytest.fixture(scope="session")
-def demo(vendor_contracts: VendorContracts, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     """One company for all tests; those that write to its CRM do so from a copy of the home."""
     from sandbox import Sandbox
 
     with Sandbox(customers=20, months=12, seed=7, rate_limits=False) as sandbox:
-        sandbox.log.observers.append(vendor_contracts)
         settings = settings_for(sandbox, tmp_path_factory.mktemp("demo") / "home")
         settings.server = ServerSettings(requests_per_minute=1_000_000)
         with closing(Pipeline(settings, now=lambda: datetime.now(UTC), stages=Silent())) as pipeline:
