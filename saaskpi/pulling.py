@@ -14,14 +14,14 @@ from typing import Any
 from connectors.found import find_all
 from connectors.http import Json
 from connectors.hubspot.anew import STREAM_OF, HubSpotAnew
-from connectors.hubspot.changes import modified_since, newest_of
+from connectors.hubspot.changes import Mark, modified_since, newest_of
 from connectors.hubspot.client import PIPELINE_TYPES, HubSpotClient
 from connectors.stripe.changes import bookmark, events_since, is_kept, newest_event
 from connectors.stripe.client import StripeClient
 from connectors.stripe.events import touched_by
 from connectors.touched import Ref, Touched
 from saaskpi.progress import Report
-from saaskpi.rereading import STREAMS, Rereader, columns, land, threads
+from saaskpi.rereading import STREAMS, Reread, Rereader, columns, land, threads
 from saaskpi.results import PullResult
 from warehouse.landing import Landing
 from warehouse.landing_writer import DeltaWriter
@@ -154,7 +154,7 @@ class Changes:
         touched = Touched(frozenset(stripe), customers=frozenset(customers), gone=frozenset(gone))
         return touched, bookmark(first) if first else at
 
-    def _modified(self, marks: dict[str, int]) -> tuple[set[Ref], dict[str, int]]:
+    def _modified(self, marks: dict[str, Mark]) -> tuple[set[Ref], dict[str, Mark]]:
         """Return the HubSpot objects modified since the bookmarks, and the next bookmarks."""
         refs: set[Ref] = set()
         later = {}
@@ -177,9 +177,20 @@ class Changes:
             *(Touched(hubspot=frozenset(part)) for part in _cut(touched.hubspot, OBJECTS_AT_ONCE)),
             *(Touched(gone=frozenset(part)) for part in _cut(touched.gone, OBJECTS_AT_ONCE)),
         ]
+        linked: set[Ref] = set()
         for number, part in enumerate(parts, 1):
-            self._rows.update(rereader.read(part, self._now()).rows)
+            found = self._read_part(rereader, part)
+            linked |= {Ref("companies", id_) for id_ in found.companies}
+            linked |= {Ref("contacts", id_) for id_ in found.contacts}
             self._report(f"part {number} of {len(parts)} of what has changed")
+        # What is calculated from deals and activities changes without a word on when.
+        for rest in _cut(frozenset(linked - touched.hubspot - touched.gone), OBJECTS_AT_ONCE):
+            self._read_part(rereader, Touched(hubspot=frozenset(rest)))
+
+    def _read_part(self, rereader: Rereader, part: Touched) -> Reread:
+        found = rereader.read(part, self._now())
+        self._rows.update(found.rows)
+        return found
 
 
 def _cut(items: frozenset[Any], size: int) -> Iterator[list[Any]]:

@@ -1,9 +1,13 @@
-"""Which HubSpot objects were modified since a bookmark: found by search, which no deletion shows in."""
+"""Which HubSpot objects were modified since a bookmark: found by search, which no deletion shows in.
+
+A bookmark of a type is the time of its newest modification (Unix milliseconds) and its highest id: an import
+may date records back.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any, Final
+from typing import Final
 
 from connectors.http import Json
 from connectors.hubspot.client import HEALTH_TYPES, HubSpotClient
@@ -13,7 +17,11 @@ from saaskpi.errors import MissingPermissionError, RejectedError
 LOOK_BACK: Final = 600_000
 """Milliseconds before the bookmark that are searched again: the index lags behind writes."""
 MOST_ON_PAGE: Final = 200
+ID: Final = "hs_object_id"
 _MODIFIED: Final = {"contacts": "lastmodifieddate"}
+
+Mark = list[int]
+"""Time of the newest modification (Unix milliseconds) and the highest id; zeros when there is no object."""
 
 
 def modified_name(object_type: str) -> str:
@@ -21,8 +29,8 @@ def modified_name(object_type: str) -> str:
     return _MODIFIED.get(object_type, "hs_lastmodifieddate")
 
 
-def newest_of(client: HubSpotClient, object_types: Iterable[str]) -> dict[str, int]:
-    """Return per type the time of the newest modification (Unix milliseconds), 0 without any.
+def newest_of(client: HubSpotClient, object_types: Iterable[str]) -> dict[str, Mark]:
+    """Return the bookmarks of some types as of now.
 
     Types that the token may not read, or that the portal does not have, are left out.
     """
@@ -36,8 +44,8 @@ def newest_of(client: HubSpotClient, object_types: Iterable[str]) -> dict[str, i
     return found
 
 
-def modified_since(client: HubSpotClient, object_type: str, since: int) -> tuple[list[str], int]:
-    """Return the ids of the objects modified since a bookmark and shortly before it, and the next bookmark.
+def modified_since(client: HubSpotClient, object_type: str, mark: Mark) -> tuple[list[str], Mark]:
+    """Return the ids of the objects modified since a bookmark or shortly before it, and the next bookmark.
 
     Up to a page is one answer. What is more is read in the order of the ids inside a window that ends with
     the newest modification so far: each page begins after the last id of the one before, so that neither the
@@ -46,43 +54,47 @@ def modified_since(client: HubSpotClient, object_type: str, since: int) -> tuple
     Args:
         client: of the portal.
         object_type: such as ``companies``.
-        since: the bookmark, Unix milliseconds.
+        mark: the bookmark.
     """
-    after = since - LOOK_BACK
-    page = _page(client, object_type, after, None, "")
+    page = _page(client, object_type, mark, None, 0)
     rows = page["results"]
     if page["total"] <= len(rows):
-        return [row["id"] for row in rows], max([since, *(_at(object_type, row) for row in rows)])
-    until = _newest(client, object_type)
-    return list(_window(client, object_type, after, until)), until
+        ids = [row["id"] for row in rows]
+        return ids, [max([mark[0], *_times(object_type, rows)]), max([mark[1], *map(int, ids)])]
+    newest = _newest(client, object_type)
+    return list(_window(client, object_type, mark, newest)), newest
 
 
-def _window(client: HubSpotClient, object_type: str, after: int, until: int) -> Iterator[str]:
-    last = "0"
-    while True:
-        rows = _page(client, object_type, after, until, last)["results"]
-        if not rows:
-            return
+def _window(client: HubSpotClient, object_type: str, mark: Mark, newest: Mark) -> Iterator[str]:
+    last = 0
+    while rows := _page(client, object_type, mark, newest, last)["results"]:
         for row in rows:
             yield row["id"]
-        last = rows[-1]["id"]
+        last = int(rows[-1]["id"])
 
 
-def _page(client: HubSpotClient, object_type: str, after: int, until: int | None, last: str) -> Json:
+def _page(client: HubSpotClient, object_type: str, mark: Mark, newest: Mark | None, last: int) -> Json:
     name = modified_name(object_type)
-    filters: list[dict[str, Any]] = [{"propertyName": name, "operator": "GTE", "value": str(max(0, after))}]
-    if until is not None:
-        filters.append({"propertyName": name, "operator": "LTE", "value": str(until)})
-        filters.append({"propertyName": "hs_object_id", "operator": "GT", "value": last})
-    return client.search(object_type, filters, "hs_object_id", [name], MOST_ON_PAGE)
+    modified = [_filter(name, "GTE", max(0, mark[0] - LOOK_BACK)), _filter(ID, "GT", last)]
+    created = [_filter(ID, "GT", max(mark[1], last))]
+    if newest is not None:
+        modified.append(_filter(name, "LTE", newest[0]))
+        created.append(_filter(ID, "LTE", newest[1]))
+    return client.search(object_type, [modified, created], ID, [name], MOST_ON_PAGE)
 
 
-def _newest(client: HubSpotClient, object_type: str) -> int:
+def _filter(name: str, operator: str, value: int) -> Json:
+    return {"propertyName": name, "operator": operator, "value": str(value)}
+
+
+def _newest(client: HubSpotClient, object_type: str) -> Mark:
     name = modified_name(object_type)
-    found = client.search(object_type, [], f"-{name}", [name], 1)["results"]
-    return _at(object_type, found[0]) if found else 0
+    modified, created = (
+        client.search(object_type, [], f"-{sort}", [name], 1)["results"] for sort in (name, ID)
+    )
+    return [max([0, *_times(object_type, modified)]), max([0, *(int(row["id"]) for row in created)])]
 
 
-def _at(object_type: str, row: Json) -> int:
-    text = row["properties"].get(modified_name(object_type)) or row["updatedAt"]
-    return milliseconds(text)
+def _times(object_type: str, rows: list[Json]) -> list[int]:
+    name = modified_name(object_type)
+    return [milliseconds(row["properties"].get(name) or row["updatedAt"]) for row in rows]

@@ -175,13 +175,13 @@ class HubSpotClient:
         return self._read_batch(self.path("objects", object_type), ids, names)
 
     def search(
-        self, object_type: str, filters: Sequence[Json], sort: str, names: Sequence[str], limit: int
+        self, object_type: str, groups: Sequence[Sequence[Json]], sort: str, names: Sequence[str], limit: int
     ) -> Json:
         """Search once; objects written within the last seconds may not be found yet.
 
         Args:
             object_type: such as ``companies``.
-            filters: that all hold; none for every object.
+            groups: of filters, of which at least one must hold as a whole; none for every object.
             sort: a property, descending with "-" before it.
             names: properties to read.
             limit: at most 200 results.
@@ -192,7 +192,7 @@ class HubSpotClient:
         self._searches.acquire()
         direction = "DESCENDING" if sort.startswith("-") else "ASCENDING"
         body: Json = {
-            "filterGroups": [{"filters": list(filters)}] if filters else [],
+            "filterGroups": [{"filters": list(filters)} for filters in groups],
             "sorts": [{"propertyName": sort.removeprefix("-"), "direction": direction}],
             "properties": list(names),
             "limit": limit,
