@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from saaskpi.watching.alerts import SignatureAlerts
 from warehouse.inbox import Inbox
 from webhook_server.group_commit import GroupCommit
 from webhook_server.metrics import Metrics
@@ -36,6 +37,12 @@ class Live:
     def intake(self) -> GroupCommit:
         """The way into the inbox for request threads."""
         return GroupCommit(self.inbox.add, self.arrived.set)
+
+    @cached_property
+    def signatures(self) -> SignatureAlerts | None:
+        """Hears of each signature that was checked, and tells when many are wrong."""
+        alerts = self.services.alerts
+        return SignatureAlerts(alerts, self.services.now) if alerts else None
 
     @cached_property
     def metrics(self) -> Metrics:

@@ -15,6 +15,7 @@ from waitress.server import create_server  # type: ignore[import-untyped]
 from saaskpi.errors import UsageError
 from webhook_server.app import LONGEST_BODY, create_app
 from webhook_server.live import Live
+from webhook_server.scheduler import Scheduler
 from webhook_server.services import Services
 from webhook_server.worker import Refresher, Worker
 
@@ -48,19 +49,21 @@ def serve(
         refresh: instead of a pipeline over the settings' home, for tests.
 
     Raises:
-        UsageError: the address cannot be listened on.
+        UsageError: the address cannot be listened on, or a schedule is wrong.
         StoreError: the store cannot be opened.
     """
     live = Live(services)
     app = create_app(services, live)
     live.inbox.probe()
-    worker = Worker(live, refresh)
+    worker, scheduler = Worker(live, refresh), Scheduler(services)
     live.troubles.append(worker.trouble)
     with http(app, host, port, services.settings.server.threads) as url:
         worker.start()
+        scheduler.start()
         listening(url)
         stop.wait()
     worker.stop()
+    scheduler.stop()
 
 
 @contextmanager

@@ -16,7 +16,8 @@ from typing import Any, Final, Protocol
 
 import msgspec
 
-from connectors.touched import Touched, all_of
+from connectors.touched import Ref, Touched, all_of
+from saaskpi.erasing import erase
 from saaskpi.errors import AccessError, NeedsPersonError, StoreError, UnavailableError, UsageError
 from saaskpi.pipeline import Pipeline
 from saaskpi.usage.posted import write_posted
@@ -48,32 +49,19 @@ class Refresher(Protocol):
         """As :meth:`saaskpi.pipeline.Pipeline.refresh`."""
 
 
-class Alarm(Protocol):
-    """Tells somebody, once until it is over."""
-
-    def __call__(self, kind: str, message: str | None) -> None:
-        """Say what is wrong, or None that it is over."""
-
-
-def _nobody(kind: str, message: str | None) -> None:
-    del kind, message
-
-
 class Worker:
     """Processes the inbox of one server until it is stopped.
 
     Args:
         live: the running server.
         refresh: instead of a pipeline over the settings' home, for tests.
-        alarm: hears of a refused key and of a tripped guard.
     """
 
-    def __init__(self, live: Live, refresh: Refresher | None = None, alarm: Alarm = _nobody) -> None:
+    def __init__(self, live: Live, refresh: Refresher | None = None) -> None:
         self._live = live
         self._services = live.services
         self._inbox = live.inbox
         self._metrics = live.metrics
-        self._alarm = alarm
         settings = self._services.settings
         self._quiet = settings.server.debounce_seconds
         self._usage_key = settings.usage.posted_key
@@ -174,9 +162,8 @@ class Worker:
                 self._halt(str(error))
                 return
             except NeedsPersonError as error:
-                # Everything is read and computed; only a person can say whether it is to be written.
+                # Everything is read and computed, and the stage has told somebody: the next apply writes it.
                 self._count(error)
-                self._alarm("guard", str(error))
                 self._done(part)
             except Exception as error:  # noqa: BLE001 - whatever an event can cause must stop at that event
                 self._count(error)
@@ -200,6 +187,9 @@ class Worker:
             with self._opened().alone(wait=PATIENCE):
                 write_posted(self._services.settings.home, {row.id: _usage_row(row) for row in used})
         touched = all_of(touched_by(row, self._usage_key) for row in rows)
+        if touched.erased:
+            erased = erase(self._opened(), {ref.id for ref in touched.erased})
+            touched |= Touched(hubspot=frozenset(Ref("companies", company) for company in erased.companies))
         if touched:
             with self._metrics.processing.time():
                 self._refresh(touched)
@@ -214,6 +204,8 @@ class Worker:
         reason = str(error) if hasattr(error, "hint") else type(error).__name__
         if self._inbox.retry([row.id], self._services.now(), reason):
             log.error("event %s %s was given up: %s", row.source, row.event_id, type(error).__name__)
+            words = "An event could not be processed, however often. See: saaskpi dead-letters list"
+            self._tell("dead_letters", words)
 
     def _release(self, parts: Sequence[Sequence[Received]], error: Exception | None, pause: float) -> None:
         ids = [row.id for part in parts for row in part]
@@ -235,14 +227,18 @@ class Worker:
         """Call nobody any more: a refused key gets no better by trying; the events stay."""
         self._halted = f"Nothing is processed: {reason} Mend it and start the server again."
         self._metrics.halted.set(1)
-        self._alarm("access", reason)
+        self._tell("access_refused", self._halted)
         self._release([self._debounce.all()], None, 0.0)
 
     def _over(self) -> None:
         """Say once that a key that may have been refused before the start is accepted."""
         if not self._accepted:
             self._accepted = True
-            self._alarm("access", None)
+            self._tell("access_refused", None)
+
+    def _tell(self, kind: str, message: str | None) -> None:
+        if self._services.alerts:
+            self._services.alerts.set(kind, "webhooks", message)
 
     def _opened(self) -> Pipeline:
         if self._pipeline is None:

@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from pydantic import SecretStr
 from werkzeug.test import TestResponse
 
-from saaskpi.settings import HubSpotSettings, ServerSettings, Settings, StripeSettings
+from saaskpi.settings import HubSpotSettings, ScheduleSettings, ServerSettings, Settings, StripeSettings
 from sandbox.webhooks import hubspot_headers, stripe_headers
 from warehouse.access import Tokens
 from webhook_server.services import Services
@@ -33,6 +33,7 @@ def webhook_settings(home: Path, **more: Any) -> Settings:
         stripe=StripeSettings(webhook_secret=SecretStr(STRIPE_SECRET)),
         hubspot=HubSpotSettings(client_secret=SecretStr(HUBSPOT_SECRET)),
         server=ServerSettings(public_url=PUBLIC_URL),
+        schedule=ScheduleSettings(**dict.fromkeys(ScheduleSettings.model_fields, "")),
         **more,
     )
 

@@ -7,14 +7,17 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.touched import Touched
 from saaskpi.errors import AccessError, NeedsPersonError, SaaskpiError, StoreError, UnavailableError
 from tests.support.webhooks import stripe_body, webhook_settings
+from warehouse import tables
 from warehouse.inbox import ATTEMPTS, Event, Inbox, Received
 from webhook_server.debounce import Debounce
 from webhook_server.live import Live
@@ -57,12 +60,11 @@ class Home:
         self.live = live
         self.inbox = live.inbox
         self.refreshed: list[set[str]] = []
-        self.told: list[tuple[str, str | None]] = []
         self.fail: Callable[[set[str]], Exception | None] = lambda customers: None
         self.worker = self.restarted()
 
     def restarted(self) -> Worker:
-        self.worker = Worker(self.live, self.refresh, lambda kind, text: self.told.append((kind, text)))
+        self.worker = Worker(self.live, self.refresh)
         return self.worker
 
     def refresh(self, touched: Touched) -> None:
@@ -81,6 +83,12 @@ class Home:
             clock.at += timedelta(seconds=seconds)
             self.worker._paused_until = 0.0  # pauses are of the wall clock
             self.worker.step()
+
+
+def raised(home: Home) -> list[dict[str, Any]]:
+    query = sa.select(tables.alerts)
+    with home.live.services.store.engine.connect() as connection:
+        return [dict(row) for row in connection.execute(query).mappings()]
 
 
 class Clock:
@@ -128,6 +136,7 @@ def test_a_bad_event_is_found_and_dies_alone(home: Home, clock: Clock) -> None:
     assert home.inbox.counts().waiting == 1
     home.work(clock, ATTEMPTS * 2, seconds=3600)
     (dead,) = home.inbox.dead()
+    assert [told["kind"] for told in raised(home)] == ["dead_letters"]
     assert (dead["event_id"], dead["error"]) == ("evt_7", "ValueError")  # no text that may quote the event
     home.fail = lambda customers: None
     home.inbox.revive(None, clock())
@@ -171,21 +180,22 @@ def test_a_refused_key_stops_the_calls(home: Home, clock: Clock) -> None:
     home.send(3)
     home.work(clock, 50)
     assert len(calls) == 1
-    assert home.told == [("access", "The key is refused.")]
+    (told,) = raised(home)
+    assert told["kind"] == "access_refused"
+    assert "The key is refused." in told["message"]
     assert "The key is refused." in (home.worker.trouble() or "")
     assert home.inbox.counts().waiting == 3
     home.fail = lambda customers: None
     home.restarted()
     home.work(clock, 2)
     assert set().union(*home.refreshed) == {"cus_1", "cus_2", "cus_3"}
-    assert home.told[-1] == ("access", None)
+    assert raised(home)[0]["over_at"] is not None
 
 
-def test_a_guard_is_told_and_holds_nothing_up(home: Home, clock: Clock) -> None:
+def test_a_guard_holds_nothing_up(home: Home, clock: Clock) -> None:
     home.fail = lambda customers: NeedsPersonError("too much")
     home.send(1)
     home.work(clock)
-    assert home.told == [("guard", "too much")]
     assert home.inbox.counts().waiting == 0
 
 

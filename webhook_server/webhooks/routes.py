@@ -80,6 +80,8 @@ def _take(live: Live, source: str, read: Callable[[], Sequence[Event]]) -> Respo
 
 
 def _refuse(live: Live, source: str, reason: Refused | None) -> Response | None:
+    if live.signatures and reason != "no_secret":
+        live.signatures.note(source, accepted=reason is None)
     if reason is None:
         return None
     live.metrics.refused.labels(source, reason).inc()
