@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import pandas as pd
@@ -42,6 +42,10 @@ class Population:
     lifetimes: pd.DataFrame
     firsts: pd.DataFrame
     attempts: int | None = None
+
+    def among(self, facts: pd.DataFrame) -> Population:
+        """Return the same with other accounts' facts."""
+        return replace(self, facts=facts)
 
 
 def leave_population(engine: EngineProtocol) -> None:

@@ -13,7 +13,7 @@ from enrichment.sources import SOURCES
 from saaskpi.declared import declared
 from saaskpi.settings import Settings
 from saaskpi.usage.posted import posted_sources
-from saaskpi.usage.reading import STREAM, read_usage
+from saaskpi.usage.reading import STREAM, UsageRead, read_usage
 from warehouse.engine import Engine
 from warehouse.landing import Landing
 
@@ -43,6 +43,25 @@ def register_streams(engine: Engine, landing: Landing) -> None:
         engine.register_files(stream, view.files(stream), view.gone(stream))
 
 
+def usage_files(settings: Settings, now: datetime) -> UsageRead:
+    """Read the usage files of the settings that are new or have changed, and what was posted.
+
+    Args:
+        settings: checked settings.
+        now: the clock's time, aware; usage after it is kept aside.
+
+    Raises:
+        UsageError: a file cannot be read.
+    """
+    return read_usage(
+        [*settings.usage.sources, *posted_sources(settings.home, settings.usage.posted_key)],
+        settings.home / "usage",
+        now,
+        memory_limit=settings.engine.memory_limit,
+        threads=settings.engine.threads,
+    )
+
+
 @contextmanager
 def opened(settings: Settings, landing: Landing, as_of: datetime, now: datetime) -> Iterator[Opened]:
     """Open the home of the settings; usage files that changed are read anew, nothing else is written.
@@ -61,13 +80,7 @@ def opened(settings: Settings, landing: Landing, as_of: datetime, now: datetime)
     with Engine(limits.memory_limit, limits.threads, settings.home / "tmp") as engine:
         register_streams(engine, landing)
         reporting, notes = declared(settings, settings.home / RATES, as_of.date())
-        used = read_usage(
-            [*settings.usage.sources, *posted_sources(settings.home, settings.usage.posted_key)],
-            settings.home / "usage",
-            now,
-            memory_limit=limits.memory_limit,
-            threads=limits.threads,
-        )
+        used = usage_files(settings, now)
         if used.files:
             engine.register_files(STREAM, used.files)
         yield Opened(engine, replace(reporting, rejected=(*reporting.rejected, *used.rejected)), notes)

@@ -46,7 +46,7 @@ from saaskpi.imports.home import ORIGIN, refuse_imported
 from saaskpi.opening import RATES, opened
 from saaskpi.progress import Report, Stages
 from saaskpi.pulling import NOTE, Changes, NeedsFullError, take_bookmarks
-from saaskpi.refreshing import refresh
+from saaskpi.refreshing import Refresher
 from saaskpi.rereading import STREAMS
 from saaskpi.results import EnrichResult, PullResult, Undone, Written, account_rows, enriched
 from saaskpi.settings import Settings
@@ -94,6 +94,9 @@ class Pipeline:
 
     def close(self) -> None:
         """Close the store; the next use opens it again."""
+        if "_refresher" in self.__dict__:
+            self._refresher.close()
+            del self._refresher
         if "store" in self.__dict__:
             self.store.close()
             del self.store
@@ -126,6 +129,10 @@ class Pipeline:
         settings = self.settings.stripe
         limiter = RateLimiter(settings.requests_per_second)
         return StripeClient(self.settings.stripe_key(), settings.api_base, limiter=limiter)
+
+    @cached_property
+    def _refresher(self) -> Refresher:
+        return Refresher(self, self._now)
 
     @contextmanager
     def alone(self, wait: float = 0) -> Iterator[None]:
@@ -369,7 +376,15 @@ class Pipeline:
             AccessError: a key or the token is refused.
             UnavailableError: a host does not answer.
         """
-        return refresh(self, touched)
+        return self._refresher.refresh(touched)
+
+    def warm(self) -> None:
+        """Take in what the home holds, so that the next :meth:`refresh` is quick.
+
+        Raises:
+            StoreError: nothing has been pulled or enriched yet.
+        """
+        self._refresher.warm()
 
     def as_of(self) -> datetime:
         """Return the instant (UTC, aware) that the current run's numbers describe.

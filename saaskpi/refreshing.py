@@ -1,26 +1,199 @@
-"""A few accounts on the way of all: what changed is read anew, computed, planned and applied."""
+"""A few accounts on the way of all: what changed is read anew, computed, planned and applied.
+
+Each step leaves something whole behind (a delta in the landing, a patch of the run's tables, episodes in the
+store, what was written in the ledgers) and begins from what it finds, so that a refresh that was broken off
+is simply begun again.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+import pandas as pd
 
 from connectors.touched import Touched
+from crm_sync.inputs import Only
+from enrichment.computing import OF_ACCOUNTS, compute
+from enrichment.health.assessing import Remembered
+from enrichment.population import Population
+from enrichment.reporting import Reporting
+from saaskpi.declared import declared
+from saaskpi.errors import StoreError
+from saaskpi.opening import RATES, usage_files
+from saaskpi.rereading import Reread, reread
 from saaskpi.results import Written
+from saaskpi.shelf import Shelf
+from saaskpi.slicing import Concerned, Slice, Slicer
+from warehouse.engine import Engine
+from warehouse.files import make_directory
+from warehouse.patches import Patch
 
 if TYPE_CHECKING:
     from saaskpi.pipeline import Pipeline
 
 PATIENCE: Final = 600.0
 """Seconds for which a refresh waits until others are done in the home: a whole enrichment takes its time."""
+_WORKPLACE: Final = "slice"
 
 
-def refresh(pipeline: Pipeline, touched: Touched) -> Written:
-    """Bring the accounts of what may have changed up to date, from the landing to the CRM.
+@dataclass(frozen=True)
+class _Known:
+    """What is kept of a run between refreshes.
+
+    Attributes:
+        version: of the run's tables.
+        facts: ``account_facts`` of all accounts.
+        rest: the population without them.
+    """
+
+    version: str
+    facts: pd.DataFrame
+    rest: Population
+
+
+class Refresher:
+    """Refreshes accounts; keeps what does not change between two refreshes, so the second one is quicker.
 
     Args:
         pipeline: over the home.
-        touched: what may have changed.
+        now: the clock (aware, UTC).
     """
-    with pipeline.alone(wait=PATIENCE):
-        pipeline.enrich()
-        return pipeline.apply()
+
+    def __init__(self, pipeline: Pipeline, now: Callable[[], datetime]) -> None:
+        self._pipeline = pipeline
+        self._now = now
+        settings = pipeline.settings
+        self._spill = make_directory(settings.home / "tmp")
+        limits = settings.engine
+        # Statements over a few rows: a second thread costs more than it brings.
+        self._engine = Engine(limits.memory_limit, 1, self._spill)
+        self._shelf = Shelf(
+            self._engine,
+            pipeline.landing,
+            make_directory(settings.home / "shelf"),
+            limits.memory_limit,
+            limits.threads,
+        )
+        self._slicer = Slicer(
+            self._engine,
+            self._shelf,
+            pipeline.marts,
+            lambda: pipeline.store.links(),  # noqa: PLW0108
+        )
+        self._known: _Known | None = None
+        self._declared: tuple[date, Reporting] | None = None
+
+    def close(self) -> None:
+        """Free the memory."""
+        self._engine.close()
+
+    def warm(self) -> None:
+        """Take in what the landing and the current run hold, so that the next refresh is quick."""
+        with self._pipeline.alone(wait=PATIENCE):
+            self._slicer.update()
+            self._population()
+
+    def refresh(self, touched: Touched) -> Written:
+        """Bring the accounts of what may have changed up to date, from the vendors to the CRM."""
+        pipeline = self._pipeline
+        found = reread(pipeline.landing, pipeline.stripe, pipeline.hubspot, touched, self._now())
+        with pipeline.alone(wait=PATIENCE):
+            only = self.recompute(_concerned(touched, found))
+            return pipeline.apply(only=only)
+
+    def recompute(self, concerned: Concerned) -> Only:
+        """Compute the accounts that are concerned anew and lay them over the current run.
+
+        Returns:
+            What is to be planned for.
+        """
+        if self._pipeline.store.current_run() is None:
+            raise StoreError("There is no finished run yet.", hint="Run: saaskpi pull, then saaskpi enrich")
+        self._slicer.update()
+        part = self._slicer.slice_of(concerned)
+        if part.accounts:
+            with self._engine.inside(_WORKPLACE):
+                self._compute(part)
+                self._keep(part)
+        return Only(part.accounts, part.companies)
+
+    def _compute(self, part: Slice) -> None:
+        pipeline, settings = self._pipeline, self._pipeline.settings
+        now = self._now()
+        as_of = settings.instant(now)
+        rows = self._slicer.put_rows(part, usage_files(settings, now).files)
+        known = self._population()
+        is_other = ~known.facts["account_id"].isin(part.accounts)
+        accounts, store = sorted(part.accounts), pipeline.store
+        compute(
+            self._engine,
+            rows.match,
+            as_of,
+            pipeline.policy,
+            pipeline.health,
+            Remembered(store.flag_episodes(accounts), store.overrides(accounts), store.band_alerts(accounts)),
+            self._reporting(as_of.date()),
+            pipeline.flags,
+            known.rest.among(known.facts[is_other]),
+        )
+
+    def _keep(self, part: Slice) -> None:
+        """Lay the accounts' rows over the run's tables, and remember what the next look needs."""
+        ids = {"account_id": part.accounts, "customer_id": part.customers}
+        self._engine.run("computed_ids", _ids_sql(ids))
+        queries = {
+            table: f"SELECT * FROM {table} WHERE {key} IN (SELECT id FROM computed_ids WHERE kind = '{key}')"
+            for table, key in OF_ACCOUNTS.items()
+        }
+        contents = {table: self._engine.parquet(sql, self._spill) for table, sql in queries.items()}
+        marts, known = self._pipeline.marts, self._population()
+        marts.patch(Patch(contents, OF_ACCOUNTS, ids))
+        episodes, bands = (self._engine.frame(queries[name]) for name in ("flag_episodes", "band_alerts"))
+        self._pipeline.store.remember(episodes, bands)
+        others = known.facts[~known.facts["account_id"].isin(part.accounts)]
+        facts = pd.concat([others, self._engine.frame(queries["account_facts"])], ignore_index=True)
+        self._known = _Known(marts.version(), facts, known.rest)
+
+    def _population(self) -> _Known:
+        """Return what is known of all accounts, as the current run and its patches have it."""
+        marts = self._pipeline.marts
+        version = marts.version()
+        if self._known is None or self._known.version != version:
+            attempts = marts.read("given_up")["attempts"].dropna().tolist()
+            rest = Population(
+                facts=pd.DataFrame(),
+                base=marts.read("cltv_base"),
+                lifetimes=marts.read("cltv_lifetimes"),
+                firsts=marts.read("crm_firsts"),
+                attempts=int(attempts[0]) if attempts else None,
+            )
+            self._known = _Known(version, self._engine.framed(marts.arrow("account_facts")), rest)
+        return self._known
+
+    def _reporting(self, day: date) -> Reporting:
+        """Return what the settings declare; files are read once a day."""
+        if self._declared is None or self._declared[0] != day:
+            settings = self._pipeline.settings
+            self._declared = day, declared(settings, settings.home / RATES, day)[0]
+        return self._declared[1]
+
+
+def _concerned(touched: Touched, found: Reread) -> Concerned:
+    return Concerned(
+        customers=touched.customers | found.customers,
+        companies=found.companies,
+        contacts=found.contacts,
+        accounts=touched.accounts,
+    )
+
+
+def _ids_sql(ids: dict[str, Any]) -> str:
+    rows = [
+        f"SELECT '{kind}' AS kind, '{one.replace(chr(39), chr(39) * 2)}' AS id"
+        for kind, values in ids.items()
+        for one in sorted(values)
+    ]
+    return " UNION ALL ".join(rows) or "SELECT '' AS kind, '' AS id WHERE 1 = 0"

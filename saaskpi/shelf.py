@@ -97,6 +97,9 @@ class Shelf:
         folder: where the copy is kept.
         memory_limit: for making the copy.
         threads: for making the copy.
+
+    Attributes:
+        pull: the number of what landed last, as far as it was taken in.
     """
 
     def __init__(
@@ -107,7 +110,7 @@ class Shelf:
         self._folder = folder
         self._limits = (memory_limit, threads)
         self._made_of = ""
-        self._pull = 0
+        self.pull = 0
         self._deltas: dict[str, list[Path]] = {}
         self._void: dict[str, str] = {}
 
@@ -123,7 +126,7 @@ class Shelf:
             StoreError: the landing is damaged, or the disk refuses.
         """
         view = self._landing.view()
-        if self._made_of and view.pull() == self._pull:
+        if self._made_of and view.pull() == self.pull:
             return False
         files = {one: view.files(one) for one in SOURCES if one in set(view.streams())}
         fulls = {one: [path for path in paths if _is_full(path)] for one, paths in files.items()}
@@ -139,7 +142,7 @@ class Shelf:
         for stream, paths in sorted(files.items(), key=lambda one: one[0] in _THROUGH):
             self._add(stream, [path for path in paths if not _is_full(path)])
         self._void = {one: self._without(one, rules) for one in files if (rules := view.gone(one))}
-        self._pull = view.pull()
+        self.pull = view.pull()
         return is_other
 
     def rows(self, stream: str, where: str, of_deltas: str | None = None) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
 import pandas as pd
@@ -24,6 +26,7 @@ _OF_CUSTOMERS: Final = (
     "stripe_events",
     "stripe_meter_event_summaries",
 )
+_USAGE: Final = "usage_events"
 _NEWEST: Final = "QUALIFY ROW_NUMBER() OVER (PARTITION BY id ORDER BY _seq DESC) = 1"
 
 
@@ -53,20 +56,20 @@ class Slice:
         accounts: their ids, as of now and as of the tables there are: what is to be replaced.
         companies: the HubSpot companies among them.
         matched: the company of each of the customers, as matching gives it.
-        context: customers of further accounts that something of these depends on, with their companies.
+        context: customers of further accounts that something of these depends on, with their companies if
+            they have one.
     """
 
     customers: frozenset[str]
     accounts: frozenset[str]
     companies: frozenset[str]
     matched: pd.DataFrame
-    context: dict[str, str] = field(default_factory=dict)
+    context: dict[str, str | None] = field(default_factory=dict)
 
     def match(self, *, customers: pd.DataFrame, **_: Any) -> pd.DataFrame:
         """Return the company of each customer that there is; as ``compute`` asks for it."""
-        rows = [
-            {"customer_id": customer, "company_id": company, "rule": "", "candidates": []}
-            for customer, company in self.context.items()
+        rows: list[tuple[str, str | None, str, list[str]]] = [
+            (customer, company, "", []) for customer, company in self.context.items()
         ]
         known = pd.concat([self.matched, pd.DataFrame(rows, columns=self.matched.columns)])
         return customers[["customer_id"]].merge(known, on="customer_id", how="left")
@@ -78,10 +81,13 @@ class Members:
     def __init__(self, matches: pd.DataFrame) -> None:
         self.company_of: dict[str, str] = {}
         self.customers_of: dict[str, set[str]] = defaultdict(set)
+        self.unmatched: set[str] = set()
         for customer, company in zip(matches["customer_id"], matches["company_id"], strict=True):
             if isinstance(company, str):
                 self.company_of[customer] = company
                 self.customers_of[company].add(customer)
+            else:
+                self.unmatched.add(customer)
 
     def account_of(self, customer: str) -> str:
         """Return the account of a customer."""
@@ -113,11 +119,12 @@ class Slicer:
 
     def update(self) -> None:
         """Take in what the landing and the current run hold by now."""
-        is_other = self._shelf.update()
-        if is_other:
+        landed = self._shelf.pull
+        if self._shelf.update():
             self._candidates = Candidates()
             self._take_in("full")
-        self._take_in("delta")
+        if self._shelf.pull != landed:
+            self._take_in("delta")
         self._candidates.add_links(self._links())
         if self._version != (version := self._marts.version()):
             self._members = Members(self._marts.read("account_match"))
@@ -150,8 +157,12 @@ class Slicer:
             frozenset(customers), frozenset(accounts | companies), frozenset(found | companies), matched
         )
 
-    def put_rows(self, part: Slice) -> Slice:
+    def put_rows(self, part: Slice, usage: Sequence[Path] = ()) -> Slice:
         """Put every row that a slice is made of into the engine's own tables, under the streams' names.
+
+        Args:
+            part: the slice.
+            usage: files of usage events.
 
         Returns:
             The slice with its context.
@@ -163,9 +174,9 @@ class Slicer:
         self._put_discounts(part)
         self._put_carried_prices()
         contacts, linked = self._put_records(part)
-        context = self._context(part, linked)
+        context = self._context(part, linked | self._put_usage(part, usage))
         own = {"hubspot_contacts": contacts}
-        own["hubspot_companies"] = {*part.companies, *context.values()}
+        own["hubspot_companies"] = {*part.companies, *(one for one in context.values() if one)}
         own["stripe_customers"] = {*part.customers, *context}
         for stream in self._there(BY_ID):
             self._put(stream, f"owner IN ({_listed(own[stream])})")
@@ -281,15 +292,49 @@ class Slicer:
             return "TRUE"
         return f"owner IN ({_listed(set(records['owner']))})"
 
-    def _context(self, part: Slice, linked: Collection[str]) -> dict[str, str]:
-        """Return the customers, each with its company, of the other accounts among the companies linked."""
-        others = set(linked) - part.companies
-        return {
-            customer: company
-            for company in others
-            for customer in self._members.customers_of.get(company, ())
-            if customer not in part.customers
-        }
+    def _put_usage(self, part: Slice, files: Sequence[Path]) -> set[str]:
+        """Put the usage under every key that may mean an account; returns who else has such a key."""
+        if not files:
+            return set()
+        engine = self._engine
+        with engine.outside():
+            engine.register_files(_USAGE, files)
+        names = self._names(part)
+        engine.run("account_names", f"SELECT UNNEST([{_listed(names)}]) AS name")
+        engine.run(
+            _USAGE,
+            f"SELECT * FROM memory.main.{_USAGE} "
+            "WHERE LOWER(TRIM(account_key)) IN (SELECT name FROM account_names)",
+        )
+        holders = self._marts.read("usage_holders")
+        shares = holders["account_key"].str.strip().str.lower().isin(names)
+        return set(holders.loc[shares, "account_id"])
+
+    def _names(self, part: Slice) -> set[str]:
+        """Return, in lower case, everything by which usage may name the accounts of a slice."""
+        found = {*part.accounts, *part.customers, *part.companies}
+        texts = [
+            text
+            for stream, column, ids in (
+                ("stripe_customers", "metadata", part.customers),
+                ("hubspot_companies", "properties", part.companies),
+            )
+            if stream in self._shelf.streams
+            for text in self._newest(stream, f"CAST({column} AS VARCHAR) AS said", ids)["said"]
+        ]
+        for text in texts:
+            values = json.loads(text).values() if isinstance(text, str) and text else ()
+            found |= {str(value) for value in values if value is not None}
+        return {name.strip().lower() for name in found}
+
+    def _context(self, part: Slice, linked: Collection[str]) -> dict[str, str | None]:
+        """Return the customers, each with its company, of the other accounts among those linked."""
+        members, context = self._members, dict[str, str | None]()
+        for other in set(linked) - part.accounts - part.customers:
+            context |= dict.fromkeys(members.customers_of.get(other, ()), other)
+            if other in members.unmatched:
+                context[other] = None
+        return {one: company for one, company in context.items() if one not in part.customers}
 
 
 _COMPANY: Final = (

@@ -7,6 +7,7 @@ Only ``connect``, ``execute``, ``fetchall``, ``df`` and ``register`` of DuckDB a
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -66,6 +67,16 @@ class Engine:
         """Free the memory; the engine cannot be used afterwards."""
         self._connection.close()
 
+    @contextmanager
+    def outside(self) -> Iterator[None]:
+        """Go back to where things stay, out of :meth:`inside`, for a moment."""
+        [(place,)] = self._execute("SELECT current_database()").fetchall()
+        self._execute("USE memory")
+        try:
+            yield
+        finally:
+            self._execute(f"USE {_name(place)}")
+
     def register_files(self, name: str, files: Sequence[Path], gone: Sequence[Void] = ()) -> None:
         """Make Parquet files readable as one view; a column that only some of them have is null elsewhere.
 
@@ -115,6 +126,13 @@ class Engine:
         self._connection.register("_incoming", table.cast(pa.schema(fields)))
         self._execute(f"CREATE OR REPLACE TABLE {_name(name)} AS SELECT * FROM _incoming")
         self._execute("DROP VIEW _incoming")
+
+    def framed(self, table: pa.Table) -> pd.DataFrame:
+        """Return an Arrow table as :meth:`frame` would return one of this engine."""
+        self._connection.register("_incoming", table)
+        found = self.frame("SELECT * FROM _incoming")
+        self._execute("DROP VIEW _incoming")
+        return found
 
     def run(self, name: str, sql: str) -> None:
         """Build the table ``name`` from a query.
@@ -217,6 +235,20 @@ class Engine:
                 self._execute(f"COPY {_name(table)} TO {_text(str(path))} (FORMAT parquet)")
                 sync_file(path)
             sync_directory(directory)
+
+    def parquet(self, sql: str, directory: Path) -> bytes:
+        """Return the answer to a query as the content of a Parquet file.
+
+        Args:
+            sql: one SELECT.
+            directory: is there; for the file while it is written.
+        """
+        path = directory / f"answer-{secrets.token_hex(8)}.parquet"
+        try:
+            self._execute(f"COPY ({sql}) TO {_text(str(path))} (FORMAT parquet)")
+            return path.read_bytes()
+        finally:
+            path.unlink(missing_ok=True)
 
     def _execute(self, sql: str, values: Sequence[object] = ()) -> duckdb.DuckDBPyConnection:
         """Run SQL; what the machine cannot give becomes one clear error.

@@ -75,11 +75,17 @@ class Marts:
         Raises:
             StoreError: there is no run yet, or the table is missing or damaged.
         """
+        return to_frame(self.arrow(table, run_id, where=where))
+
+    def arrow(
+        self, table: str, run_id: str | None = None, *, where: Mapping[str, Collection[str]] | None = None
+    ) -> pa.Table:
+        """Return the same as an Arrow table."""
         directory = self._run_directory(run_id)
         path = directory / f"{table}.parquet"
         try:
             overlay = Patches(directory).overlay(table, any_of(where))
-            return to_frame(overlay.whole(pq.read_table(path, filters=any_of(where))))
+            return overlay.whole(pq.read_table(path, filters=any_of(where)))
         except FileNotFoundError as error:
             raise StoreError(
                 f"The table '{table}' of this run is missing.", hint="Run `saaskpi enrich` to build it again."

@@ -11,7 +11,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -168,8 +168,3 @@ def _without(table: Any, key: str, ids: Collection[str]) -> Any:
         return table
     listed = pc.is_in(table.column(key), value_set=pa.array(sorted(ids), table.column(key).type))
     return table.filter(pc.invert(listed))
-
-
-def read_parts(directory: Path, tables: Iterator[str] | Collection[str]) -> dict[str, bytes]:
-    """Return the content of a folder's Parquet files, by table."""
-    return {name: (directory / f"{name}.parquet").read_bytes() for name in tables}

@@ -94,16 +94,17 @@ class Store(CrmLedger, TaskLedger):
                 zone are UTC. Those of earlier runs that are not in it stay as they are.
             bands: account_id, band, score, since of the bands that are announced now.
         """
-        keys = ("account_id", "flag", "episode")
         pointer = {"name": _CURRENT, "run_id": run_id}
         values = {"status": "done", "finished_at": finished_at, "counts": dict(counts), "error": None}
         with self._writes.begin() as connection:
             connection.execute(sa.update(tables.runs).where(tables.runs.c.run_id == run_id).values(**values))
-            upsert(connection, tables.flag_episodes, rows_of(episodes, tables.flag_episodes), keys)
-            if bands is not None:
-                rows = rows_of(bands, tables.band_alerts)
-                upsert(connection, tables.band_alerts, rows, ("account_id",))
+            _remember(connection, episodes, bands)
             upsert(connection, tables.run_pointer, [pointer], ("name",))
+
+    def remember(self, episodes: pd.DataFrame, bands: pd.DataFrame) -> None:
+        """Keep the episodes and announced bands of a few accounts, as :meth:`finish_run` does of all."""
+        with self._writes.begin() as connection:
+            _remember(connection, episodes, bands)
 
     def fail_run(self, run_id: str, finished_at: datetime, error: str) -> None:
         """Record that a run ended early; the current run stays."""
@@ -127,19 +128,25 @@ class Store(CrmLedger, TaskLedger):
 
     def flag_episodes(self, accounts: Sequence[str] | None = None) -> pd.DataFrame:
         """Return the flag episodes, open and closed, of some accounts or (None) of all."""
-        found, account = sa.select(tables.flag_episodes), tables.flag_episodes.c.account_id
+        return self._of_accounts(tables.flag_episodes, accounts)
+
+    def _of_accounts(self, table: sa.Table, accounts: Sequence[str] | None) -> pd.DataFrame:
+        found = sa.select(table)
         return joined(
             [
-                self._frame(found if part is None else found.where(account.in_(part)))
+                self._frame(found if part is None else found.where(table.c.account_id.in_(part)))
                 for part in named_parts(accounts)
             ]
         )
 
     # Health
 
-    def overrides(self) -> pd.DataFrame:
-        """Return what people decided: account_id, created_at, band, reason, author, expires_at."""
-        return self._frame(sa.select(tables.health_overrides))
+    def overrides(self, accounts: Sequence[str] | None = None) -> pd.DataFrame:
+        """Return what people decided: account_id, created_at, band, reason, author, expires_at.
+
+        Of some accounts or (None) of all.
+        """
+        return self._of_accounts(tables.health_overrides, accounts)
 
     def set_override(
         self,
@@ -167,9 +174,12 @@ class Store(CrmLedger, TaskLedger):
         with self._writes.begin() as connection:
             return connection.execute(sa.update(table).where(held).values(expires_at=at)).rowcount
 
-    def band_alerts(self) -> pd.DataFrame:
-        """Return the band that was last announced of each account: account_id, band, score, since."""
-        return self._frame(sa.select(tables.band_alerts))
+    def band_alerts(self, accounts: Sequence[str] | None = None) -> pd.DataFrame:
+        """Return the band that was last announced of some accounts or (None) of all.
+
+        The columns: account_id, band, score, since.
+        """
+        return self._of_accounts(tables.band_alerts, accounts)
 
     # Links between Stripe customers and companies
 
@@ -204,3 +214,10 @@ class Store(CrmLedger, TaskLedger):
         """Remember a small value."""
         with self._writes.begin() as connection:
             upsert(connection, tables.meta, [{"key": key, "value": value}], ("key",))
+
+
+def _remember(connection: sa.Connection, episodes: pd.DataFrame, bands: pd.DataFrame | None) -> None:
+    keys = ("account_id", "flag", "episode")
+    upsert(connection, tables.flag_episodes, rows_of(episodes, tables.flag_episodes), keys)
+    if bands is not None:
+        upsert(connection, tables.band_alerts, rows_of(bands, tables.band_alerts), ("account_id",))
