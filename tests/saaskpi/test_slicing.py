@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from crm_sync.inputs import newest_rows
 from enrichment.computing import OF_ACCOUNTS
 from saaskpi.pipeline import Pipeline
 from saaskpi.progress import Silent
@@ -92,7 +93,7 @@ def rich_home(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Ite
     folder = tmp_path_factory.mktemp("rich")
     base = settings_for(sandbox, folder / "home")
     rates = folder / "rates.csv"
-    rates.write_text("currency,day,rate\nUSD,2020-01-01,1.1\nGBP,2020-01-01,0.85\n", encoding="utf-8")
+    rates.write_text(RATES, encoding="utf-8")
     usage = folder / "usage.csv"
     write_usage(sandbox, usage)
     rich = Settings(
@@ -114,6 +115,7 @@ def rich_home(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Ite
     home.close()
 
 
+RATES = "date,base,quote,rate\n2020-01-01,EUR,USD,1.1\n2025-06-01,EUR,USD,1.2\n2020-01-01,EUR,GBP,0.85\n"
 RULE = {
     "flag": "many_seats",
     "kind": "opportunity",
@@ -140,8 +142,8 @@ def write_usage(sandbox: Sandbox, path: Path) -> None:
 
 def link_some(pipeline: Pipeline) -> None:
     """Give a company a second and a third customer, and let another customer lead nowhere."""
-    customers = pd.read_parquet(pipeline.landing.files("stripe_customers"), columns=["id"])["id"].tolist()
-    companies = pd.read_parquet(pipeline.landing.files("hubspot_companies"), columns=["id"])["id"].tolist()
+    customers = newest_rows(pipeline.landing, "stripe_customers", ("id",))["id"].tolist()
+    companies = newest_rows(pipeline.landing, "hubspot_companies", ("id",))["id"].tolist()
     for customer in customers[:3]:
         pipeline.store.set_link(customer, companies[0], "someone", datetime.now(UTC))
     pipeline.store.set_link(customers[3], "999", "someone", datetime.now(UTC))
