@@ -14,9 +14,17 @@ from crm_sync.plan import PlanSettings, build_plan
 from crm_sync.properties import TASK_KEY
 from crm_sync.recording import ApplyResult
 from enrichment import money
-from enrichment.health.episodes import advance
 from saaskpi.errors import UnavailableError
-from tests.support.crm import NOW, FakeCrm, account, flag, inputs_from, objects_frame
+from tests.support.crm import (
+    NOW,
+    FakeCrm,
+    account,
+    episode,
+    episodes_frame,
+    flag,
+    inputs_from,
+    objects_frame,
+)
 from warehouse.store import Store
 
 RULE = "payment_failed"
@@ -40,6 +48,7 @@ class TaskWorld:
     accounts: dict[str, dict[str, Any]] = field(default_factory=dict)
     episode_days: int = 30
     pulled: pd.DataFrame | None = None
+    episodes: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     runs: int = 0
 
     def __post_init__(self) -> None:
@@ -57,13 +66,26 @@ class TaskWorld:
         self.pulled = objects_frame(self.crm.tasks)
 
     def look(self) -> None:
-        """Compute: the flags that are up carry on or open their episodes."""
+        """Compute: the flags that are up carry on or open their episodes, as ``health.episodes`` does."""
         self.runs += 1
-        flags = pd.DataFrame(self._flags(), columns=["account_id", "flag", "severity"])
-        episodes = advance(self.store.flag_episodes(), flags, self.now, self.episode_days)
-        run_id = f"run-{self.runs}"
+        run_id, rows = f"run-{self.runs}", []
+        for id_ in dict.fromkeys([*self.episodes, *self.up]):
+            found = self.episodes.setdefault(id_, [])
+            last = found[-1] if found else None
+            if last and last["closed_at"] is None and id_ not in self.up:
+                last["closed_at"] = self.now
+            elif id_ in self.up and not (last and self._goes_on(last)):
+                found.append({**episode(id_, RULE, f"{self.now:%Y-%m-%d}"), "opened_at": self.now})
+            elif last and id_ in self.up:
+                last["closed_at"] = None
+            rows += found
         self.store.begin_run(run_id, self.now, self.now, 1)
-        self.store.finish_run(run_id, self.now, {}, episodes)
+        self.store.finish_run(run_id, self.now, {}, episodes_frame(rows))
+
+    def _goes_on(self, last: dict[str, Any]) -> bool:
+        closed, today = last["closed_at"], f"{self.now:%Y-%m-%d}"
+        days = timedelta(days=self.episode_days)
+        return closed is None or self.now - closed <= days or last["episode"] == today
 
     def plan(self) -> Plan:
         inputs = inputs_from(
