@@ -53,6 +53,11 @@ class Touched:
             self.accounts | other.accounts,
         )
 
+    def without(self, refs: frozenset[Ref]) -> Touched:
+        """Return it without some objects, whatever it says of them."""
+        kept = (self.stripe - refs, self.hubspot - refs, self.customers, self.gone - refs)
+        return Touched(*kept, erased=self.erased - refs, accounts=self.accounts)
+
     def __bool__(self) -> bool:
         """Tell whether anything is named."""
         return any((self.stripe, self.hubspot, self.customers, self.gone, self.erased, self.accounts))

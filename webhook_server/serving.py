@@ -56,6 +56,8 @@ def serve(
     app = create_app(services, live)
     live.inbox.probe()
     worker, scheduler = Worker(live, refresh), Scheduler(services)
+    if services.alerts:
+        services.alerts.start()
     live.troubles.append(worker.trouble)
     with http(app, host, port, services.settings.server.threads) as url:
         worker.start()

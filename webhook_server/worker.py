@@ -188,8 +188,10 @@ class Worker:
                 write_posted(self._services.settings.home, {row.id: _usage_row(row) for row in used})
         touched = all_of(touched_by(row, self._usage_key) for row in rows)
         if touched.erased:
+            # Whoever asked for the contact once more would write down that it is gone, and under which id.
             erased = erase(self._opened(), {ref.id for ref in touched.erased})
-            touched |= Touched(hubspot=frozenset(Ref("companies", company) for company in erased.companies))
+            companies = frozenset(Ref("companies", company) for company in erased.companies)
+            touched = touched.without(touched.erased) | Touched(hubspot=companies)
         if touched:
             with self._metrics.processing.time():
                 self._refresh(touched)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,10 +17,12 @@ import pytest
 import requests
 from singer_sdk.singerlib import RecordMessage, SchemaMessage
 
+from connectors.touched import Ref, Touched
 from saaskpi.erasing import erase, finish_erasures
 from saaskpi.errors import StoreError
 from saaskpi.pipeline import Pipeline
 from saaskpi.progress import Silent
+from saaskpi.settings import Settings
 from tests.support.canaries import (
     BILLED,
     CANARIES,
@@ -36,6 +39,9 @@ from tests.support.spine import settings_for
 from warehouse import purging
 from warehouse.backup import back_up
 from warehouse.deltas import Gone
+from webhook_server.live import Live
+from webhook_server.services import Services
+from webhook_server.worker import Worker
 
 if TYPE_CHECKING:
     from sandbox import Sandbox
@@ -139,18 +145,32 @@ def plant_in_files(pipeline: Pipeline) -> None:
     shutil.copy(next((home / "backups").iterdir()), home / "saaskpi.db.0002.backup")
 
 
+@pytest.fixture(scope="module")
+def home_of_all(tmp_path_factory: pytest.TempPathFactory) -> tuple[Settings, str, str]:
+    """A home with the contact everywhere, made once; with the contact's id and its company's."""
+    from sandbox import Sandbox
+
+    with Sandbox(customers=12, months=6, seed=7, rate_limits=False) as sandbox:
+        contact, company = plant_in_portal(Portal(sandbox))
+        settings = settings_for(sandbox, tmp_path_factory.mktemp("planted") / "home")
+        pipeline = Pipeline(settings, lambda: NOW, Silent())
+        pipeline.pull(full=True)
+        pipeline.pull(full=True)
+        pipeline.enrich()
+        plant_in_landing(pipeline, contact)
+        plant_in_store(pipeline, contact)
+        plant_in_files(pipeline)
+        pipeline.close()
+    return settings, contact, company
+
+
 @pytest.fixture
-def planted(make_sandbox: Callable[..., Sandbox], tmp_path: Path) -> Iterator[tuple[Pipeline, str, str]]:
-    """A home with the contact everywhere."""
-    sandbox = make_sandbox()
-    contact, company = plant_in_portal(Portal(sandbox))
-    pipeline = Pipeline(settings_for(sandbox, tmp_path / "home"), lambda: NOW, Silent())
-    pipeline.pull()
-    pipeline.pull()
-    pipeline.enrich()
-    plant_in_landing(pipeline, contact)
-    plant_in_store(pipeline, contact)
-    plant_in_files(pipeline)
+def planted(home_of_all: tuple[Settings, str, str], tmp_path: Path) -> Iterator[tuple[Pipeline, str, str]]:
+    """A pipeline over a copy of that home."""
+    settings, contact, company = home_of_all
+    shutil.copytree(settings.home, tmp_path / "home")
+    copied = settings.model_copy(update={"home": tmp_path / "home"})
+    pipeline = Pipeline(copied, lambda: NOW, Silent())
     yield pipeline, contact, company
     pipeline.close()
 
@@ -230,3 +250,24 @@ def test_a_pull_that_began_before_is_waited_for(planted: tuple[Pipeline, str, st
     assert where(home, *CANARIES, contact) == {}
     assert pipeline.landing.rows("hubspot_contacts") == 1
     assert finish_erasures(pipeline)
+
+
+def test_a_privacy_deletion_that_comes_in_leaves_nothing(planted: tuple[Pipeline, str, str]) -> None:
+    pipeline, contact, company = planted
+    pipeline.close()
+    services = Services(pipeline.settings, lambda: NOW)
+    asked: list[Touched] = []
+
+    def remember(touched: Touched) -> None:
+        asked.append(touched)
+
+    worker = Worker(Live(services), refresh=remember)
+    worker.step()
+    services.now = lambda: NOW + timedelta(minutes=1)
+    worker.step()
+    worker.stop()
+    (touched,) = asked
+    assert contact not in repr(touched)
+    assert Ref("companies", company) in touched.hubspot
+    assert where(pipeline.settings.home, *CANARIES, contact) == {}
+    services.close()
