@@ -85,12 +85,6 @@ class Alerts:
         else:
             self.raise_(kind, about, message)
 
-    def alarm(self, kind: str, message: str | None) -> None:
-        """Hear what the worker of the webhooks says; of a tripped guard its stage has told already."""
-        known = {"access": "access_refused", "dead": "dead_letters"}
-        if kind in known:
-            self.set(known[kind], "webhooks", message)
-
     def band_changes(self, changes: Sequence[Mapping[str, Any]]) -> None:
         """Tell of the day's changes of health bands in one digest, after the day has ended (UTC).
 
