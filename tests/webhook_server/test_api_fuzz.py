@@ -65,7 +65,7 @@ def test_answers_keep_to_the_document(api: Caller, route: Any, mode: schemathesi
 
     @settings(CALM, max_examples=share)
     @given(case=operation.as_strategy(generation_mode=mode))
-    def keeps(case: schemathesis.Case) -> None:
+    def keeps(case: schemathesis.Case[Any]) -> None:
         nonlocal sent
         began = time.perf_counter()
         answer = case.call(headers=dict(api.headers))

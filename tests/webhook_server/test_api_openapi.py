@@ -91,8 +91,9 @@ def test_every_answer_is_as_it_says(api: Caller, document: dict[str, Any], path:
     conforms(api, document, path)
 
 
-def test_every_account_and_its_explanation_is_as_it_says(api: Caller, document: dict[str, Any]) -> None:
-    for row in api.json("/accounts?limit=1000")["rows"]:
+def test_accounts_and_their_explanations_are_as_it_says(api: Caller, document: dict[str, Any]) -> None:
+    rows = api.json("/accounts?limit=1000")["rows"]
+    for row in (*rows[:4], *rows[-2:]):  # with and without MRR
         conforms(api, document, f"/accounts/{row['account_id']}")
         told = conforms(api, document, f"/accounts/{row['account_id']}/explain")
         assert told["account"]["mrr"] == row["mrr"]
