@@ -13,6 +13,7 @@ from crm_sync.guards import Allowed, tripped
 from crm_sync.model import Plan
 from saaskpi.cli.base import Context, shared_options
 from saaskpi.cli.output import print_json, print_lines
+from saaskpi.cli.tokens import audited
 from saaskpi.cli.words import applied_lines, enriched_lines, plan_lines, pulled_lines
 from saaskpi.errors import UsageError
 
@@ -99,8 +100,10 @@ def apply(
     """
     proposal = read_plan(file) if file else None
     pipeline = context.pipeline()
-    with pipeline.alone():
+    target = proposal.hash if proposal else "the plan of now"
+    with pipeline.alone(), audited(pipeline.store, "apply", target) as entry:
         result = pipeline.apply(proposal, allowed=Allowed(yes_change, yes_clear, yes_tasks))
+        entry["plan_hash"] = result.plan.hash
     _show(result.as_dict(), applied_lines(result), as_json)
 
 
@@ -119,8 +122,9 @@ def run(
 ) -> None:
     """Pull, enrich, plan and apply, one after the other."""
     pipeline = context.pipeline(context.settings(as_of=as_of.date() if as_of else None))
-    with pipeline.alone():
+    with pipeline.alone(), audited(pipeline.store, "run", "the plan of now") as entry:
         result = pipeline.run(Allowed(yes_change, yes_clear, yes_tasks))
+        entry["plan_hash"] = result.plan.hash
     _show(result.as_dict(), applied_lines(result), as_json)
 
 

@@ -12,6 +12,7 @@ import click
 from saaskpi.cli.base import Context, shared_options
 from saaskpi.cli.operate import json_option
 from saaskpi.cli.output import counted, print_json, print_lines
+from saaskpi.cli.tokens import audited
 
 if TYPE_CHECKING:
     from crm_sync.undo import Left, Restored, UndoPlan
@@ -42,8 +43,9 @@ def undo(context: Context, run: str, dry_run: bool, as_json: bool) -> None:
         else:
             print_lines(undo_lines(plan))
         return
-    with pipeline.alone():
+    with pipeline.alone(), audited(pipeline.store, "undo", run) as entry:
         undone = pipeline.undo(run)
+        entry["apply_id"] = undone.plan.apply_id
     if as_json:
         print_json(undone.as_dict())
     else:

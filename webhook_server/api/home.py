@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Iterator
@@ -147,7 +148,7 @@ class Home:
     def _tag(self, run_id: str) -> str:
         """Return a hash of the run, of when each of its files was written, and of what reads them."""
         told = [run_id, self.services.settings.language, version("saaskpi")]
-        told += sorted(_state(path) for path in self.reader.marts.directory(run_id).rglob("*"))
+        told += sorted(_states(self.reader.marts.directory(run_id)))
         return hashlib.sha256("\n".join(told).encode()).hexdigest()[:32]
 
 
@@ -155,9 +156,14 @@ def _rows(listings: Iterable[Listing]) -> int:
     return sum(len(listing.rows) for listing in listings)
 
 
-def _state(path: Path) -> str:
+def _states(directory: Path) -> Iterator[str]:
+    """Say of every file below a directory when it was written: patches and erasures leave the run's id."""
     try:
-        found = path.stat()
-    except FileNotFoundError:  # between two looks
-        return path.name
-    return f"{path.name} {found.st_mtime_ns} {found.st_size}"
+        for entry in os.scandir(directory):
+            if entry.is_dir():
+                yield from _states(Path(entry.path))
+            else:
+                found = entry.stat()
+                yield f"{entry.path} {found.st_mtime_ns} {found.st_size}"
+    except FileNotFoundError:
+        return  # swept away or folded between two looks; the next look sees the rest
