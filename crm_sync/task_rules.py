@@ -164,3 +164,4 @@ _READ: Mapping[str, Callable[[str, Any], Any]] = {
     "body": _texts,
 }
 """Every key of a rule but its flag, and how its value is read."""
+KEYS = ("flag", *_READ)
