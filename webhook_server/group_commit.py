@@ -22,9 +22,10 @@ Added = set[tuple[str, str]]
 
 @dataclass(slots=True)
 class _Waiting:
-    """One request's events and what came of them."""
+    """One request's events, what came of them, and whether it is its turn to read that or to write."""
 
     events: Sequence[Event]
+    turn: threading.Event = field(default_factory=threading.Event)
     added: Added = field(default_factory=set)
     error: BaseException | None = None
     over: bool = False
@@ -42,7 +43,8 @@ class GroupCommit:
         self._add = add
         self._wake = wake
         self._queue: deque[_Waiting] = deque()
-        self._turn = threading.Lock()
+        self._lock = threading.Lock()
+        self._has_writer = False
 
     def add(self, events: Sequence[Event]) -> int:
         """Put events into the store; they are on disk when this returns.
@@ -54,17 +56,22 @@ class GroupCommit:
             StoreError: the store cannot be written; none of them is in it.
         """
         mine = _Waiting(events)
-        self._queue.append(mine)
-        while not mine.over:
-            with self._turn:
-                if not mine.over:
-                    self._commit()
+        with self._lock:
+            self._queue.append(mine)
+            writes = not self._has_writer
+            self._has_writer = True
+        if not writes:
+            mine.turn.wait()
+        if not mine.over:
+            self._commit()
         if mine.error:
             raise mine.error
         return len(mine.added)
 
     def _commit(self) -> None:
-        batch = self._next()
+        """Write for the first in the queue, who calls this, and those behind it; then pass the turn on."""
+        with self._lock:
+            batch = self._next()
         try:
             added = self._add([event for waiting in batch for event in waiting.events])
         except BaseException as error:  # noqa: BLE001 - each request of the batch raises it
@@ -75,8 +82,16 @@ class GroupCommit:
             if added:
                 self._wake()
         finally:
-            for waiting in batch:
-                waiting.over = True
+            self._pass_on(batch)
+
+    def _pass_on(self, batch: Sequence[_Waiting]) -> None:
+        with self._lock:
+            self._has_writer = bool(self._queue)
+            if self._queue:
+                self._queue[0].turn.set()
+        for waiting in batch:
+            waiting.over = True
+            waiting.turn.set()
 
     def _next(self) -> list[_Waiting]:
         batch = [self._queue.popleft()]

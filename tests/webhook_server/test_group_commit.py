@@ -51,7 +51,7 @@ def queue_up(
 ) -> list[int]:
     disk.open.clear()
     first = pool.submit(group.add, events(-1))
-    while not group._turn.locked():
+    while not group._has_writer or group._queue:
         pass
     later = [pool.submit(job) for job in jobs]
     while len(group._queue) < len(jobs):
