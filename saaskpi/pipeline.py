@@ -23,7 +23,7 @@ from connectors.hubspot.client import SEARCHES_PER_SECOND, HubSpotClient
 from connectors.hubspot.writer import HubSpotWriter
 from connectors.rate_limiter import RateLimiter
 from connectors.stripe.client import StripeClient
-from connectors.touched import Touched
+from connectors.touched import Ref, Touched
 from crm_sync.apply import apply
 from crm_sync.guards import NOTHING_ALLOWED, Allowed, Limits
 from crm_sync.inputs import Only, gather
@@ -190,8 +190,10 @@ class Pipeline:
         return result
 
     def _pull_changes(self, config: dict[str, Any], report: Report) -> PullResult:
+        refused = self.store.push_failures()
+        doubted = frozenset(map(Ref, refused["object_type"], refused["object_id"]))
         try:
-            return Changes(self.landing, self.stripe, self.hubspot, self._now, report).pull()
+            return Changes(self.landing, self.stripe, self.hubspot, self._now, report, doubted).pull()
         except NeedsFullError as error:
             report(f"reading everything: {error}")
             return replace(self._pull_all(config, report), why_full=str(error))

@@ -76,6 +76,7 @@ class Changes:
         hubspot: of the portal.
         now: the clock (UTC, aware).
         report: told how far it is.
+        doubted: HubSpot objects to read in any case: a write to them was refused.
     """
 
     def __init__(
@@ -85,12 +86,14 @@ class Changes:
         hubspot: HubSpotClient,
         now: Callable[[], datetime],
         report: Report,
+        doubted: frozenset[Ref] = frozenset(),
     ) -> None:
         self._landing = landing
         self._stripe = stripe
         self._hubspot = hubspot
         self._now = now
         self._report = report
+        self._doubted = doubted
         self._rows: Counter[str] = Counter()
         self._rejected: Counter[str] = Counter()
 
@@ -118,7 +121,7 @@ class Changes:
             staged = [kind for kind in PIPELINE_TYPES if kind in types]
             land(last, find_all(pool, [*crm.definitions(types), *crm.people_and_pipelines(staged)]))
             rereader = Rereader(self._landing, self._stripe, self._hubspot, pool)
-            self._read(rereader, touched | Touched(hubspot=frozenset(refs)))
+            self._read(rereader, touched | Touched(hubspot=refs | self._doubted))
             marks = {"stripe": stripe_mark, "hubspot": hubspot_marks, "read_at": started.isoformat()}
             last.notes[NOTE] = marks
         self._rows.update(last.rows)
@@ -154,14 +157,14 @@ class Changes:
         touched = Touched(frozenset(stripe), customers=frozenset(customers), gone=frozenset(gone))
         return touched, bookmark(first) if first else at
 
-    def _modified(self, marks: dict[str, Mark]) -> tuple[set[Ref], dict[str, Mark]]:
+    def _modified(self, marks: dict[str, Mark]) -> tuple[frozenset[Ref], dict[str, Mark]]:
         """Return the HubSpot objects modified since the bookmarks, and the next bookmarks."""
         refs: set[Ref] = set()
         later = {}
         for kind, since in sorted(marks.items()):
             ids, later[kind] = modified_since(self._hubspot, kind, since)
             refs |= {Ref(kind, id_) for id_ in ids}
-        return refs, later
+        return frozenset(refs), later
 
     def _check_share(self, touched: Touched) -> None:
         there = self._landing.rows("stripe_customers")

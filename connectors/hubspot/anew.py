@@ -91,14 +91,21 @@ class HubSpotAnew:
     def _note_absent(
         self, found: Found, kind: str, ids: Sequence[str], answered: dict[str, str | None]
     ) -> None:
-        """Tell what was deleted and what answered under another id, whose links are to be read too."""
-        asked, survivors = set(ids), set(answered) - set(ids)
-        for id_ in asked - set(answered):
-            found.missing.add(Ref(kind, id_))
+        """Tell what was deleted and what others stand for now; links of those are to be read too."""
+        stands_for = {
+            old: survivor
+            for survivor, merged in answered.items()
+            for old in (merged or "").split(";")
+            if old and old not in answered  # of deals and tickets one keeps its id
+        }
+        absent = set(ids) - set(answered)
+        for id_ in sorted(absent | set(stands_for)):
             found.gone += gone_object(kind, id_)
-            for survivor, merged in answered.items():
-                if id_ in (merged or "").split(";"):
-                    found.merged[Ref(kind, id_)] = Ref(kind, survivor)
+        found.missing |= {Ref(kind, id_) for id_ in absent}
+        found.merged |= {
+            Ref(kind, id_): Ref(kind, stands_for[id_]) for id_ in sorted(absent) if id_ in stands_for
+        }
+        survivors = set(answered) - set(ids)
         if survivors:
             found.more += self._linked(kind, sorted(survivors))
             _add_ends(found, kind, survivors)

@@ -234,7 +234,7 @@ def test_a_property_archived_by_an_admin_blocks_every_write(
     pipeline.run()
     edited = next(row["company_id"] for row in pipeline.accounts() if row["company_id"])
     company(sandbox, edited).properties["saaskpi_mrr"] = "1"
-    pipeline.pull()
+    pipeline.pull(full=True)
     pipeline.enrich()
     plan = pipeline.plan()
     assert plan.updates
