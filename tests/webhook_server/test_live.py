@@ -1,0 +1,129 @@
+"""From a webhook to the CRM: the sandbox tells a running server, and it brings the CRM up to date."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+from pydantic import SecretStr
+
+from connectors.stripe.client import StripeClient
+from connectors.stripe.webhook_endpoints import register
+from saaskpi.pipeline import Pipeline
+from saaskpi.settings import ScheduleSettings
+from tests.support.crash import crm_state
+from tests.support.spine import MakeSandbox, settings_for, write_calls
+from webhook_server.services import Services
+from webhook_server.serving import serve
+
+if TYPE_CHECKING:
+    from sandbox import Sandbox
+
+
+class Running:
+    """A sandbox, and a server over a home that was filled from it."""
+
+    def __init__(self, sandbox: Sandbox, services: Services, url: str) -> None:
+        self.sandbox = sandbox
+        self.services = services
+        self.url = url
+        self.pipeline: Pipeline = services.pipeline()
+
+    def happen(self, what: str, customer: str) -> None:
+        body = {"what": what, "customer": customer}
+        answer = requests.post(f"{self.sandbox.stripe_url}/_sandbox/happen", json=body, timeout=30)
+        assert answer.ok, answer.text
+
+    def quiet(self, seconds: float = 60.0) -> None:
+        """Wait until everything that came in is processed, and nothing comes in any more."""
+        deadline, calm = time.monotonic() + seconds, 0
+        while calm < 3:
+            assert time.monotonic() < deadline, requests.get(f"{self.url}/readyz", timeout=10).text
+            time.sleep(0.3)
+            told = self.sandbox.hubspot_webhooks.settle(1)
+            waiting = requests.get(f"{self.url}/readyz", timeout=10).json()["waiting"]
+            calm = calm + 1 if told and waiting == 0 else 0
+
+    def company_of(self, customer: str) -> dict[str, str]:
+        """Return our values of the company of a customer."""
+        for record in self.sandbox.crm.tables["companies"].live():
+            if customer in record.properties.get("saaskpi_stripe_customer_ids", "").split(";"):
+                return {
+                    name: value for name, value in record.properties.items() if name.startswith("saaskpi_")
+                }
+        raise AssertionError(f"no company has {customer}")
+
+
+@pytest.fixture
+def running(make_sandbox: MakeSandbox, tmp_path: Path) -> Iterator[Running]:
+    sandbox = make_sandbox(customers=30, months=12)
+    told = sandbox.describe()
+    settings = settings_for(sandbox, tmp_path)
+    settings.stripe.webhook_secret = SecretStr(told["stripe"]["webhook_secret"])
+    settings.hubspot.client_secret = SecretStr(told["hubspot"]["client_secret"])
+    settings.schedule = ScheduleSettings(**dict.fromkeys(ScheduleSettings.model_fields, ""))
+    settings.server.debounce_seconds = 0.1
+    services = Services(settings, now=lambda: datetime.now(UTC))
+    services.pipeline().run()
+    stop, listening = threading.Event(), threading.Event()
+    urls: list[str] = []
+
+    def heard(url: str) -> None:
+        urls.append(url)
+        listening.set()
+
+    server = threading.Thread(target=serve, args=(services, "127.0.0.1", 0, stop, heard))
+    server.start()
+    assert listening.wait(30)
+    client = StripeClient(settings.stripe_key(), settings.stripe.api_base)
+    register(client, f"{urls[0]}/webhooks/stripe")
+    sandbox.hubspot_webhooks.aim(f"{urls[0]}/webhooks/hubspot")
+    yield Running(sandbox, services, urls[0])
+    stop.set()
+    server.join(30)
+    services.close()
+
+
+def payer(running: Running) -> str:
+    """A customer that pays by card, has a company, and whose first subscription is active."""
+    for life in running.sandbox.world._company._lives.values():
+        for subscription in life.desk.subscriptions.values():
+            customer = life.desk.customers[subscription.customer]
+            linked = any(
+                customer.id in record.properties.get("saaskpi_stripe_customer_ids", "")
+                for record in running.sandbox.crm.tables["companies"].live()
+            )
+            fits = subscription.status == "active" and not subscription.days_until_due
+            if fits and linked and customer.default_payment_method and not customer.deleted_at:
+                return customer.id
+    raise AssertionError("nobody fits")
+
+
+def ours(running: Running) -> Any:
+    return crm_state(running.sandbox)
+
+
+@pytest.mark.slow
+def test_what_happens_at_stripe_is_in_the_crm_and_nothing_goes_round(running: Running) -> None:
+    customer = payer(running)
+    before = running.company_of(customer)
+    tasks = ours(running)["tasks"]
+    running.happen("payment_failed", customer)
+    running.quiet()
+    after = running.company_of(customer)
+    assert after != before
+    assert len(ours(running)["tasks"]) > len(tasks)
+    calls = len(write_calls(running.sandbox))
+    time.sleep(1.0)
+    running.quiet()
+    assert len(write_calls(running.sandbox)) == calls  # our own writes were told to us, and led to nothing
+    whole = running.services.pipeline()
+    whole.run()
+    assert running.company_of(customer) == after
+    assert len(write_calls(running.sandbox)) == calls  # a whole run finds nothing that was left undone
