@@ -13,7 +13,7 @@ from crm_sync.properties import GROUP, GROUP_LABEL, TASK_KEY, definitions
 from saaskpi.declared import own_flags
 from saaskpi.errors import RejectedError, SaaskpiError
 from saaskpi.settings import Settings
-from warehouse.files import STORE_FILE
+from warehouse.database import shown
 from warehouse.marts import Marts
 from warehouse.store import Store
 
@@ -79,13 +79,12 @@ def _guarded(name: str, look: Callable[[], Iterator[Check]]) -> Iterator[Check]:
 
 
 def _store(settings: Settings) -> Iterator[Check]:
-    path = settings.home / STORE_FILE
-    if not path.exists():
+    if not settings.has_store():
         yield Check("store", "ok", f"{settings.home} is empty; the first run fills it.")
         return
-    with Store.open(path) as store:
+    with Store.open(settings.store_at()) as store:
         store.check()
-    yield Check("store", "ok", f"{path} is whole and of this version.")
+    yield Check("store", "ok", f"{shown(settings.store_at())} is whole and of this version.")
 
 
 def _usage(settings: Settings) -> Iterator[Check]:
@@ -100,10 +99,9 @@ def _usage(settings: Settings) -> Iterator[Check]:
 
 
 def _current_run(settings: Settings) -> str | None:
-    path = settings.home / STORE_FILE
-    if not path.exists():
+    if not settings.has_store():
         return None
-    with Store.open(path) as store:
+    with Store.open(settings.store_at()) as store:
         return store.current_run()
 
 
@@ -235,7 +233,7 @@ def _by_reference(reason: str) -> Check:
 
 
 def _tasks_refused(settings: Settings) -> str | None:
-    if not (settings.home / STORE_FILE).exists() and settings.store.url is None:
+    if not settings.has_store():
         return None
     with Store.open(settings.store_at()) as store:
         return store.tasks_refused()
@@ -243,10 +241,9 @@ def _tasks_refused(settings: Settings) -> str | None:
 
 def _seen_properties(settings: Settings) -> set[str]:
     """Return ``object_type.name`` of the properties that an apply created or found."""
-    path = settings.home / STORE_FILE
-    if not path.exists():
+    if not settings.has_store():
         return set()
-    with Store.open(path) as store:
+    with Store.open(settings.store_at()) as store:
         return {f"{row['object_type']}.{row['name']}" for row in store.set_up().to_dict("records")}
 
 

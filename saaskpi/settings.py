@@ -335,6 +335,10 @@ class Settings(BaseSettings):
         url = self.store.url
         return url.get_secret_value() if url else self.home / STORE_FILE
 
+    def has_store(self) -> bool:
+        """Tell whether there is an operational store: one by URL is taken to be, a file comes with a run."""
+        return self.store.url is not None or (self.home / STORE_FILE).exists()
+
     def fact_sources(self) -> FactSources:
         """Return what the health score's facts are read from."""
         usage, crm = self.usage, self.crm

@@ -19,6 +19,7 @@ import sqlalchemy as sa
 from connectors.http import Json, JsonRows
 from saaskpi.errors import StoreError
 from tap_saaskpi.kpi_schema import JSON_COLUMNS, RUN_COLUMNS
+from warehouse.database import connect, shown
 from warehouse.files import STORE_FILE
 from warehouse.marts import Marts
 from warehouse.store import Store
@@ -42,14 +43,22 @@ class KpiHome:
     as_of: str
 
     @classmethod
-    def open(cls, home: Path) -> KpiHome:
+    def open(cls, home: Path, store_url: str | None = None) -> KpiHome:
         """Find the current run of a home folder.
+
+        Args:
+            home: the folder.
+            store_url: where its store is, unless it is the file in the folder.
 
         Raises:
             StoreError: there is none, or the store cannot be read.
+            UsageError: the URL is wrong or its driver is not installed.
         """
         store_file = home / STORE_FILE
-        run = _current_run(store_file) if store_file.is_file() else None
+        if store_url:
+            run = _current_run(connect(store_url), shown(store_url))
+        else:
+            run = _current_run(_unchanged(store_file), store_file) if store_file.is_file() else None
         if run is None:
             raise StoreError(
                 f"There is no finished run in {home}.",
@@ -83,20 +92,24 @@ class KpiHome:
             raise _unusable(path, "cannot be read") from error
 
 
-def _current_run(store_file: Path) -> Json | None:
-    """Return the record of the current run, None before the first."""
+def _unchanged(store_file: Path) -> sa.Engine:
+    """Open a store that is a file, for reading alone."""
     # Not Store.open: that one creates and migrates, and the tap may have no right to write. Without a log of
     # its own nobody has the store open; "immutable" keeps SQLite from making one.
     at_rest = not store_file.with_name(f"{store_file.name}-wal").exists()
     address = f"{quote(str(store_file))}?mode=ro&immutable={int(at_rest)}&uri=true"
-    engine = sa.create_engine(f"sqlite:///file:{address}")
+    return sa.create_engine(f"sqlite:///file:{address}")
+
+
+def _current_run(engine: sa.Engine, where: Path | str) -> Json | None:
+    """Return the record of the current run, None before the first."""
     try:
         with closing(Store(engine)) as store:
             run_id = store.current_run()
             return store.run(run_id) if run_id else None
     except sa.exc.DatabaseError as error:
         raise StoreError(
-            f"The store {store_file} cannot be read: {error.orig}.",
+            f"The store {where} cannot be read: {str(error.orig).splitlines()[0]}.",
             hint="Set kpi_home to a folder that this version of saaskpi has filled.",
         ) from error
 

@@ -215,11 +215,16 @@ STREAMS: Final[tuple[type[KpiStream], ...]] = (
 )
 
 
-def kpi_streams(tap: Tap, home: str) -> list[KpiStream]:
+def kpi_streams(tap: Tap, home: str, store_url: str | None = None) -> list[KpiStream]:
     """Make all streams over the current run of a home folder.
+
+    Args:
+        tap: whose streams they are.
+        home: the folder.
+        store_url: where its store is, unless it is the file in the folder.
 
     Raises:
         StoreError: there is none, or the store cannot be read.
     """
-    client = KpiHome.open(Path(home).expanduser())
+    client = KpiHome.open(Path(home).expanduser(), store_url)
     return [stream(tap, client) for stream in STREAMS]

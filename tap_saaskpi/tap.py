@@ -80,14 +80,21 @@ SETTINGS = th.PropertiesList(
         description="Folder that `saaskpi run --home` has filled. Without it no kpi_ stream is offered.",
     ),
     th.Property(
+        "kpi_store_url",
+        th.StringType,
+        secret=True,
+        title="Store of saaskpi",
+        description="Its store.url, where the store is a PostgreSQL database and no file in kpi_home.",
+    ),
+    th.Property(
         "start_date",
         th.DateTimeType,
         title="Start date",
         description="Reserved for incremental reading: every run reads everything for now.",
     ),
 )
-SECRETS = ("stripe_api_key", "hubspot_access_token")
-SOURCES = (*SECRETS, "kpi_home")
+SECRETS = ("stripe_api_key", "hubspot_access_token", "kpi_store_url")
+SOURCES = ("stripe_api_key", "hubspot_access_token", "kpi_home")
 """Settings of which at least one must be there."""
 
 
@@ -126,7 +133,7 @@ class TapSaaskpi(Tap):
         if self.config.get("kpi_home"):
             from tap_saaskpi.kpi_streams import kpi_streams  # slow to import, and few configs need it
 
-            streams += kpi_streams(self, self.config["kpi_home"])
+            streams += kpi_streams(self, self.config["kpi_home"], self.config.get("kpi_store_url"))
         if self._only is not None:
             for stream in streams:
                 stream.selected = stream.name in self._only

