@@ -302,6 +302,7 @@ class HttpClient:
         ) as error:
             return None, replace(lost, sent=not _never_left(error)), _say(error)
         self._answered = True
+        self._limiter.heard(response.headers)
         if response.is_redirect or response.is_permanent_redirect:
             self._refuse_redirect(response)
         if response.status_code >= 400:
@@ -326,7 +327,8 @@ class HttpClient:
         )
         if refusal.final and status == 429:
             raise UnavailableError(
-                f"{self.vendor.name} at {self.host}: {refusal.message}", hint="Run again when it is renewed."
+                f"{self.vendor.name} at {self.host}: {refusal.message}",
+                hint="It is renewed at midnight in the time zone of the account; run again then.",
             )
         if next_wait(1, outcome) is None:
             self._raise(path, status, refusal)

@@ -7,27 +7,17 @@ are idempotent.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import Any
 
+from crm_sync.definitions import Definitions, PortalMemory, stop_at
 from crm_sync.guards import DEFAULT_LIMITS, NOTHING_ALLOWED, Allowed, Limits, check_guards
 from crm_sync.model import CompanyUpdate, Plan
 from crm_sync.ports import CrmWriter, Progress, PushLedger, RowOutcome
-from crm_sync.preflight import gone, preflight
-from crm_sync.properties import (
-    COMPANIES,
-    GROUP,
-    GROUP_LABEL,
-    TASK_KEY,
-    TASKS,
-    Property,
-    properties_of,
-    refuse_foreign,
-)
+from crm_sync.properties import COMPANIES, refuse_foreign
 from crm_sync.recording import ApplyResult, Recorder
 from crm_sync.task_writes import TaskWrites
-from saaskpi.errors import NeedsPersonError, RejectedError, SaaskpiError, UsageError
+from saaskpi.errors import NeedsPersonError, SaaskpiError, UsageError
 
 _AGAIN = "Make a new one with `saaskpi plan`."
 
@@ -41,12 +31,13 @@ def apply(
     *,
     limits: Limits = DEFAULT_LIMITS,
     allowed: Allowed = NOTHING_ALLOWED,
+    memory: PortalMemory | None = None,
 ) -> ApplyResult:
     """Write a plan: definitions, companies, tasks, links.
 
-    Before the first write the portal's id and its live property definitions are read (one call, and one per
-    object type written to): an admin may have changed them since the pull. A plan that writes nothing makes
-    no call.
+    Before the first write the portal's id, its live property definitions and the token's scopes are looked at
+    (one call, and two per object type written to): an admin may have changed them since the pull. A plan that
+    writes nothing makes no call.
 
     Args:
         plan: as it was made or read from its file.
@@ -56,6 +47,7 @@ def apply(
         progress: is told how far it is.
         limits: how much it may do without asking.
         allowed: what a person lets through beyond that.
+        memory: what earlier applies found of the portal; None looks anew.
 
     Raises:
         NeedsPersonError: the plan is blocked or stale, would do more than the limits allow, or the portal's
@@ -66,7 +58,7 @@ def apply(
     """
     _refuse_unfit(plan, ledger)
     check_guards(plan, limits, allowed)
-    run = _Application(plan, writer, ledger, now, progress or _quiet)
+    run = _Application(plan, writer, ledger, now, progress or _quiet, memory or PortalMemory())
     if not plan.writes_nothing:
         run.check()
         run.write()
@@ -81,15 +73,10 @@ def _refuse_unfit(plan: Plan, ledger: PushLedger) -> None:
         raise NeedsPersonError("This plan is stale: it was made from an earlier run.", hint=_AGAIN)
     refuse_foreign(COMPANIES, (change.property for one in plan.updates for change in one.changes))
     for definition in plan.definitions:
-        refuse_foreign(definition.object_type, [definition.name, str(definition.body.get("name"))])
-    _stop_at([f"{one.message} {one.hint}" for one in plan.blockers])
-
-
-def _stop_at(reasons: Sequence[str]) -> None:
-    if reasons:
-        raise NeedsPersonError(
-            f"Nothing was written: {' '.join(reasons)}", hint="Then run `saaskpi run` again."
+        refuse_foreign(
+            definition.object_type, [definition.name, str(definition.body.get("name", definition.name))]
         )
+    stop_at([f"{one.message} {one.hint}" for one in plan.blockers])
 
 
 def _quiet(_stage: str, _done: int, _total: int) -> None:
@@ -106,6 +93,7 @@ class _Application:
         ledger: PushLedger,
         now: Callable[[], datetime],
         progress: Progress,
+        memory: PortalMemory,
     ) -> None:
         self._plan = plan
         self._writer = writer
@@ -115,7 +103,8 @@ class _Application:
         self._recorder = Recorder(ledger, plan.apply_id, plan.made_from.run_id, now, progress)
         self.result = self._recorder.result
         self._tasks = TaskWrites(plan, writer, ledger, self._recorder)
-        self._missing: dict[str, list[Mapping[str, Any]]] = {}
+        self._memory = memory
+        self._definitions = Definitions(plan, writer, ledger, memory, now, opens_by_key=self._tasks.needs_key)
 
     def write(self) -> None:
         """Write everything, in the plan's order."""
@@ -126,8 +115,11 @@ class _Application:
             self._update_companies()
             self._tasks.write()
         except SaaskpiError as error:
+            self._memory.forget()
             self._ledger.fail_apply(apply_id, self._now(), self.result.counts(), error.message)
             raise
+        if self.result.failures:
+            self._memory.forget()
         self._ledger.finish_apply(apply_id, self._now(), self.result.counts())
 
     def tell_kept(self) -> None:
@@ -135,63 +127,15 @@ class _Application:
         kept = [(one.company_id, one.property, one.written, one.found) for one in self._plan.kept]
         self._recorder.remember_edits(COMPANIES, kept, "kept")
 
-    # Definitions
-
     def check(self) -> None:
         """Look at the portal as it is at this moment; nothing is written yet."""
-        if self._writer.portal_id() != self._plan.made_from.portal_id:
-            raise UsageError("This plan was made for another HubSpot portal.", hint=_AGAIN)
-        live = {one: self._writer.properties(one) for one in self._object_types()}
-        planned = {(one.object_type, one.name) for one in self._plan.definitions}
-        blockers: list[str] = []
-        for object_type, portal in live.items():
-            check = preflight(object_type, self._needed(object_type), portal)
-            unplanned = [one.name for one in check.missing if (object_type, one.name) not in planned]
-            stops = [*check.blockers, *(gone(object_type, name) for name in unplanned)]
-            blockers += [f"{one.message} {one.hint}" for one in stops]
-            self._missing[object_type] = [one.body for one in check.missing]
-        _stop_at(blockers)
+        self._definitions.check()
 
     def _define(self) -> None:
-        """Create the properties that are missing and planned."""
-        for object_type, bodies in self._missing.items():
-            self._create(object_type, bodies)
-
-    def _object_types(self) -> list[str]:
-        defined = {one.object_type for one in self._plan.definitions}
-        wanted = {COMPANIES: bool(self._plan.updates), TASKS: self._tasks.needs_key}
-        return [one for one, written in wanted.items() if written or one in defined]
-
-    def _needed(self, object_type: str) -> list[Property]:
-        """Return those of our properties that the plan creates or writes."""
-        names = {one.name for one in self._plan.definitions if one.object_type == object_type}
-        if object_type == COMPANIES:
-            names |= {change.property for one in self._plan.updates for change in one.changes}
-        elif self._tasks.needs_key:
-            names.add(TASK_KEY)
-        return [one for one in properties_of(object_type) if one.name in names]
-
-    def _create(self, object_type: str, bodies: Sequence[Mapping[str, Any]]) -> None:
-        needed = [one.name for one in self._needed(object_type)]
-        refused: Mapping[str, str] = {}
-        if bodies:
-            refused = self._try_to_create(object_type, bodies)
-            self.result.properties_created += len(bodies) - len(refused)
-            self._progress("properties", len(bodies) - len(refused), len(bodies))
-        self._ledger.record_set_up(object_type, [one for one in needed if one not in refused], self._now())
-        if object_type == TASKS and refused:
-            self._tasks.do_without_key(refused[TASK_KEY])
-        elif refused:
-            _stop_at([f"HubSpot refused the property {name}: {why}" for name, why in refused.items()])
-
-    def _try_to_create(self, object_type: str, bodies: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-        """Create the group and the properties; return the refused ones with the reason."""
-        try:
-            self._writer.create_group(object_type, GROUP, GROUP_LABEL)
-        except RejectedError as error:
-            return {str(body["name"]): error.message for body in bodies}
-        outcomes = self._writer.create_properties(object_type, bodies)
-        return {one.key: one.error or "" for one in outcomes if not one.ok}
+        """Set up the properties as planned."""
+        self.result.properties_created, refused = self._definitions.write(self._progress)
+        if refused is not None:
+            self._tasks.do_without_key(refused)
 
     # Companies
 

@@ -29,11 +29,19 @@ class MadeFrom(msgspec.Struct, frozen=True):
 
 
 class Definition(msgspec.Struct, frozen=True):
-    """A property to create: ``body`` is what HubSpot's API takes, its group included."""
+    """A property to create, or one of ours whose portal lacks options.
+
+    Attributes:
+        object_type: such as ``companies``.
+        name: internal name.
+        body: what HubSpot's API takes: the whole definition, or ``options``, those to add.
+        action: what to do; adding options leaves those of others as they are.
+    """
 
     object_type: str
     name: str
     body: dict[str, Any]
+    action: Literal["create", "add_options"] = "create"
 
 
 class FieldChange(msgspec.Struct, frozen=True, omit_defaults=True):

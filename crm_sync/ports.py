@@ -33,6 +33,13 @@ class CrmWriter(Protocol):
     def properties(self, object_type: str) -> Mapping[str, Mapping[str, Any]]:
         """Return the live property definitions by name."""
 
+    def probe(self, object_type: str) -> None:
+        """Ask whether objects of a type may be written, without writing any.
+
+        Raises:
+            AccessError: they may not.
+        """
+
     def create_group(self, object_type: str, name: str, label: str) -> bool:
         """Create a property group; False when it was there."""
 

@@ -14,7 +14,7 @@ _WHERE = "Settings > Properties"
 
 @dataclass(frozen=True, slots=True)
 class Preflight:
-    """What was found: definitions to create, and what only a person can mend."""
+    """What was found: definitions to create or to widen, and what only a person can mend."""
 
     missing: list[Definition]
     blockers: list[Blocker]
@@ -35,7 +35,8 @@ def preflight(
         portal: the portal's definitions by name: type, archived, hasUniqueValue, options.
         seen_before: ``object_type.name`` of those seen there before ``portal`` was read: one of them that is
             gone was taken away by a person, and is not created again behind their back.
-        seen_since: of those seen there after ``portal`` was read; they count as there.
+        seen_since: of those seen there after ``portal`` was read, and options as ``object_type.name=value``;
+            they count as there.
     """
     missing: list[Definition] = []
     blockers: list[Blocker] = []
@@ -43,7 +44,11 @@ def preflight(
         found = portal.get(declared.name)
         key = f"{object_type}.{declared.name}"
         if found is not None:
-            blockers += _misfits(object_type, declared, found)
+            misfits = list(_misfits(object_type, declared, found))
+            blockers += misfits
+            options = [one for one in _lacking(declared, found) if f"{key}={one['value']}" not in seen_since]
+            if options and not misfits:
+                missing.append(Definition(object_type, declared.name, {"options": options}, "add_options"))
         elif key in seen_before:
             blockers.append(gone(object_type, declared.name))
         elif key not in seen_since:
@@ -65,11 +70,6 @@ def _misfits(object_type: str, declared: Property, found: Mapping[str, Any]) -> 
             f"{where} does not have unique values, so tasks could be doubled.",
             f"Delete it in HubSpot ({_WHERE}), then run `saaskpi check --create-properties`.",
         )
-    elif lacking := _lacking_options(declared, found):
-        yield Blocker(
-            f"{where} lacks the options {', '.join(lacking)}.",
-            f"Add them in HubSpot ({_WHERE}), with these internal values, then run again.",
-        )
 
 
 def gone(object_type: str, name: str) -> Blocker:
@@ -80,6 +80,15 @@ def gone(object_type: str, name: str) -> Blocker:
     )
 
 
-def _lacking_options(declared: Property, found: Mapping[str, Any]) -> list[str]:
+def lacking(definition: Definition) -> Blocker:
+    """Say that a property of ours lacks options, which nobody planned to add."""
+    values = ", ".join(option["value"] for option in definition.body["options"])
+    return Blocker(
+        f"HubSpot's {definition.object_type} property {definition.name} lacks the options {values}.",
+        "Make a new plan with `saaskpi plan`: it adds them.",
+    )
+
+
+def _lacking(declared: Property, found: Mapping[str, Any]) -> list[dict[str, Any]]:
     there = {option.get("value") for option in found.get("options") or ()}
-    return [value for value in declared.options or () if value not in there]
+    return [option for option in declared.body().get("options", ()) if option["value"] not in there]

@@ -21,10 +21,11 @@ import pandas as pd
 
 from connectors.hubspot.client import SEARCHES_PER_SECOND, HubSpotClient
 from connectors.hubspot.writer import HubSpotWriter
-from connectors.rate_limiter import RateLimiter
+from connectors.rate_limiter import DailyAllowance, shared_limiter
 from connectors.stripe.client import StripeClient
 from connectors.touched import Ref, Touched
 from crm_sync.apply import apply
+from crm_sync.definitions import PortalMemory
 from crm_sync.guards import NOTHING_ALLOWED, Allowed, Limits
 from crm_sync.inputs import Only, gather
 from crm_sync.matching import match
@@ -68,14 +69,22 @@ class Pipeline:
         settings: checked settings.
         now: the clock (aware, UTC).
         stages: shows a person how far the work is.
+        memory: what applies found of the portal lately; pipelines of one process may share it.
 
     Raises:
         UsageError: a policy setting is wrong.
         StoreError: the home cannot be used as it is.
     """
 
-    def __init__(self, settings: Settings, now: Callable[[], datetime], stages: Stages) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        now: Callable[[], datetime],
+        stages: Stages,
+        memory: PortalMemory | None = None,
+    ) -> None:
         self.settings = settings
+        self.memory = memory or PortalMemory()
         self._now = now
         self._stages = stages
         self.policy = Policy.from_settings(settings.policy)
@@ -114,21 +123,29 @@ class Pipeline:
 
     @cached_property
     def hubspot(self) -> HubSpotClient:
-        """The HubSpot client; plan and apply share its rate limit."""
+        """The HubSpot client; whoever reads or writes this portal in this process shares its limits."""
         settings = self.settings.hubspot
-        limiter = RateLimiter(settings.requests_per_10_seconds, 10.0)
-        # HubSpot's lowest: whoever is allowed more in general is a test server, and allows more searches.
-        searches = RateLimiter(max(SEARCHES_PER_SECOND, settings.requests_per_10_seconds // 50))
         token = self.settings.hubspot_token()
+        limiter = shared_limiter(
+            settings.api_base,
+            token,
+            settings.our_requests_per_10_seconds,
+            10.0,
+            lambda: DailyAllowance("HubSpot", settings.requests_per_day, settings.share),
+        )
+        # HubSpot's lowest: whoever is allowed more in general is a test server, and allows more searches.
+        most = max(SEARCHES_PER_SECOND, settings.requests_per_10_seconds // 50)
+        searches = shared_limiter(settings.api_base, token, most, 1.0)
         version = settings.api_version
         return HubSpotClient(token, settings.api_base, version, limiter=limiter, searches=searches)
 
     @cached_property
     def stripe(self) -> StripeClient:
-        """The Stripe client for reading anew; its rate limit is shared by all that do."""
+        """The Stripe client; whoever reads this account in this process shares its limit."""
         settings = self.settings.stripe
-        limiter = RateLimiter(settings.requests_per_second)
-        return StripeClient(self.settings.stripe_key(), settings.api_base, limiter=limiter)
+        key = self.settings.stripe_key()
+        limiter = shared_limiter(settings.api_base, key, settings.requests_per_second, 1.0)
+        return StripeClient(key, settings.api_base, limiter=limiter)
 
     @cached_property
     def _refresher(self) -> Refresher:
@@ -284,6 +301,7 @@ class Pipeline:
                 lambda stage, done, total: report(f"{stage}: {done} of {total}"),
                 limits=self.limits,
                 allowed=allowed,
+                memory=self.memory,
             )
             companies, tasks = result.companies_updated, result.tasks_opened
             report(f"{companies} companies, {tasks} tasks", companies=companies, tasks=tasks)
@@ -482,7 +500,7 @@ class Pipeline:
             "hubspot_access_token": self.settings.hubspot_token(),
             "hubspot_api_base": self.settings.hubspot.api_base,
             "hubspot_api_version": self.settings.hubspot.api_version,
-            "hubspot_requests_per_10_seconds": self.settings.hubspot.requests_per_10_seconds,
+            "hubspot_requests_per_10_seconds": self.settings.hubspot.our_requests_per_10_seconds,
         }
 
 

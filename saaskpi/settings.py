@@ -78,6 +78,11 @@ class HubSpotSettings(_ApiSection):
     client_secret: SecretStr | None = None
     api_version: str = Field(default="2026-03", pattern=r"^\d{4}-\d{2}$")
 
+    @property
+    def our_requests_per_10_seconds(self) -> int:
+        """Our share of the burst limit."""
+        return max(1, int(self.requests_per_10_seconds * self.share))
+
 
 class StoreSettings(_Section):
     """Where the operational store is: an SQLAlchemy URL, or none for a file in the home folder."""

@@ -18,7 +18,7 @@ from typing_extensions import override
 
 from connectors.hubspot.client import API_VERSION, REQUESTS_PER_10_SECONDS, HubSpotClient
 from connectors.hubspot.streams import hubspot_streams
-from connectors.rate_limiter import RateLimiter
+from connectors.rate_limiter import shared_limiter
 from connectors.stripe.client import REQUESTS_PER_SECOND, StripeClient
 from connectors.stripe.streams import stripe_streams
 from saaskpi.errors import SaaskpiError, UsageError
@@ -142,18 +142,16 @@ class TapSaaskpi(Tap):
     @cached_property
     def stripe(self) -> StripeClient:
         """Client shared by all Stripe streams, and its rate limit with it."""
-        limiter = RateLimiter(self.config["stripe_requests_per_second"])
-        return StripeClient(self.config["stripe_api_key"], self.config["stripe_api_base"], limiter=limiter)
+        key, base = self.config["stripe_api_key"], self.config["stripe_api_base"]
+        limiter = shared_limiter(base, key, self.config["stripe_requests_per_second"], 1.0)
+        return StripeClient(key, base, limiter=limiter)
 
     @cached_property
     def hubspot(self) -> HubSpotClient:
         """Client shared by all HubSpot streams, and its rate limit with it."""
-        return HubSpotClient(
-            self.config["hubspot_access_token"],
-            self.config["hubspot_api_base"],
-            self.config["hubspot_api_version"],
-            limiter=RateLimiter(self.config["hubspot_requests_per_10_seconds"], 10.0),
-        )
+        token, base = self.config["hubspot_access_token"], self.config["hubspot_api_base"]
+        limiter = shared_limiter(base, token, self.config["hubspot_requests_per_10_seconds"], 10.0)
+        return HubSpotClient(token, base, self.config["hubspot_api_version"], limiter=limiter)
 
     @override
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:

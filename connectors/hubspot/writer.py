@@ -7,6 +7,7 @@ error of a partial answer to its row.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -58,6 +59,22 @@ class HubSpotWriter:
     def properties(self, object_type: str) -> dict[str, Json]:
         """Definitions by name as they are at this moment."""
         return self._client.properties(object_type, refresh=True)
+
+    def probe(self, object_type: str) -> None:
+        """Ask whether objects of a type may be written, without writing any: a batch of none.
+
+        HubSpot looks at the scopes before it looks at the body; whatever it says of the body does not matter.
+
+        Args:
+            object_type: such as ``companies``.
+
+        Raises:
+            AccessError: the token is refused or lacks a scope.
+        """
+        with contextlib.suppress(RejectedError):
+            self._client.http.post(
+                self._client.path("objects", f"{object_type}/batch/create"), {"inputs": []}, repeatable=True
+            )
 
     def create_group(self, object_type: str, name: str, label: str) -> bool:
         """Create a group of properties; False when it was there.

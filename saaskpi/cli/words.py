@@ -94,8 +94,13 @@ def plan_lines(plan: Plan, stops: Sequence[Tripped] = ()) -> list[str]:
     """
     lines = [f"BLOCKED: {item.message} {item.hint}" for item in plan.blockers]
     lines += [f"STOPS: {item.message} If it is right: {item.flag}" for item in stops]
-    for object_type, group in groupby(plan.definitions, key=lambda item: item.object_type):
+    created = [item for item in plan.definitions if item.action == "create"]
+    for object_type, group in groupby(created, key=lambda item: item.object_type):
         lines.append(f"Create properties on {object_type}: {', '.join(item.name for item in group)}")
+    for item in plan.definitions:
+        if item.action == "add_options":
+            values = ", ".join(option["value"] for option in item.body["options"])
+            lines.append(f"Add options to {item.object_type} {item.name}: {values}")
     for update in plan.updates[:PLAN_LINES]:
         lines.append(f"{update.name} (company {update.company_id})")
         lines += [
@@ -309,7 +314,7 @@ def _plan_totals(plan: Plan) -> Iterator[str]:
     else:
         properties, companies, tasks = len(plan.definitions), len(plan.updates), plan.tasks_to_open
         yield (
-            f"{properties} properties to create, {companies} companies to update, {tasks} tasks to open, "
+            f"{properties} properties to set up, {companies} companies to update, {tasks} tasks to open, "
             f"{len(plan.task_changes)} to change."
         )
     for total in plan.totals:

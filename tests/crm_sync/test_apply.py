@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from crm_sync.apply import apply
+from crm_sync.definitions import PortalMemory
 from crm_sync.model import Plan
 from crm_sync.plan import PlanSettings, build_plan
-from crm_sync.properties import COMPANIES, TASK_KEY
+from crm_sync.properties import COMPANIES, TASK_KEY, TASKS
 from crm_sync.recording import ApplyResult
 from enrichment import money
 from saaskpi.errors import AccessError, NeedsPersonError, UnavailableError, UsageError
@@ -134,7 +135,7 @@ def shape(crm: FakeCrm) -> dict[str, Any]:
 def test_a_cut_apply_can_be_run_again_from_its_file_without_touching_what_a_rep_did(store: Store) -> None:
     crm = new_portal()
     plan = plan_of(crm, store)
-    reads = ["portal_id", "properties", "properties"]
+    reads = ["portal_id", "probe", "probe", "properties", "properties"]
     writes = [*["create_group", "create_properties"] * 2, "update", "upsert", "associate"]
     crm.fail_at = len(reads) + len(writes)
     with pytest.raises(UnavailableError):
@@ -260,3 +261,47 @@ def test_a_blocked_plan_writes_nothing(store: Store) -> None:
     with pytest.raises(NeedsPersonError, match="saaskpi_mrr"):
         apply(plan_of(crm, store), crm, store, at(NOW))
     assert crm.calls == []
+
+
+def test_an_option_deleted_since_the_plan_stops_before_any_write(store: Store) -> None:
+    crm = ready_crm("1", "2")
+    plan = plan_of(crm, store)
+    del crm.definitions[COMPANIES]["saaskpi_status"]["options"][0]
+    with pytest.raises(NeedsPersonError, match="saaskpi_status lacks the options active"):
+        apply(plan, crm, store, at(NOW))
+    assert crm.writes == []
+
+
+def test_a_scope_that_is_missing_stops_before_any_write(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(object_type: str) -> None:
+        if object_type == TASKS:
+            raise AccessError("the key lacks the scope crm.objects.contacts.write")
+
+    crm = new_portal()
+    monkeypatch.setattr(crm, "probe", refuse)
+    with pytest.raises(AccessError):
+        apply(plan_of(crm, store), crm, store, at(NOW))
+    assert crm.writes == []
+    assert store.last_apply() is None
+
+
+def test_what_was_looked_at_lately_is_not_looked_at_again(store: Store) -> None:
+    crm, memory = ready_crm("1", "2"), PortalMemory(timedelta(minutes=10))
+    first = ["portal_id", "probe", "probe", "properties", "properties", "update", "upsert", "associate"]
+    for minutes, calls in ((0, first), (9, ["update"]), (11, ["portal_id", "probe", "properties", "update"])):
+        now = NOW + timedelta(minutes=minutes)
+        rows = [account("1", 1 + minutes), account("2", 2)]
+        crm.calls.clear()
+        apply(plan_of(crm, store, accounts=rows, pulled_at=now, now=now), crm, store, at(now), memory=memory)
+        assert crm.calls == calls
+    # A refused row may come from a property that changed: look again.
+    crm.bad_companies = {"1": "no such property"}
+    for changes, looks in ((60, False), (61, True)):
+        now = NOW + timedelta(minutes=12)
+        crm.calls.clear()
+        rows = [account("1", changes), account("2", 2)]
+        plan = plan_of(crm, store, accounts=rows, pulled_at=now, now=now)
+        apply(plan, crm, store, at(now), memory=memory)
+        assert ("portal_id" in crm.calls) is looks

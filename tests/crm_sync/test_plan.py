@@ -184,12 +184,39 @@ def test_what_apply_created_counts_as_there_until_the_next_pull(store: Store) ->
     assert not plan.blockers
 
 
-def test_a_lacking_option_blocks_the_plan(store: Store) -> None:
+def test_an_option_that_the_portal_lacks_is_added_and_those_of_others_stay(store: Store) -> None:
     crm = ready_crm("1")
-    del crm.definitions[COMPANIES]["saaskpi_health_band"]["options"][0]
-    assert [
-        "lacks the options green" in one.message for one in plan_of(crm, store, account("1")).blockers
-    ] == [True]
+    found = crm.definitions[COMPANIES]["saaskpi_health_band"]
+    theirs = {"value": "purple", "label": "Purple"}
+    found["options"] = [theirs, *found["options"][1:]]
+    before = inputs_from(crm, store, [account("1")])
+    plan = build_plan(before, PlanSettings(), money, NOW)
+    assert not plan.blockers
+    assert [(one.name, one.action) for one in plan.definitions] == [("saaskpi_health_band", "add_options")]
+    assert [option["value"] for option in plan.definitions[0].body["options"]] == ["green"]
+    apply(plan, crm, store, at(NOW + timedelta(minutes=1)))
+    values = [option["value"] for option in crm.definitions[COMPANIES]["saaskpi_health_band"]["options"]]
+    assert values == ["purple", "yellow", "red", "new", "no data", "green"]
+    # Until the next pull the store knows it.
+    again = replace(inputs_from(crm, store, [account("1")]), definitions=before.definitions)
+    assert build_plan(again, PlanSettings(), money, NOW).writes_nothing
+
+
+def test_a_flag_of_ones_own_becomes_an_option(store: Store) -> None:
+    crm = ready_crm("1")
+    own = PlanSettings(own_flags={"risk": ["big_and_quiet"]})
+    inputs = inputs_from(crm, store, [account("1", risk_flags=["big_and_quiet"])])
+    apply(build_plan(inputs, own, money, NOW), crm, store, at(NOW))
+    assert crm.definitions[COMPANIES]["saaskpi_risk_flags"]["options"][-1]["label"] == "Big and quiet"
+    assert crm.companies["1"]["saaskpi_risk_flags"] == "big_and_quiet"
+
+
+def test_a_new_portal_gets_the_flags_of_ones_own_with_the_property(store: Store) -> None:
+    crm = FakeCrm(companies={"1": {"name": "One"}})
+    own = PlanSettings(own_flags={"risk": ["big_and_quiet"]})
+    apply(build_plan(inputs_from(crm, store, [account("1")]), own, money, NOW), crm, store, at(NOW))
+    values = [option["value"] for option in crm.definitions[COMPANIES]["saaskpi_risk_flags"]["options"]]
+    assert "big_and_quiet" in values
 
 
 def test_a_task_key_without_unique_values_blocks_the_plan(store: Store) -> None:

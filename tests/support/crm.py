@@ -57,7 +57,9 @@ class FakeCrm:
 
     @property
     def writes(self) -> list[str]:
-        return [call for call in self.calls if call not in ("portal_id", "properties", "read", "linked")]
+        return [
+            call for call in self.calls if call not in ("portal_id", "properties", "probe", "read", "linked")
+        ]
 
     def call(self, name: str) -> bool:
         """Note a call; True when its answer is to be lost after it was carried out."""
@@ -78,6 +80,9 @@ class FakeCrm:
     def properties(self, object_type: str) -> Mapping[str, Mapping[str, Any]]:
         self.answer(self.call("properties"))
         return self.definitions[object_type]
+
+    def probe(self, object_type: str) -> None:
+        self.answer(self.call("probe"))
 
     def create_group(self, object_type: str, name: str, label: str) -> bool:
         lost = self.call("create_group")
