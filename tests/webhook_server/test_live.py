@@ -19,6 +19,7 @@ from saaskpi.pipeline import Pipeline
 from saaskpi.settings import ScheduleSettings
 from tests.support.crash import crm_state
 from tests.support.spine import MakeSandbox, settings_for, write_calls
+from warehouse.inbox import Inbox
 from webhook_server.services import Services
 from webhook_server.serving import serve
 
@@ -127,3 +128,39 @@ def test_what_happens_at_stripe_is_in_the_crm_and_nothing_goes_round(running: Ru
     whole.run()
     assert running.company_of(customer) == after
     assert len(write_calls(running.sandbox)) == calls  # a whole run finds nothing that was left undone
+
+
+@pytest.mark.slow
+def test_what_people_do_in_the_crm_is_followed(running: Running) -> None:
+    customer, crm = payer(running), running.sandbox.crm
+    before = running.company_of(customer)
+    companies = list(crm.tables["companies"].live())
+    company = next(one for one in companies if one.properties.get("saaskpi_mrr") and mine(one, customer))
+    prospect = next(one for one in companies if "saaskpi_mrr" not in one.properties)
+    # A person edits one of our values: it is put right again.
+    edit = {"type": "companies", "id": str(company.id), "properties": {"saaskpi_mrr": "1"}}
+    assert requests.post(f"{running.sandbox.stripe_url}/_sandbox/edit", json=edit, timeout=30).ok
+    running.quiet()
+    assert running.company_of(customer)["saaskpi_mrr"] == before["saaskpi_mrr"]
+    # Two companies are merged: the survivor, under its new id, is the account's.
+    headers = {"Authorization": f"Bearer {running.sandbox.hubspot.access_token}"}
+    base = f"{running.sandbox.hubspot_url}/crm/objects/2026-03"
+    body = {"primaryObjectId": str(prospect.id), "objectIdToMerge": str(company.id)}
+    merged = requests.post(f"{base}/companies/merge", json=body, headers=headers, timeout=30).json()
+    running.quiet()
+    survivor = crm.tables["companies"].find(int(merged["id"]))
+    assert survivor is not None
+    assert survivor.properties["saaskpi_mrr"] == before["saaskpi_mrr"]
+    # A contact is deleted for privacy: its address is in no row that waits or is kept.
+    contact = next(one for one in crm.tables["contacts"].live() if one.properties.get("email"))
+    email = contact.properties["email"]
+    requests.post(
+        f"{base}/contacts/gdpr-delete", json={"objectId": str(contact.id)}, headers=headers, timeout=30
+    )
+    running.quiet()
+    assert email.encode() not in (running.services.settings.home / "saaskpi.db").read_bytes()
+    assert Inbox(running.services.store.engine).counts().dead == 0
+
+
+def mine(record: Any, customer: str) -> bool:
+    return customer in record.properties.get("saaskpi_stripe_customer_ids", "").split(";")
