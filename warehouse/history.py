@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -55,10 +55,16 @@ class History(Rows):
         with self._writes.begin() as connection:
             connection.execute(sa.update(table).where(table.c.id == stage_id).values(**values))
 
-    def recent(self, limit: int = 50) -> list[dict[str, Any]]:
-        """Return the last stages, newest first: the columns of ``stage_runs``."""
+    def recent(self, limit: int = 50, statuses: Sequence[str] = ()) -> list[dict[str, Any]]:
+        """Return the last stages, newest first: the columns of ``stage_runs``.
+
+        Args:
+            limit: how many at most.
+            statuses: only those that ended so; empty for all.
+        """
         table = tables.stage_runs
-        return self._all(sa.select(table).order_by(table.c.id.desc()).limit(limit))
+        query = sa.select(table).order_by(table.c.id.desc()).limit(limit)
+        return self._all(query.where(table.c.status.in_(statuses)) if statuses else query)
 
     def prune(self, now: datetime) -> int:
         """Forget stages older than ``KEPT_FOR``; say of those still running after a day that they were lost.

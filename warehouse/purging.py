@@ -119,7 +119,10 @@ def purge_landing(root: Path, wanted: Wanted, *, write: bool) -> Purged:
                 purged.rows[stream] += purge_file(path, wanted, _keep(path, stream, wanted), write=write)
         for path in root.glob(f"{DELTAS}/*/{_GONE_FILE}"):
             purged.rows["_gone"] += purge_file(path, wanted, _keep_rule(wanted), write=write)
+        state = _state_without(manifest.state, wanted.person)
+        purged.rows["_state"] = state != manifest.state
         if write and +purged.rows:
+            manifest.state = state
             _recount(root, manifest)
             manifest.pull += 1
             write_manifest(root / MANIFEST, manifest)
@@ -258,6 +261,17 @@ def _clean(row: dict[str, Any], person: Person, *, near: bool) -> dict[str, Any]
         return [without(one) for one in value] if isinstance(value, list) else value
 
     return {name: value if name in _KEYS else without(value) for name, value in row.items()}
+
+
+def _state_without(value: Any, person: Person) -> Any:
+    """Return bookmarks without the person: the newest id that was read may be the contact's own."""
+    if isinstance(value, dict):
+        return {name: _state_without(one, person) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_state_without(one, person) for one in value]
+    if isinstance(value, int) and str(value) in person.ids:
+        return value - 1  # what follows it is the same
+    return person.taken_out(value) if isinstance(value, str) else value
 
 
 def _recount(root: Path, manifest: Manifest) -> None:

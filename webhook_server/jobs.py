@@ -7,7 +7,9 @@ from datetime import timedelta
 from types import MappingProxyType
 from typing import Any, Final
 
+from saaskpi.erasing import finish_erasures
 from warehouse.access import AuditLog
+from warehouse.alerts import AlertLog
 from warehouse.backup import back_up
 from warehouse.history import History
 from warehouse.inbox import Inbox
@@ -59,6 +61,8 @@ def compact(job: JobContext) -> dict[str, Any]:
         "streams_folded": len(job.pipeline.landing.compact()),
         "payloads_forgotten": Inbox(engine).forget_payloads(payloads_before),
         "stages_forgotten": History(engine).prune(now),
+        "alerts_forgotten": AlertLog(engine).prune(now),
+        "erasures_finished": finish_erasures(job.pipeline),
         "job_runs_forgotten": JobLedger(engine).forget(now - KEPT_FOR),
     }
 

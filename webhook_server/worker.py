@@ -206,7 +206,7 @@ class Worker:
         reason = str(error) if hasattr(error, "hint") else type(error).__name__
         if self._inbox.retry([row.id], self._services.now(), reason):
             log.error("event %s %s was given up: %s", row.source, row.event_id, type(error).__name__)
-            words = "An event could not be processed, however often. See: saaskpi dead-letters list"
+            words = "An event could not be processed, however often. See: saaskpi dead-letters"
             self._tell("dead_letters", words)
 
     def _release(self, parts: Sequence[Sequence[Received]], error: Exception | None, pause: float) -> None:

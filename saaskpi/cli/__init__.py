@@ -10,10 +10,14 @@ import sys
 import click
 
 from saaskpi.cli import (
+    alerts,
     backtest,
     calc,
+    dead_letters,
     demo,
+    erase,
     figures,
+    history,
     imports,
     jobs,
     operate,
@@ -62,6 +66,10 @@ _MODULES = (
     jobs,
     webhooks,
     tokens,
+    history,
+    dead_letters,
+    alerts,
+    erase,
 )
 
 for _module in _MODULES:
