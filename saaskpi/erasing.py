@@ -45,8 +45,8 @@ class Erased:
         places: rows per place: a stream, ``store.TABLE``, or a file below the home.
         companies: HubSpot companies that the contacts belonged to; their accounts are to be computed anew.
         under_way: numbers of pulls that began before and may still bring the contact back.
-        finished: False while a pull that began before may still bring the contact back; the erasure is then
-            carried on with the next pull, or with :func:`finish_erasures`.
+        finished: False while a pull that began before may still bring the contact back; the nightly job, or
+            whoever calls :func:`finish_erasures`, then carries the erasure to its end.
     """
 
     places: Counter[str] = field(default_factory=Counter)
