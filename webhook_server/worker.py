@@ -152,11 +152,12 @@ class Worker:
                 return
             try:
                 self._do(part)
-            except (UnavailableError, StoreError) as error:
+            except (UnavailableError, StoreError, UsageError) as error:
+                # A host, the disk, a file that somebody writes: none of them is the events' fault.
                 self._count(error)
                 self._release([part, *parts], error, self._pause())
                 return
-            except (AccessError, UsageError) as error:
+            except AccessError as error:
                 self._count(error)
                 self._release([part, *parts], error, 0.0)
                 self._halt(str(error))

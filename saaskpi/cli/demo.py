@@ -136,6 +136,8 @@ def write_env(home: Path, sandbox: Mapping[str, Any]) -> Path:
         "STRIPE_API_KEY": sandbox["stripe"]["api_key"],
         "SAASKPI_HUBSPOT__API_BASE": sandbox["hubspot"]["api_base"],
         "HUBSPOT_ACCESS_TOKEN": sandbox["hubspot"]["access_token"],
+        "SAASKPI_STRIPE__WEBHOOK_SECRET": sandbox["stripe"]["webhook_secret"],
+        "SAASKPI_HUBSPOT__CLIENT_SECRET": sandbox["hubspot"]["client_secret"],
         "SAASKPI_USAGE__SOURCES": json.dumps([{"file": str((home / USAGE_FILE).resolve())}]),
         "SAASKPI_USAGE__CORE_EVENTS": json.dumps(CORE_EVENTS),
     }

@@ -15,7 +15,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.touched import Touched
-from saaskpi.errors import AccessError, NeedsPersonError, SaaskpiError, StoreError, UnavailableError
+from saaskpi.errors import (
+    AccessError,
+    NeedsPersonError,
+    SaaskpiError,
+    StoreError,
+    UnavailableError,
+    UsageError,
+)
 from tests.support.webhooks import stripe_body, webhook_settings
 from warehouse import tables
 from warehouse.inbox import ATTEMPTS, Event, Inbox, Received
@@ -154,7 +161,7 @@ def test_when_everything_fails_the_events_are_not_to_blame(home: Home, clock: Cl
     assert max(tried) == 1
 
 
-@pytest.mark.parametrize("error", [UnavailableError("down"), StoreError("busy")])
+@pytest.mark.parametrize("error", [UnavailableError("down"), StoreError("busy"), UsageError("no file")])
 def test_an_outage_kills_no_event_however_long_it_lasts(
     home: Home, clock: Clock, error: SaaskpiError
 ) -> None:
