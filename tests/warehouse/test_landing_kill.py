@@ -1,4 +1,4 @@
-"""A pull that is killed, wherever it is, leaves the former state whole and does not hinder the next pull."""
+"""A pull, delta or compaction that is killed leaves the former state whole and does not hinder the next."""
 
 from __future__ import annotations
 
@@ -10,26 +10,28 @@ from subprocess import PIPE
 
 import pyarrow.parquet as pq
 
+from crm_sync.inputs import newest_rows
 from warehouse.landing import Landing
 
 STREAMS = ("first", "second", "third")
 ROWS = 50
 
-# For each number n read: a child that pulls and is killed (SIGKILL) before its nth step towards the disk,
+# For each number n read: a child that works and is killed (SIGKILL) before its nth step towards the disk,
 # a record counting as one too. Every row carries its pull's number, in every stream. The imports, which take
 # seconds, are done once.
-WORKER = """
+FRAME = """
 import itertools, os, signal, sys
 from datetime import UTC, datetime
 from pathlib import Path
 from singer_sdk.singerlib import RecordMessage, SchemaMessage
-from warehouse import stream_file
+from warehouse import compaction, stream_file
 from warehouse.landing import Landing
 
 stream_file.MAX_ROWS = 20
 rows, streams = int(sys.argv[2]), sys.argv[3:]
+schema = {"properties": {"id": {"type": "string"}, "pull": {"type": "integer"}}}
 
-def pull(nth):
+def work(nth):
     steps = itertools.count(1)
     def step():
         if next(steps) == nth:
@@ -42,8 +44,17 @@ def pull(nth):
     for name in ("fsync", "rename", "replace", "mkdir"):
         setattr(os, name, counted(getattr(os, name)))
     landing = Landing(Path(sys.argv[1]))
+    %s
+
+for line in sys.stdin:
+    child = os.fork()
+    if child == 0:
+        work(int(line))
+        os._exit(0)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
+PULL = """
     number = landing.pull() + 1
-    schema = {"properties": {"id": {"type": "string"}, "pull": {"type": "integer"}}}
     with landing.begin(datetime.now(UTC)) as writer:
         for stream in streams:
             writer.write_message(SchemaMessage(stream, schema, ["id"]))
@@ -51,19 +62,25 @@ def pull(nth):
                 if n % 10 == 0:
                     step()
                 writer.write_message(RecordMessage(stream, {"id": str(n), "pull": number}))
-
-for line in sys.stdin:
-    child = os.fork()
-    if child == 0:
-        pull(int(line))
-        os._exit(0)
-    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
+DELTA = """
+    number = landing.state().get("number", 0) + 1
+    with landing.begin_delta(datetime.now(UTC)) as writer:
+        for stream in streams:
+            writer.write_message(SchemaMessage(stream, schema, ["id"]))
+            for n in range(rows):
+                writer.write_message(RecordMessage(stream, {"id": str(n), "pull": number}))
+        writer.void("first", "id", "0")
+        writer.notes["number"] = number
+    compaction.merge(Path(sys.argv[1]))
+    if number % 3 == 0:
+        landing.compact()
 """
 
 
 def test_killed_before_any_step_a_pull_leaves_a_whole_one(tmp_path: Path) -> None:
     root = tmp_path / "raw"
-    command = [sys.executable, "-c", WORKER, str(root), str(ROWS), *STREAMS]
+    command = [sys.executable, "-c", FRAME % PULL, str(root), str(ROWS), *STREAMS]
     with subprocess.Popen(command, stdin=PIPE, stdout=PIPE, text=True, bufsize=1) as worker:
         assert run(worker, 0) == 0
         killed = 0
@@ -82,6 +99,70 @@ def run(worker: subprocess.Popen[str], nth: int) -> int:
     assert worker.stdout is not None
     worker.stdin.write(f"{nth}\n")
     return int(worker.stdout.readline())
+
+
+def test_killed_before_any_step_a_delta_or_a_compaction_leaves_what_readers_see(tmp_path: Path) -> None:
+    root = tmp_path / "raw"
+    command = [sys.executable, "-c", FRAME % DELTA, str(root), "5", *STREAMS]
+    with subprocess.Popen(command, stdin=PIPE, stdout=PIPE, text=True, bufsize=1) as worker:
+        for _ in range(3):
+            assert run(worker, 0) == 0
+        killed = 0
+        while run(worker, killed + 1) != 0:
+            killed += 1
+            check_deltas(root)
+    assert killed > 25, "the steps were not counted"
+    check_deltas(root)
+    Landing(root).begin(datetime.now(UTC)).abort()
+    assert not list((root / ".incoming").glob("*"))
+
+
+def check_deltas(root: Path) -> None:
+    """Readers see the last delta whole: its number in all rows of all streams, and in the state."""
+    landing = Landing(root)
+    for stream in STREAMS:
+        frame = newest_rows(landing, stream, ("id", "pull"))
+        assert len(frame) == 5
+        assert set(frame["pull"]) == {landing.state()["number"]}
+
+
+PARALLEL = """
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from warehouse.columns import columns_of
+from warehouse.landing import Landing
+
+schema = {"properties": {"id": {"type": "string"}, "value": {"type": "integer"}}}
+columns = columns_of(schema, ["id"])
+landing, name, count = Landing(Path(sys.argv[1])), sys.argv[2], int(sys.argv[3])
+for n in range(count):
+    begin = landing.begin if name == "full" else landing.begin_delta
+    with begin(datetime.now(UTC)) as writer:
+        writer.describe("things", columns)
+        for id_ in ["kept"] if name == "full" else [name, f"{name}-{n}"]:
+            writer.add("things", {"id": id_, "value": n})
+    if name == "compacting":
+        landing.compact()
+print(writer.number)
+"""
+
+
+def test_deltas_pulls_and_compactions_of_several_processes_lose_nothing(tmp_path: Path) -> None:
+    root = str(tmp_path / "raw")
+    subprocess.run([sys.executable, "-c", PARALLEL, root, "full", "1"], check=True, capture_output=True)
+    jobs = [("one", 25), ("two", 25), ("compacting", 6)]
+    workers = [
+        subprocess.Popen([sys.executable, "-c", PARALLEL, root, name, str(count)], stdout=PIPE)
+        for name, count in jobs
+    ]
+    assert [worker.wait() for worker in workers] == [0, 0, 0]
+    for worker in workers:
+        worker.communicate()
+    frame = newest_rows(Landing(Path(root)), "things", ("id", "value"))
+    seen = dict(zip(frame["id"], frame["value"], strict=True))
+    want = {f"{name}-{n}": n for name, count in jobs for n in range(count)}
+    assert seen == want | {name: count - 1 for name, count in jobs} | {"kept": 0}
 
 
 def check(root: Path) -> None:
