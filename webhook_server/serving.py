@@ -85,7 +85,7 @@ def http(app: WSGIApplication, host: str, port: int, threads: int) -> Iterator[s
         asyncore_use_poll=True,
         log_socket_errors=False,
         clear_untrusted_proxy_headers=True,
-        ident="saaskpi",
+        ident="",  # nobody needs to know what answers
     )
     loop = threading.Thread(target=server.run, name="http", daemon=True)
     loop.start()

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
+import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import Request, urlopen
 
 import pytest
 from werkzeug.routing import Rule
@@ -17,6 +21,7 @@ from tests.support.api import ALL_SCOPES, Caller, caller
 from warehouse.access import Tokens
 from webhook_server.api import ROUTES
 from webhook_server.api.access import FAILURES_PER_MINUTE
+from webhook_server.serving import http
 
 OPEN = {"/healthz", "/readyz"}
 """Say whether the server lives, and nothing of a customer."""
@@ -188,6 +193,45 @@ def test_what_every_answer_carries(api: Caller) -> None:
     assert given.headers["X-Request-ID"] == "trace-1.a"
     for wrong in ("a" * 65, "a b", "<script>", "é"):
         assert api("/runs", headers={"X-Request-ID": wrong}).headers["X-Request-ID"] != wrong
+
+
+REFUSED = (b"400", b"401", b"404", b"413", b"414", b"431")
+POST = b"POST /api/v1/apply HTTP/1.1\r\nHost: x\r\n"
+HOSTILE = (
+    b"GET /api/v1/accounts\r\n\r\n",
+    b"\x16\x03\x01" + b"\x00" * 200,
+    b"GET /" + b"a" * 70_000,
+    b"GET /api/v1/accounts HTTP/1.1\r\nHost: x\r\nX-A: 1\r\n\tInjected: 1\r\n\r\n",
+    POST + b"Content-Length: -1\r\n\r\n",
+    POST + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\nab",
+    POST + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n",
+)
+
+
+def test_over_the_wire_nothing_tells_what_answers(api: Caller) -> None:
+    with http(api.app, "127.0.0.1", 0, 2) as url:
+        asked = Request(f"{url}/api/v1/accounts", headers=dict(api.headers))
+        with urlopen(asked) as answer:
+            assert "Server" not in answer.headers
+            assert json.load(answer)["total"] == 5
+        # What no client of a library would send is answered or cut off, and the next one is served.
+        for raw in HOSTILE:
+            told = exchange(url, raw)
+            assert not told or told.split(b" ")[1] in REFUSED, (raw[:60], told[:80])
+        with urlopen(asked) as answer:
+            assert answer.status == 200
+
+
+def exchange(url: str, raw: bytes) -> bytes:
+    """Send bytes and return the answer's first ones."""
+    address = urlsplit(url)
+    with socket.create_connection((address.hostname or "", address.port or 0), timeout=10) as connection:
+        connection.sendall(raw)
+        connection.shutdown(socket.SHUT_WR)
+        try:
+            return connection.recv(4_096)
+        except ConnectionResetError:
+            return b""
 
 
 def test_a_body_may_be_so_long(api: Caller) -> None:

@@ -54,7 +54,7 @@ UNTRUE = [checks.positive_data_acceptance]
 
 
 def without_security(document: dict[str, Any]) -> dict[str, Any]:
-    """Return the document for a caller whose token goes with every request: strangers are tested elsewhere."""
+    """Return the document for a caller whose token goes with every request; others test strangers."""
     for item in document["paths"].values():
         for operation in item.values():
             del operation["security"]
