@@ -115,11 +115,12 @@ def _url(where: str | Path) -> URL:
 
 def _create(url: URL) -> sa.Engine:
     try:
+        # No error quotes what a statement was about: it may be of a person.
         if url.get_backend_name() == "sqlite":
-            return sa.create_engine(url)
+            return sa.create_engine(url, hide_parameters=True)
         # A server drops connections that idle, and forgets them when it restarts: each is tried before use.
         patience = {} if "connect_timeout" in url.query else {"connect_timeout": _CONNECT_SECONDS}
-        return sa.create_engine(url, pool_pre_ping=True, connect_args=patience)
+        return sa.create_engine(url, hide_parameters=True, pool_pre_ping=True, connect_args=patience)
     except (ImportError, NoSuchModuleError) as error:
         raise UsageError(
             f"The driver for {url.drivername} databases is not installed.",
