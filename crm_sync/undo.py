@@ -107,10 +107,12 @@ def plan_undo(apply_id: str, writer: CrmWriter, ledger: UndoLedger) -> UndoPlan:
         AccessError: the token is refused.
         UnavailableError: HubSpot does not answer.
     """
-    chosen = ledger.last_apply() if apply_id == LAST else apply_id
+    newest = ledger.last_apply()
+    chosen = newest if apply_id == LAST else apply_id
     record = None if chosen is None else ledger.apply_record(chosen)
     if chosen is None or record is None:
-        raise UsageError(f"There is no apply {apply_id}.", hint="See them with `saaskpi history`.")
+        known = f"The newest is {newest}." if newest else "Nothing was applied yet."
+        raise UsageError(f"There is no apply {apply_id}.", hint=known)
     if record["kind"] != "apply":
         raise UsageError(f"{chosen} is an undo.", hint="To write the numbers again run `saaskpi apply`.")
     written = ledger.written(chosen)

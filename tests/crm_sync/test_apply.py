@@ -305,3 +305,16 @@ def test_what_was_looked_at_lately_is_not_looked_at_again(store: Store) -> None:
         plan = plan_of(crm, store, accounts=rows, pulled_at=now, now=now)
         apply(plan, crm, store, at(now), memory=memory)
         assert ("portal_id" in crm.calls) is looks
+
+
+def test_one_account_costs_one_call_of_each_kind_while_the_portal_is_known(store: Store) -> None:
+    crm, memory = ready_crm("1", "2"), PortalMemory()
+    rows = [account("1"), account("2", 2)]
+    first = build_plan(inputs_from(crm, store, rows, FLAGS[:1]), PlanSettings(), money, NOW)
+    apply(first, crm, store, at(NOW), memory=memory)
+    crm.calls.clear()
+    inputs = inputs_from(crm, store, [account("2", 3)], FLAGS[1:2], pulled_at=LATER)
+    one = replace(inputs, companies=inputs.companies[inputs.companies["id"] == "2"], carrying=2)
+    plan = build_plan(one, PlanSettings(), money, NOW + timedelta(minutes=5))
+    apply(plan, crm, store, at(NOW + timedelta(minutes=5)), memory=memory)
+    assert crm.calls == ["update", "upsert", "associate"]
