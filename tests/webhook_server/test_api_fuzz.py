@@ -50,7 +50,7 @@ def api(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Caller
 
 load_all_checks()
 # A month that there are no figures for is refused although its form is right.
-UNTRUE = [checks.positive_data_acceptance]
+UNTRUE: list[Any] = [checks.positive_data_acceptance]
 
 
 def without_security(document: dict[str, Any]) -> dict[str, Any]:
