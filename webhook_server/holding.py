@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from types import TracebackType
-from typing import Self
+from typing import ClassVar, Self
 
 from saaskpi.errors import StoreError
 from saaskpi.progress import Report, Stages
@@ -19,6 +19,8 @@ log = logging.getLogger(__name__)
 
 class StoppedError(StoreError):
     """A job ends early, because its lease is lost or the process is to stop; it is done again later."""
+
+    is_trouble: ClassVar[bool] = False  # nobody need be told
 
 
 class Held:

@@ -56,6 +56,8 @@ def compact(job: JobContext) -> dict[str, Any]:
     """Fold what was read bit by bit into whole files, and forget what need not be known any more."""
     services, now = job.services, job.services.now()
     engine = services.store.engine
+    if services.alerts and not Inbox(engine).counts().dead:
+        services.alerts.over("dead_letters", "webhooks")
     payloads_before = now - timedelta(days=services.settings.server.payload_days)
     return {
         "streams_folded": len(job.pipeline.landing.compact()),

@@ -196,7 +196,7 @@ class StageAlerts:
         if isinstance(error, AccessError):
             kind = "access_refused"
         elif isinstance(error, NeedsPersonError):
-            kind = "guard_tripped"
+            kind = "mrr_not_reconciled" if stage == "reconcile" else "guard_tripped"
         words = (
             str(error) if isinstance(error, SaaskpiError) else f"An error of the kind {type(error).__name__}."
         )
@@ -204,7 +204,7 @@ class StageAlerts:
 
     def done(self, stage: str) -> None:
         """Tell that what was wrong with a stage is over."""
-        for kind in ("run_failed", "access_refused", "guard_tripped"):
+        for kind in ("run_failed", "access_refused", "guard_tripped", "mrr_not_reconciled"):
             self._alerts.over(kind, stage)
 
 

@@ -228,9 +228,13 @@ def test_stages_raise_and_end_what_goes_wrong(store: Store, log: AlertLog, clock
     assert "--yes-change 60" in told
     assert "pat-na1" not in told
     assert "example.com" not in told
-    with stages.stage("apply"):
-        pass
-    assert alerts.deliver() == (3, 0)
+    with pytest.raises(NeedsPersonError), stages.stage("reconcile"):
+        raise NeedsPersonError("MRR does not reconcile.")
+    assert log.recent()[0]["kind"] == "mrr_not_reconciled"
+    for title in ("apply", "reconcile"):
+        with stages.stage(title):
+            pass
+    assert alerts.deliver() == (4, 0)
     assert all(row["over_at"] for row in log.recent())
 
 
