@@ -140,6 +140,12 @@ class Inbox(Rows):
         with self._writes.begin() as connection:
             connection.execute(sa.update(_inbox).where(held).values(claimed_until=until))
 
+    def give_back(self, holder: str, due_at: datetime) -> None:
+        """Give back everything that a holder has claimed, untried."""
+        held = (_inbox.c.status == NEW) & (_inbox.c.claimed_by == holder)
+        with self._writes.begin() as connection:
+            connection.execute(sa.update(_inbox).where(held).values(due_at=due_at, **_UNCLAIMED))
+
     def done(self, ids: Iterable[int], at: datetime) -> None:
         """Mark events as processed, all of them or none."""
         values = {"status": DONE, "processed_at": at, "error": None}

@@ -15,6 +15,7 @@ from datetime import timedelta
 from typing import Any, Final, Protocol
 
 import msgspec
+from sqlalchemy.exc import SQLAlchemyError
 
 from connectors.touched import Ref, Touched, all_of
 from saaskpi.erasing import erase
@@ -69,7 +70,7 @@ class Worker:
         self._pipeline: Pipeline | None = None
         self._refresh = refresh or (lambda touched: self._opened().refresh(touched))
         self._halted: str | None = None
-        self._accepted = False
+        self._accepted = self._stumbled = False
         self._failures = 0
         self._paused_until = 0.0
         self._stop = threading.Event()
@@ -103,6 +104,7 @@ class Worker:
                 self.step()
             except Exception:  # the loop must survive: a full disk passes, a bad event is put aside elsewhere
                 log.exception("the worker stumbled")
+                self._stumbled = True
                 self._pause()
             self._wait()
         self._end()
@@ -111,8 +113,8 @@ class Worker:
         while not self._stop.wait(LEASE.total_seconds() / 3):
             try:
                 self._inbox.renew(self._services.holder, self._services.now() + LEASE)
-            except StoreError as error:
-                log.warning("claims could not be renewed: %s", error)
+            except (StoreError, SQLAlchemyError) as error:
+                log.warning("claims could not be renewed: %s", type(error).__name__)
 
     def _wait(self) -> None:
         due = self._debounce.next_due()
@@ -128,6 +130,10 @@ class Worker:
         if self._halted or time.monotonic() < self._paused_until:
             return 0
         now = self._services.now()
+        if self._stumbled:  # what was at hand is not known any more, so all of it begins anew
+            self._debounce.all()
+            self._inbox.give_back(self._services.holder, now)
+            self._stumbled = False
         nothing = []
         for row in self._inbox.claim(self._services.holder, now, MOST, LEASE):
             touched = touched_by(row, self._usage_key)
@@ -251,8 +257,8 @@ class Worker:
     def _end(self) -> None:
         try:
             self._release([self._debounce.all()], None, 0.0)
-        except StoreError as error:
-            log.warning("claims could not be given back, they run out: %s", error)
+        except (StoreError, SQLAlchemyError) as error:
+            log.warning("claims could not be given back, they run out: %s", type(error).__name__)
         if self._pipeline is not None:
             self._pipeline.close()
 

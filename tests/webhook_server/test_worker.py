@@ -174,6 +174,28 @@ def test_an_outage_kills_no_event_however_long_it_lasts(
     assert home.refreshed == [{"cus_1", "cus_2", "cus_3"}]
 
 
+def test_events_that_could_not_be_marked_are_done_again(
+    home: Home, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = home.inbox.done
+
+    def full(*_: Any) -> None:
+        monkeypatch.setattr(home.inbox, "done", done)
+        raise StoreError("The disk is full.")
+
+    monkeypatch.setattr(home.inbox, "done", full)
+    home.send(1, 2)
+    home.live.services.settings.server.debounce_seconds = 0.0
+    worker = home.restarted()
+    clock.at += QUIET
+    with pytest.raises(StoreError):
+        worker.step()
+    worker._stumbled = True
+    home.work(clock)
+    assert home.refreshed == [{"cus_1", "cus_2"}] * 2
+    assert home.inbox.counts().waiting == 0
+
+
 def test_a_refused_key_stops_the_calls(home: Home, clock: Clock) -> None:
     calls = []
 
