@@ -8,6 +8,7 @@ is simply begun again.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 
 PATIENCE: Final = 600.0
 """Seconds for which a refresh waits until others are done in the home: a whole enrichment takes its time."""
+FEW_CUSTOMERS: Final = 100
+"""With more of them it pays to let the SQL engine think first."""
 _WORKPLACE: Final = "slice"
 
 
@@ -128,17 +131,22 @@ class Refresher:
         known = self._population()
         is_other = ~known.facts["account_id"].isin(part.accounts)
         accounts, store = sorted(part.accounts), pipeline.store
-        compute(
-            self._engine,
-            rows.match,
-            as_of,
-            pipeline.policy,
-            pipeline.health,
-            Remembered(store.flag_episodes(accounts), store.overrides(accounts), store.band_alerts(accounts)),
-            self._reporting(as_of.date()),
-            pipeline.flags,
-            known.rest.among(known.facts[is_other]),
+        remembered = Remembered(
+            store.flag_episodes(accounts), store.overrides(accounts), store.band_alerts(accounts)
         )
+        is_small = len(part.customers) <= FEW_CUSTOMERS
+        with self._engine.unoptimized() if is_small else nullcontext():
+            compute(
+                self._engine,
+                rows.match,
+                as_of,
+                pipeline.policy,
+                pipeline.health,
+                remembered,
+                self._reporting(as_of.date()),
+                pipeline.flags,
+                known.rest.among(known.facts[is_other]),
+            )
 
     def _keep(self, part: Slice) -> None:
         """Lay the accounts' rows over the run's tables, and remember what the next look needs."""

@@ -68,6 +68,15 @@ class Engine:
         self._connection.close()
 
     @contextmanager
+    def unoptimized(self) -> Iterator[None]:
+        """Run statements as they are written: over a few rows, improving them takes longer than it saves."""
+        self._execute("PRAGMA disable_optimizer")
+        try:
+            yield
+        finally:
+            self._execute("PRAGMA enable_optimizer")
+
+    @contextmanager
     def outside(self) -> Iterator[None]:
         """Go back to where things stay, out of :meth:`inside`, for a moment."""
         [(place,)] = self._execute("SELECT current_database()").fetchall()

@@ -149,7 +149,7 @@ def link_some(pipeline: Pipeline) -> None:
     pipeline.store.set_link(customers[3], "999", "someone", datetime.now(UTC))
 
 
-@pytest.mark.parametrize("kind", ["plain_home", "rich_home"])
+@pytest.mark.parametrize("kind", [pytest.param("plain_home", marks=pytest.mark.slow), "rich_home"])
 def test_every_account_computed_in_some_company_is_as_the_whole_run_has_it(
     kind: str, request: pytest.FixtureRequest
 ) -> None:
