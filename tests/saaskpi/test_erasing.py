@@ -206,6 +206,7 @@ def test_no_byte_is_left_and_everything_else_stays(planted: tuple[Pipeline, str,
     assert where(home, *CANARIES, contact) == {}
 
 
+@pytest.mark.slow
 def test_an_erasure_that_was_cut_short_is_carried_to_its_end(
     planted: tuple[Pipeline, str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
