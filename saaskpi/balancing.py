@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 import pandas as pd
 
@@ -18,6 +18,7 @@ from enrichment.computing import compute_ledger
 from enrichment.money import format_money
 from enrichment.policy import Policy
 from saaskpi.books import unmatched
+from saaskpi.errors import NeedsPersonError
 from saaskpi.opening import register_streams
 from saaskpi.portfolio import totals
 from saaskpi.results import records
@@ -35,6 +36,12 @@ _RATED: Final = """
     WHERE s.currency IS NOT NULL
     GROUP BY s.customer_id, s.currency
 """
+
+
+class NotReconciledError(NeedsPersonError):
+    """Two numbers that should be one are not; it has an alert of its own."""
+
+    is_trouble: ClassVar[bool] = False
 
 
 @dataclass(frozen=True)

@@ -40,9 +40,9 @@ from enrichment.health.flags import FlagConfig
 from enrichment.health.rules import read_rules
 from enrichment.policy import Policy, check_reporting
 from saaskpi import ecb
-from saaskpi.balancing import Balance, balance
+from saaskpi.balancing import Balance, NotReconciledError, balance
 from saaskpi.declared import plan_settings
-from saaskpi.errors import NeedsPersonError, StoreError
+from saaskpi.errors import StoreError
 from saaskpi.imports.home import ORIGIN, refuse_imported
 from saaskpi.opening import RATES, opened
 from saaskpi.progress import Report, Stages
@@ -312,7 +312,7 @@ class Pipeline:
 
         Raises:
             StoreError: nothing has been pulled yet.
-            NeedsPersonError: two numbers that should be one are not.
+            NotReconciledError: two numbers that should be one are not.
         """
         self.enrich()
         with self._stages.stage("reconcile") as report:
@@ -321,7 +321,7 @@ class Pipeline:
                 f"{found.customers:,} customers", customers=found.customers, mismatches=len(found.mismatches)
             )
             if found.mismatches:
-                raise NeedsPersonError(
+                raise NotReconciledError(
                     f"MRR does not reconcile: {found.words}",
                     hint="Look at them with: saaskpi explain; read everything anew with: saaskpi pull --full",
                 )

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import timedelta
 from types import MappingProxyType
 from typing import Any, Final
 
+from saaskpi.balancing import NotReconciledError
 from saaskpi.erasing import finish_erasures
+from saaskpi.errors import SaaskpiError
 from warehouse.access import AuditLog
 from warehouse.alerts import AlertLog
 from warehouse.backup import back_up
@@ -47,7 +50,7 @@ def enrich_and_apply(job: JobContext) -> dict[str, Any]:
 
 def reconcile(job: JobContext) -> dict[str, Any]:
     """Compute everything anew and hold the numbers against each other."""
-    with job.pipeline.alone(PATIENCE):
+    with _telling(job, "mrr_not_reconciled", NotReconciledError), job.pipeline.alone(PATIENCE):
         found = job.pipeline.reconcile()
     return {"customers": found.customers, "mrr": found.mrr}
 
@@ -59,14 +62,15 @@ def compact(job: JobContext) -> dict[str, Any]:
     if services.alerts and not Inbox(engine).counts().dead:
         services.alerts.over("dead_letters", "webhooks")
     payloads_before = now - timedelta(days=services.settings.server.payload_days)
-    return {
-        "streams_folded": len(job.pipeline.landing.compact()),
-        "payloads_forgotten": Inbox(engine).forget_payloads(payloads_before),
-        "stages_forgotten": History(engine).prune(now),
-        "alerts_forgotten": AlertLog(engine).prune(now),
-        "erasures_finished": finish_erasures(job.pipeline),
-        "job_runs_forgotten": JobLedger(engine).forget(now - KEPT_FOR),
-    }
+    with _telling(job, "run_failed", SaaskpiError):
+        return {
+            "streams_folded": len(job.pipeline.landing.compact()),
+            "payloads_forgotten": Inbox(engine).forget_payloads(payloads_before),
+            "stages_forgotten": History(engine).prune(now),
+            "alerts_forgotten": AlertLog(engine).prune(now),
+            "erasures_finished": finish_erasures(job.pipeline),
+            "job_runs_forgotten": JobLedger(engine).forget(now - KEPT_FOR),
+        }
 
 
 def backup(job: JobContext) -> dict[str, Any]:
@@ -76,8 +80,23 @@ def backup(job: JobContext) -> dict[str, Any]:
         raise SkippedError(
             "A store on a server is backed up there.", hint="Use pg_dump; see docs/operations.md."
         )
-    copy = back_up(engine, job.services.settings.home / "backups", job.services.now())
+    with _telling(job, "run_failed", SaaskpiError):
+        copy = back_up(engine, job.services.settings.home / "backups", job.services.now())
     return {"file": copy.name, "bytes": copy.stat().st_size}
+
+
+@contextmanager
+def _telling(job: JobContext, kind: str, trouble: type[SaaskpiError]) -> Iterator[None]:
+    """Raise an alert for what no stage of a run tells of, and end it when the job is done again."""
+    alerts = job.services.alerts
+    try:
+        yield
+    except trouble as error:
+        if alerts:
+            alerts.raise_(kind, job.name, f"{job.name}: {error}")
+        raise
+    if alerts:
+        alerts.over(kind, job.name)
 
 
 JOBS: Mapping[str, Job] = MappingProxyType(

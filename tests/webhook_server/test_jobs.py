@@ -23,6 +23,7 @@ from saaskpi.settings import Settings, StoreSettings
 from tests.support import postgres
 from tests.support.spine import MakeSandbox, ask, settings_for, write_calls
 from warehouse import tables
+from warehouse.alerts import AlertLog
 from warehouse.backup import backups
 from warehouse.jobs import JobLedger
 from warehouse.store import Store
@@ -183,9 +184,30 @@ def test_what_does_not_reconcile_asks_a_person(services: Services, monkeypatch: 
     assert found.status == "needs_person"
     assert "MRR does not reconcile: cus_" in found.error
     assert {row["status"] for row in stages(services) if row["stage"] == "reconcile"} == {"needs_person"}
+    assert alerts(services) == [("mrr_not_reconciled", "reconcile", False)]
+    monkeypatch.setattr(Pipeline, "enrich", enrich)
+    assert run(services, "reconcile").status == "done"
+    assert alerts(services) == [("mrr_not_reconciled", "reconcile", True)]
+
+
+def alerts(services: Services) -> list[tuple[str, str, bool]]:
+    """Kind, about, and whether it is over."""
+    rows = AlertLog(services.store.engine).recent()
+    return [(row["kind"], row["about"], row["over_at"] is not None) for row in rows]
 
 
 # Keeping house
+
+
+def test_a_backup_that_fails_is_told(make_services: Any) -> None:
+    _, services = make_services()
+    services.settings.home.mkdir(exist_ok=True)
+    (services.settings.home / "backups").write_text("in the way")
+    assert run(services, "backup").status == "failed"
+    assert alerts(services) == [("run_failed", "backup", False)]
+    (services.settings.home / "backups").unlink()
+    assert run(services, "backup").status == "done"
+    assert alerts(services) == [("run_failed", "backup", True)]
 
 
 def test_a_backup_is_kept_beside_the_store(make_services: Any) -> None:
