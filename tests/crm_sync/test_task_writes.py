@@ -175,6 +175,7 @@ STEPS = st.one_of(
     st.tuples(
         st.just("person"), st.sampled_from(["COMPLETED", "NOT_STARTED", "IN_PROGRESS"]), st.integers(0, 9)
     ),
+    st.tuples(st.just("return"), st.sampled_from("12"), st.integers(1, 20)),
     st.tuples(st.just("wait"), st.integers(1, 20), st.just(0)),
     st.tuples(st.just("cut"), st.integers(1, 8), st.booleans()),
     st.tuples(st.just("run"), st.booleans(), st.just(0)),
@@ -196,6 +197,8 @@ class Life:
             world.up = {**world.up, one: other} if other else {k: v for k, v in world.up.items() if k != one}
         elif what == "wait":
             world.wait(one)
+        elif what == "return":
+            self.goes_and_returns(one, other)
         elif what == "person" and world.crm.tasks:
             id_ = sorted(world.crm.tasks)[other % len(world.crm.tasks)]
             world.person_sets(id_, hs_task_status=one)
@@ -209,6 +212,20 @@ class Life:
                 world.pull()
             world.run()
         self.check()
+
+    def goes_and_returns(self, account: str, days: int) -> None:
+        """A task is opened, a person completes it, the flag goes down and comes back after some days."""
+        world = self.world
+        self.step("flag", account, "high")
+        self.step("run", True, 0)
+        for place, id_ in enumerate(sorted(world.crm.tasks)):
+            if (id_, account) in self.intended(id_):
+                self.step("person", "COMPLETED", place)
+        self.step("flag", account, "")
+        self.step("run", True, 0)
+        self.step("wait", days, 0)
+        self.step("flag", account, "high")
+        self.step("run", True, 0)
 
     def check(self) -> None:
         world = self.world
@@ -258,7 +275,7 @@ class Life:
 @BOTH
 @settings(max_examples=LIVES, deadline=None)
 @given(
-    steps=st.lists(STEPS, min_size=4, max_size=14),
+    steps=st.lists(STEPS, min_size=4, max_size=10),
     when_over=st.sampled_from(["complete", "comment", "leave"]),
     episode_days=st.sampled_from([0, 5, 30]),
 )
