@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -16,7 +15,7 @@ from crm_sync.plan import MadeFrom, PlanInputs
 from crm_sync.properties import COMPANIES, CUSTOMER_IDS, FIELDS, TASK_KEY
 from crm_sync.task_states import survivors_of
 from saaskpi.errors import StoreError
-from warehouse.deltas import JOINED, Void
+from warehouse.deltas import JOINED, Void, without_void
 from warehouse.landing import Landing
 from warehouse.landing_reader import LandingReader
 from warehouse.marts import Marts, any_of
@@ -149,25 +148,10 @@ def _columns_of(
     held = "_" + READ_AT
     wanted = {*columns, *ruled, held, "_seq"} & there
     table = pq.read_table(file, columns=sorted(wanted), filters=any_of(only), partitioning=None)
-    table = _without(table, gone) if gone else table
+    table = without_void(table, gone)
     if READ_AT in columns:
         read_at = table[held] if held in there else pa.nulls(len(table), pa.timestamp("us"))
         table = table.append_column(READ_AT, read_at)
     for missing in sorted(set(columns) - there - {READ_AT}):
         table = table.append_column(missing, pa.nulls(len(table)))
     return table.select([*columns, "_seq"])
-
-
-def _without(table: pa.Table, gone: Sequence[Void]) -> pa.Table:
-    """Leave out the rows that a later delta declared void."""
-    seqs: list[Any] = table["_seq"].to_pylist()
-    kept = [True] * len(seqs)
-    rules: dict[str, dict[str, int]] = {}
-    for rule in gone:
-        rules.setdefault(rule.column, {})[rule.value] = rule.seq
-    for column, limits in rules.items():
-        parts = [table[name].to_pylist() for name in column.split(JOINED)]
-        for number, values in enumerate(zip(*parts, strict=True)):
-            if seqs[number] < limits.get(JOINED.join(map(str, values)), 0):
-                kept[number] = False
-    return table.filter(pa.array(kept, pa.bool_()))

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -22,6 +23,7 @@ from warehouse.deltas import (
     retire,
     retire_covered,
     retire_deltas,
+    without_void,
     write_gone,
 )
 from warehouse.engine import Engine
@@ -62,10 +64,11 @@ def fold(root: Path) -> list[str]:
         manifest.deltas = [delta for delta in manifest.deltas if delta.number < before]
         streams = {stream for delta in manifest.deltas for stream in delta.streams}
         folded = {}
-        for stream in sorted(streams):
-            entry = _folded(root, claim, manifest, stream)
-            if entry is not None:
-                folded[stream] = entry
+        with Engine(MEMORY_LIMIT, temp_dir=claim.directory / "spilled") as engine:
+            for stream in sorted(streams):
+                entry = _folded(root, claim, engine, manifest, stream)
+                if entry is not None:
+                    folded[stream] = entry
         if folded:
             _commit_fold(root, claim, manifest, folded)
     return sorted(folded)
@@ -135,7 +138,7 @@ def _largest_group(deltas: Sequence[Delta], borders: Iterable[int]) -> list[Delt
     return max(groups.values(), key=len, default=[])
 
 
-def _folded(root: Path, claim: Claim, manifest: Manifest, stream: str) -> StreamEntry | None:
+def _folded(root: Path, claim: Claim, engine: Engine, manifest: Manifest, stream: str) -> StreamEntry | None:
     """Write a stream anew; None when nothing was added to it or its keys are not known."""
     deltas = manifest.deltas_of(stream)
     former = manifest.streams.get(stream)
@@ -156,7 +159,7 @@ def _folded(root: Path, claim: Claim, manifest: Manifest, stream: str) -> Stream
     view = LandingReader(root, lambda: manifest)
     if view.files(stream):
         incoming = claim.directory / stream
-        entry.rows = _write_newest(claim, view, stream, keys, incoming / "part-00000.parquet")
+        entry.rows = _write_newest(engine, view, stream, keys, incoming / "part-00000.parquet")
         entry.directories = [name]
         _place(root, incoming, root / stream / name)
     if rejected := _rejected_in(root, deltas, stream):
@@ -200,7 +203,7 @@ def _merged(root: Path, claim: Claim, manifest: Manifest) -> Delta:
         if view.files(stream):
             path = directory / f"{stream}-00000.parquet"
             merged.keys[stream] = keys
-            merged.streams[stream] = _write_newest(claim, view, stream, keys, path)
+            merged.streams[stream] = _write_merged(view, stream, keys, path)
         gone |= {(stream, rule.column, rule.value): rule.seq for rule in view.gone(stream)}
         if rejected := _rejected_in(root, deltas, stream):
             merged.rejected[stream] = sum(delta.rejected.get(stream, 0) for delta in deltas)
@@ -213,16 +216,29 @@ def _merged(root: Path, claim: Claim, manifest: Manifest) -> Delta:
     return merged
 
 
-def _write_newest(claim: Claim, view: LandingReader, stream: str, keys: Sequence[str], path: Path) -> int:
+def _write_newest(engine: Engine, view: LandingReader, stream: str, keys: Sequence[str], path: Path) -> int:
     """Write the newest row of each record that is not void; return how many there are."""
     path.parent.mkdir(parents=True, exist_ok=True)
     listed = ", ".join(f'"{key}"' for key in keys)
     newest = f"SELECT max(_seq) AS _seq FROM landed GROUP BY {listed}"
-    with Engine(MEMORY_LIMIT, temp_dir=claim.directory / "spilled") as engine:
-        engine.register_files("landed", view.files(stream), view.gone(stream))
-        engine.write(f"SELECT landed.* FROM landed SEMI JOIN ({newest}) newest USING (_seq)", path)
+    engine.register_files("landed", view.files(stream), view.gone(stream))
+    engine.write(f"SELECT landed.* FROM landed SEMI JOIN ({newest}) newest USING (_seq)", path)
     rows: int = pq.read_metadata(path).num_rows
     return rows
+
+
+def _write_merged(view: LandingReader, stream: str, keys: Sequence[str], path: Path) -> int:
+    """Do what :func:`_write_newest` does with the few rows of deltas: quicker with many tiny files."""
+    tables = [pq.ParquetFile(file).read() for file in view.files(stream)]
+    table = without_void(pa.concat_tables(tables, promote_options="default"), view.gone(stream))
+    newest: dict[tuple[object, ...], tuple[int, int]] = {}
+    values = [table[key].to_pylist() for key in keys]
+    seqs: list[Any] = table["_seq"].to_pylist()
+    for number, (seq, *key) in enumerate(zip(seqs, *values, strict=True)):
+        newest[tuple(key)] = max(newest.get(tuple(key), (-1, -1)), (seq, number))
+    pq.write_table(table.take(sorted(number for _, number in newest.values())), path, compression="zstd")
+    sync_file(path)
+    return len(newest)
 
 
 def _rejected_in(root: Path, deltas: Iterable[Delta], stream: str) -> list[Path]:

@@ -6,7 +6,7 @@ import shutil
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -109,3 +109,20 @@ def retire_deltas(manifest: Manifest, directories: Iterable[str]) -> None:
 def _note(manifest: Manifest, paths: Iterable[str]) -> None:
     # The clock of the machine, not of the numbers: it is about processes that still read.
     manifest.former.update(dict.fromkeys(paths, time.time()))
+
+
+def without_void(table: pa.Table, gone: Sequence[Void]) -> pa.Table:
+    """Return a table of a stream without the rows that a later delta declared void."""
+    if not gone:
+        return table
+    seqs: list[Any] = table["_seq"].to_pylist()
+    kept = [True] * len(seqs)
+    rules: dict[str, dict[str, int]] = {}
+    for rule in gone:
+        rules.setdefault(rule.column, {})[rule.value] = rule.seq
+    for column, limits in rules.items():
+        parts = [table[name].to_pylist() for name in column.split(JOINED)]
+        for number, values in enumerate(zip(*parts, strict=True)):
+            if seqs[number] < limits.get(JOINED.join(map(str, values)), 0):
+                kept[number] = False
+    return table.filter(pa.array(kept, pa.bool_()))
