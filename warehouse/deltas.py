@@ -72,7 +72,7 @@ def write_gone(directory: Path, gone: Sequence[tuple[str, str, str, int]]) -> No
 
 def read_gone(directory: Path) -> list[tuple[str, str, str, int]]:
     """Return what a delta declares void: stream, column, value, the seq that rows must reach to stay."""
-    table = pq.read_table(directory / _GONE, partitioning=None)
+    table = pq.ParquetFile(directory / _GONE).read(use_threads=False)
     return list(zip(*(column.to_pylist() for column in table.columns), strict=True))
 
 
