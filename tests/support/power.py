@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 _P, _I, _L = ctypes.c_void_p, ctypes.c_int, ctypes.c_longlong
-_OPEN = ctypes.CFUNCTYPE(_I, _P, ctypes.c_char_p, _P, _I, ctypes.POINTER(_I))
+# The name stays a pointer: SQLite keeps it, and what it points to must be SQLite's own.
+_OPEN = ctypes.CFUNCTYPE(_I, _P, _P, _P, _I, ctypes.POINTER(_I))
 _WRITE = ctypes.CFUNCTYPE(_I, _P, _P, _I, _L)
 _TRUNCATE = ctypes.CFUNCTYPE(_I, _P, _L)
 _SYNC = ctypes.CFUNCTYPE(_I, _P, _I)
@@ -83,10 +84,10 @@ def recorded() -> Iterator[Trace]:
     really_open = _OPEN(original)
     kept: list[Any] = []  # SQLite holds bare pointers to these
 
-    def opened(this: int, name: bytes, file: int, flags: int, out: Any) -> int:
+    def opened(this: int, name: int | None, file: int, flags: int, out: Any) -> int:
         result = int(really_open(this, name, file, flags, out))
         if result == 0 and name:
-            kept.append(_watch(file, Path(name.decode()).name, trace))
+            kept.append(_watch(file, Path(ctypes.string_at(name).decode()).name, trace))
         return result
 
     callback = _OPEN(opened)
