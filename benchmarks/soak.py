@@ -43,6 +43,7 @@ FAULTS: tuple[dict[str, Any], ...] = (
     {"kind": "cut", "probability": 0.005},
 )
 SECRET = "whsec_sandbox_tidewater"
+LOG = Path(tempfile.gettempdir()) / "saaskpi-soak.log"
 REPEATED = 0.3
 SAMPLE_SECONDS = 5.0
 SETTLE_SECONDS = 300.0
@@ -82,7 +83,10 @@ def company(customers: int, seed: int) -> Iterator[dict[str, Any]]:
 def server(environment: dict[str, str]) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """``saaskpi serve`` on a free port; gives the process and its URL."""
     line = [sys.executable, "-m", "saaskpi", "serve", "--port", "0"]
-    with subprocess.Popen(line, env=environment, stdout=subprocess.PIPE, text=True) as process:
+    with (
+        LOG.open("w") as log,
+        subprocess.Popen(line, env=environment, stdout=subprocess.PIPE, stderr=log, text=True) as process,
+    ):
         assert process.stdout
         listening = re.search(r"http://\S+?(?=;|\s|$)", process.stdout.readline())
         assert listening
