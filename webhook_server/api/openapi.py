@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from typing import Any, Final
 
-from webhook_server.api import schemas, writes
+from webhook_server.api import other_routes, schemas, writes
 from webhook_server.api.declared import Parameter, Route
 
 PREFIX: Final = "/api/v1"
@@ -28,8 +28,8 @@ _ERROR: Final = {"$ref": "#/components/schemas/Error"}
 
 
 def document(routes: Sequence[Route]) -> dict[str, Any]:
-    """Return the OpenAPI document of the routes."""
-    paths: dict[str, dict[str, Any]] = {}
+    """Return the OpenAPI document of the routes, and of those outside the API."""
+    paths = other_routes.paths()
     for route in routes:
         paths.setdefault(PREFIX + route.path, {})[route.method.lower()] = _operation(route)
     return {
@@ -43,7 +43,10 @@ def document(routes: Sequence[Route]) -> dict[str, Any]:
         "paths": paths,
         "components": {
             "schemas": {"Error": schemas.ERROR, **writes.components()},
-            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+            "securitySchemes": {
+                "token": {"type": "http", "scheme": "bearer"},
+                **other_routes.SECURITY_SCHEMES,
+            },
         },
     }
 
