@@ -23,6 +23,11 @@ log = logging.getLogger(__name__)
 
 LONGEST_BODY: Final = 1_000_000
 """Bytes; Stripe and HubSpot send far less."""
+_HINTS: Final = {
+    404: "Webhooks go to /webhooks/stripe and /webhooks/hubspot; GET /api/v1/openapi.json lists the others.",
+    405: "The header Allow names the methods that this address takes.",
+    413: "Send less at once.",
+}
 _HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
@@ -60,7 +65,7 @@ def create_app(services: Services, live: Live | None = None) -> Flask:
 def _handle_errors(app: Flask) -> None:
     @app.errorhandler(HTTPException)
     def refused(error: HTTPException) -> Response:
-        answer = failed(error.code or 500, error.name)
+        answer = failed(error.code or 500, f"{error.name}.", _HINTS.get(error.code or 500, ""))
         if error.response is not None:
             return answer
         kept = [(k, v) for k, v in error.get_headers() if k.lower() not in ("content-type", "content-length")]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -63,9 +63,24 @@ def run(context: Context, name: str, as_json: bool) -> int:
     if as_json:
         print_json(_record(done, utc_now()))
     else:
-        counts = ", ".join(f"{key} {value}" for key, value in done.result.items())
-        print_lines([f"{name}: {done.status}. {done.error or counts}"])
+        counts = ", ".join(_counted(done.result))
+        status = done.status.replace("_", " ")
+        print_lines([f"{name}: {status}. {done.error or counts}".removesuffix(" ")])
     return _EXIT_CODES.get(done.status, 0)
+
+
+def _counted(result: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what a job did in words; sums by currency come in minor units and are shown in units."""
+    from enrichment.money import format_money
+
+    for key, value in result.items():
+        name = key.replace("_", " ")
+        if isinstance(value, dict):
+            yield from (f"{name} {format_money(amount, currency)}" for currency, amount in value.items())
+        elif isinstance(value, bool):
+            yield f"{name}: {'yes' if value else 'no'}"
+        else:
+            yield f"{name} {value}"
 
 
 def _services(context: Context) -> Services:

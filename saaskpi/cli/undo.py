@@ -59,7 +59,8 @@ def undo_lines(plan: UndoPlan) -> list[str]:
         *_restored_lines(plan.restore),
         *_left_lines(plan.left),
         "",
-        f"Undoing {plan.apply_id} would put back {values} and archive {tasks}; nothing was changed.",
+        f"Undoing {plan.apply_id} would put back {values} and move {tasks} to the recycling bin.",
+        f"Nothing was changed. Next: saaskpi undo {plan.apply_id}",
     ]
 
 
@@ -90,10 +91,10 @@ def _restored_lines(rows: Sequence[Restored]) -> Iterator[str]:
 
 def _left_lines(rows: Sequence[Left]) -> Iterator[str]:
     for one in rows[:SHOWN]:
-        yield (
-            f"Left: {one.object_type} {one.object_id} {one.property} is {one.found or '(empty)'}, "
-            f"we wrote {one.ours or '(empty)'}: {one.reason}"
-        )
+        found, ours = one.found or "(empty)", one.ours or "(empty)"
+        # Of texts only a fingerprint is kept, which tells nobody anything.
+        was = "differs" if ours.startswith("sha256:") else f"is {found}, we wrote {ours}"
+        yield f"Left: {one.object_type} {one.object_id} {one.property} {was}: {one.reason}"
     if len(rows) > SHOWN:
         yield f"... and {len(rows) - SHOWN} more that are left: --json shows all."
 

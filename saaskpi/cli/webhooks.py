@@ -75,6 +75,9 @@ def list_endpoints(context: Context, as_json: bool) -> None:
         }
         for row in endpoints(_client(context.settings()))
     ]
+    if not rows and not as_json:
+        print_lines(["No endpoint is registered at Stripe. Next: saaskpi webhooks install --url https://..."])
+        return
     print_rows(rows, _ENDPOINTS, "json" if as_json else "table")
 
 

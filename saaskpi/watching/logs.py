@@ -44,10 +44,9 @@ def configure(style: Style, secrets: Iterable[str | None] = (), stream: TextIO |
         root.removeHandler(former)
     root.addHandler(handler)
     root.setLevel(logging.INFO if style == "json" else logging.WARNING)
+    handler.addFilter(_is_wanted)
     if style == "text":
         handler.addFilter(_is_not_of_a_stage)
-    for name in _QUIETER:
-        logging.getLogger(name).setLevel(logging.WARNING)
     logging.captureWarnings(capture=True)
     threading.excepthook = _log_thread_error
 
@@ -123,6 +122,11 @@ def _trace(error: BaseException) -> list[str]:
     return [
         f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)
     ]
+
+
+def _is_wanted(record: logging.LogRecord) -> bool:
+    """Judged here and not by the loggers' levels: the Singer SDK sets its own again with every tap."""
+    return record.levelno >= logging.WARNING or record.name.split(".")[0] not in _QUIETER
 
 
 def _is_not_of_a_stage(record: logging.LogRecord) -> bool:

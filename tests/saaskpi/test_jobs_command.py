@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from saaskpi.cli import cli
+from saaskpi.cli.jobs import _counted
 from saaskpi.errors import StoreError
 from warehouse.jobs import WORK, JobLedger, Leases
 from warehouse.store import Store
@@ -66,6 +67,11 @@ def test_a_job_is_run_now_and_then_listed(home: Path) -> None:
     hour = json.loads(saaskpi(home, "jobs", "--json").stdout)[-1]["next"][11:16]
     assert hour == "04:10"
     assert any(local in line for local in ("23:10", "00:10"))  # New York
+
+
+def test_what_a_job_did_is_told_in_words() -> None:
+    told = list(_counted({"mrr": {"eur": 2582946, "jpy": 673600}, "erasures_finished": True, "rows": 3}))
+    assert told == ["mrr 25,829.46 EUR", "mrr 673,600 JPY", "erasures finished: yes", "rows 3"]
 
 
 def test_a_failure_is_told_with_its_exit_code(home: Path) -> None:

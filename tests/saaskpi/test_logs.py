@@ -7,7 +7,7 @@ import json
 import logging
 import threading
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from hypothesis import given
@@ -151,6 +151,23 @@ def test_a_thread_that_ends_is_told_without_its_values(log: io.StringIO) -> None
 def test_a_message_that_does_not_fit_its_arguments_is_written_all_the_same() -> None:
     record = logging.makeLogRecord({"msg": "%d of %d", "args": ("many",)})
     assert json.loads(JsonFormatter().format(record))["message"] == "%d of %d"
+
+
+@pytest.mark.parametrize("style", ["text", "json"])
+@pytest.mark.usefixtures("_known_secrets")
+def test_a_library_that_sets_its_own_level_stays_quiet(style: Literal["text", "json"]) -> None:
+    out = io.StringIO()
+    sdk = logging.getLogger("singer_sdk.metrics")
+    with logs_as_before():
+        configure(style, stream=out)
+        sdk.setLevel(logging.INFO)  # as every tap does when it is made
+        try:
+            sdk.info("METRIC: 1")
+            sdk.warning("this counts")
+        finally:
+            sdk.setLevel(logging.NOTSET)
+    assert "METRIC" not in out.getvalue()
+    assert "this counts" in out.getvalue()
 
 
 def test_json_tells_the_stages_of_a_command_and_text_does_not(saaskpi: CommandLine) -> None:

@@ -30,6 +30,7 @@ def test_install_registers_once_and_mends(
 ) -> None:
     sandbox = make_sandbox(customers=2, months=2)
     point_at(sandbox)
+    assert "Next: saaskpi webhooks install" in saaskpi("webhooks", "list").out
     first = saaskpi("webhooks", "install", "--url", URL + "/")
     assert first.code == 0, first.err
     secret = sandbox.describe()["stripe"]["webhook_secret"]
