@@ -2,7 +2,8 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 
-.PHONY: install demo test lint bench bench-ledger bench-health bench-foretell lock clean
+.PHONY: install demo test lint bench bench-ledger bench-health bench-foretell bench-webhooks bench-writes \
+	bench-soak bench-latency lock clean
 
 install: .venv/.installed        ## .venv with the product
 
@@ -29,6 +30,18 @@ bench-health: .venv/.installed-dev ## usage, facts, scores and flags of 100,000 
 
 bench-foretell: .venv/.installed-dev ## how well the score foretells churn in 10 simulated companies, with and without causes
 	$(BIN)/python -m benchmarks.foretell
+
+bench-webhooks: .venv/.installed-dev ## webhooks a second, each on disk before it is answered
+	$(BIN)/python -m benchmarks.webhooks
+
+bench-writes: .venv/.installed-dev ## calls that a change set costs in the CRM, beside drt-core
+	$(BIN)/python -m benchmarks.writes
+
+bench-soak: .venv/.installed-dev ## the server under load for a long time
+	$(BIN)/python -m benchmarks.soak
+
+bench-latency: .venv/.installed-dev ## from an event to the property in the CRM
+	$(BIN)/python -m benchmarks.latency
 
 lock: .venv/.installed-dev       ## refresh both lock files from pyproject.toml
 	$(BIN)/python -m pip install --quiet "uv>=0.9,<1"
