@@ -16,7 +16,7 @@ from typing import Any, Literal
 from urllib.parse import unquote, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from enrichment.facts.sources import FactSources
 from saaskpi.errors import UsageError
@@ -388,6 +388,14 @@ def load(config: Path | None = None, **flags: Any) -> Settings:
         settings = Settings(**values)
     except ValidationError as error:
         raise UsageError(_first_problem(error), hint="Mend it in saaskpi.toml or the environment.") from None
+    except SettingsError as error:
+        # It quotes no value, and names the section alone.
+        section = str(error).partition('"')[2].partition('"')[0]
+        names = sorted(name for name in os.environ if name.upper().startswith(f"SAASKPI_{section.upper()}"))
+        raise UsageError(
+            f"A list or table in the environment is no JSON; look at {', '.join(names)}.",
+            hint='Lists are written ["one", "two"], tables {"key": "value"}.',
+        ) from None
     settings = settings.model_copy(update={name: value for name, value in flags.items() if value is not None})
     if settings.as_of is not None and settings.as_of < EARLIEST_DAY:
         raise UsageError(

@@ -64,6 +64,18 @@ def test_a_wrong_file_is_one_clear_sentence(text: str, words: str, monkeypatch: 
     assert "canary" not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    "variable, value",
+    [("SAASKPI_ALERTS__EMAIL_TO", "nobody"), ("SAASKPI_TASKS__RULES", "[{"), ("SAASKPI_SEGMENTS", "plan")],
+)
+def test_a_list_of_the_environment_that_is_no_json_is_one_clear_sentence(
+    variable: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(UsageError, match=variable):
+        load()
+
+
 def test_secrets_show_in_no_repr() -> None:
     write('[stripe]\napi_key = "sk_live_canary"\n[hubspot]\naccess_token = "pat-canary"\n')
     assert "canary" not in repr(load())
