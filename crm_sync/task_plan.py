@@ -349,13 +349,13 @@ class _Episodes:
     """The episodes of all flags, with merged companies standing for their survivors."""
 
     def __init__(self, episodes: pd.DataFrame, survivors: Mapping[str, str]) -> None:
-        self._closed: dict[tuple[str, str], list[tuple[str, str, datetime]]] = {}
+        self._closed: dict[tuple[str, str], list[tuple[str, datetime]]] = {}
         self._open: dict[tuple[str, str], dict[str, datetime]] = {}
         names = ("account_id", "flag", "episode", "opened_at", "closed_at")
         for account, flag, episode, opened, closed in zip(*(episodes[one] for one in names), strict=True):
             into = survivors.get(str(account), str(account)), str(flag)
             if not is_missing(closed):
-                self._closed.setdefault(into, []).append((str(account), str(episode), closed))
+                self._closed.setdefault(into, []).append((str(episode), closed))
             else:
                 self._open.setdefault(into, {})[str(episode)] = opened
 
@@ -367,10 +367,9 @@ class _Episodes:
         """
         for (account_id, flag), found in self._open.items():
             opened, episode = min((at, episode) for episode, at in found.items())
+            # One account's own episodes follow one another; only a merge makes them overlap.
             merged = (
-                before
-                for account, before, closed in self._closed.get((account_id, flag), ())
-                if account != account_id and closed >= opened
+                episode for episode, closed in self._closed.get((account_id, flag), ()) if closed >= opened
             )
             yield account_id, flag, episode, frozenset((*found, *merged))
 
@@ -379,7 +378,7 @@ class _Episodes:
         if (task.account_id, task.rule) in self._open:
             return ""
         closed = self._closed.get((task.account_id, task.rule), ())
-        ends = [at for _, episode, at in closed if episode == task.episode]
+        ends = [at for episode, at in closed if episode == task.episode]
         return f"{max(ends):%Y-%m-%d}" if ends else ""
 
 

@@ -43,6 +43,7 @@ from saaskpi import ecb
 from saaskpi.balancing import Balance, NotReconciledError, balance
 from saaskpi.declared import plan_settings
 from saaskpi.errors import StoreError
+from saaskpi.following import follow_all
 from saaskpi.imports.home import ORIGIN, refuse_imported
 from saaskpi.opening import RATES, opened
 from saaskpi.progress import Report, Stages
@@ -234,6 +235,7 @@ class Pipeline:
         as_of = self.settings.instant(started)
         run_id = f"{started:%Y%m%dT%H%M%S%fZ}-{secrets.token_hex(2)}"
         with self._stages.stage("enrich") as report:
+            follow_all(self)
             self.store.begin_run(run_id, started, as_of, self.landing.pull())
             try:
                 result = self._compute(run_id, as_of)

@@ -23,6 +23,7 @@ from enrichment.population import Population
 from enrichment.reporting import Reporting
 from saaskpi.declared import declared
 from saaskpi.errors import StoreError
+from saaskpi.following import follow_some
 from saaskpi.opening import RATES, usage_files
 from saaskpi.rereading import Reread, reread
 from saaskpi.results import Written
@@ -104,6 +105,7 @@ class Refresher:
         pipeline = self._pipeline
         found = reread(pipeline.landing, pipeline.stripe, pipeline.hubspot, touched, self._now())
         with pipeline.alone(wait=PATIENCE):
+            follow_some(pipeline, found)
             only = self.recompute(_concerned(touched, found))
             return pipeline.apply(only=only)
 

@@ -12,7 +12,8 @@ import pytest
 
 from saaskpi.settings import Settings
 from tests.support.crash import crm_state, kill_stage, run_stages
-from tests.support.spine import MakeSandbox, settings_for
+from tests.support.inbox_kills import Processing, happen, live_settings, receiving, statuses
+from tests.support.spine import MakeSandbox, settings_for, write_calls
 from warehouse.marts import Marts
 from warehouse.store import Store
 
@@ -73,3 +74,52 @@ def test_the_next_run_completes_what_was_killed(
         for name, frame in tables(settings).items():
             pd.testing.assert_frame_equal(frame, want_tables[name], obj=name)
     assert hit > 0
+
+
+ROUNDS = 6
+"""Of happenings in one sandbox; then a new one begins."""
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600 + 20 * KILLS)
+def test_processing_webhooks_completes_what_was_killed(make_sandbox: MakeSandbox, tmp_path: Path) -> None:
+    wanted: list[tuple[Any, dict[str, pd.DataFrame], Any, float]] = []
+    undisturbed = make_sandbox(**COMPANY)
+    slow_answers(undisturbed)
+    calm = live_settings(undisturbed, tmp_path / "calm")
+    run_stages(calm, "run")
+    with receiving(undisturbed, calm):
+        for number in range(min(ROUNDS, KILLS)):
+            happen(undisturbed, number)
+            assert statuses(calm)["new"]
+            seconds = Processing(undisturbed, calm).finish()
+            wanted.append((crm_state(undisturbed), tables(calm), statuses(calm, "stripe"), seconds))
+    assert len({str(state) for state, *_ in wanted}) == len(wanted), "each round changes the CRM"
+
+    moments, kills, hit, world = random.Random(2), 0, 0, 0
+    while kills < KILLS:
+        sandbox = make_sandbox(**COMPANY)
+        slow_answers(sandbox)
+        settings = live_settings(sandbox, tmp_path / f"live{world}")
+        world += 1
+        run_stages(settings, "run")
+        with receiving(sandbox, settings):
+            processing = Processing(sandbox, settings)
+            for number, (state, marts, stripe, seconds) in enumerate(wanted):
+                happen(sandbox, number)
+                for _ in range(min(2, KILLS - kills)):
+                    hit += processing.kill(after=moments.uniform(0.05, seconds))
+                    kills += 1
+                processing.finish()
+                got = crm_state(sandbox)
+                assert got == state
+                assert all(len(tasks) == 1 for tasks in got["tasks"].values())
+                assert statuses(settings, "stripe") == stripe
+                for name, frame in tables(settings).items():
+                    pd.testing.assert_frame_equal(frame, marts[name], obj=name)
+            calls = len(write_calls(sandbox))
+            run_stages(settings, "run")
+            assert len(write_calls(sandbox)) == calls, "a whole run finds something left undone"
+        sandbox.stop()
+    assert hit > 0
+    print(f"webhooks: {kills} kills, {hit} of them at work")
