@@ -24,6 +24,12 @@ _PG_DRIVER = "postgresql+psycopg"
 _PG_NAMES = ("postgres", "postgresql", _PG_DRIVER)
 _PG_NO_RIGHT = "42501"
 _CONNECT_SECONDS = 10
+_KEPT_CONNECTIONS = 5
+_MOST_CONNECTIONS = 40
+"""Of one process: 16 threads that answer, the worker, the jobs and the alerts, with room to spare.
+
+PostgreSQL takes 100 from all processes unless it is told otherwise.
+"""
 _MEND = "Restore it from a backup (*.backup beside it), or move it away and run `saaskpi run` again."
 
 
@@ -116,11 +122,12 @@ def _url(where: str | Path) -> URL:
 def _create(url: URL) -> sa.Engine:
     try:
         # No error quotes what a statement was about: it may be of a person.
+        pool = {"pool_size": _KEPT_CONNECTIONS, "max_overflow": _MOST_CONNECTIONS - _KEPT_CONNECTIONS}
         if url.get_backend_name() == "sqlite":
-            return sa.create_engine(url, hide_parameters=True)
+            return sa.create_engine(url, hide_parameters=True, **pool)
         # A server drops connections that idle, and forgets them when it restarts: each is tried before use.
         patience = {} if "connect_timeout" in url.query else {"connect_timeout": _CONNECT_SECONDS}
-        return sa.create_engine(url, hide_parameters=True, pool_pre_ping=True, connect_args=patience)
+        return sa.create_engine(url, hide_parameters=True, pool_pre_ping=True, connect_args=patience, **pool)
     except (ImportError, NoSuchModuleError) as error:
         raise UsageError(
             f"The driver for {url.drivername} databases is not installed.",

@@ -85,7 +85,8 @@ class Scheduler:
         What it had begun is done again after the next start, here or in another process.
         """
         self.runner.stopping.set()
-        self._timer.shutdown(wait=True)
+        if self._timer.running:
+            self._timer.shutdown(wait=True)
 
     def _guarded(self, work: Callable[..., None], *arguments: str) -> None:
         try:

@@ -7,7 +7,7 @@ import logging
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Final
 
 from waitress.server import create_server  # type: ignore[import-untyped]
@@ -59,13 +59,15 @@ def serve(
     if services.alerts:
         services.alerts.start()
     live.troubles.append(worker.trouble)
-    with http(app, host, port, services.settings.server.threads) as url:
+    with ExitStack() as running:
+        # Ended in the reverse order, each whatever the others raise.
+        running.callback(scheduler.stop)
+        running.callback(worker.stop)
+        url = running.enter_context(http(app, host, port, services.settings.server.threads))
         worker.start()
         scheduler.start()
         listening(url)
         stop.wait()
-    worker.stop()
-    scheduler.stop()
 
 
 @contextmanager

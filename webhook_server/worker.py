@@ -21,7 +21,9 @@ from connectors.touched import Ref, Touched, all_of
 from saaskpi.erasing import erase
 from saaskpi.errors import AccessError, NeedsPersonError, StoreError, UnavailableError, UsageError
 from saaskpi.pipeline import Pipeline
+from saaskpi.results import Written
 from saaskpi.usage.posted import write_posted
+from warehouse.access import AuditLog
 from warehouse.inbox import Received
 from webhook_server.debounce import Debounce
 from webhook_server.events import about, touched_by
@@ -68,7 +70,7 @@ class Worker:
         self._usage_key = settings.usage.posted_key
         self._debounce = Debounce(timedelta(seconds=self._quiet))
         self._pipeline: Pipeline | None = None
-        self._refresh = refresh or (lambda touched: self._opened().refresh(touched))
+        self._refresh = refresh or self._refreshed
         self._halted: str | None = None
         self._accepted = self._stumbled = False
         self._failures = 0
@@ -202,6 +204,16 @@ class Worker:
         if touched:
             with self._metrics.processing.time():
                 self._refresh(touched)
+
+    def _refreshed(self, touched: Touched) -> Written:
+        """Refresh, and put down who wrote to the CRM when something was written."""
+        written = self._opened().refresh(touched)
+        counts = {name: count for name, count in written.result.counts().items() if count}
+        if counts:
+            detail = {"plan_hash": written.plan.hash, **counts}
+            audit = AuditLog(self._services.store.engine)
+            audit.write(self._services.now(), "webhook", "apply", written.plan.apply_id, "done", detail)
+        return written
 
     def _done(self, rows: Sequence[Received]) -> None:
         self._inbox.done([row.id for row in rows], self._services.now())

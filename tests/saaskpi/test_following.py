@@ -19,7 +19,7 @@ from tests.support.spine import MakeSandbox, settings_for
 
 @pytest.fixture
 def pipeline(make_sandbox: MakeSandbox, tmp_path: Path) -> Iterator[tuple[Any, Pipeline]]:
-    sandbox = make_sandbox(customers=25, months=12)
+    sandbox = make_sandbox(customers=15, months=12)
     made = Pipeline(settings_for(sandbox, tmp_path), lambda: datetime.now(UTC), Silent())
     made.run()
     yield sandbox, made
@@ -27,6 +27,7 @@ def pipeline(make_sandbox: MakeSandbox, tmp_path: Path) -> Iterator[tuple[Any, P
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize("told_by", ["event", "full pull"])
 def test_a_merge_loses_no_decision_and_opens_no_second_task(
     pipeline: tuple[Any, Pipeline], told_by: str

@@ -30,7 +30,7 @@ def run_stages(settings: Settings, *stages: str) -> float:
     started = time.monotonic()
     child = _CONTEXT.Process(target=_stages, args=(settings, stages))
     child.start()
-    child.join(timeout=100)
+    child.join(timeout=500)
     assert child.exitcode == 0, f"{stages} ended with {child.exitcode}"
     return time.monotonic() - started
 

@@ -97,7 +97,7 @@ def _process(settings: Settings, later: float) -> None:
     services = Services(settings, now=lambda: datetime.now(UTC) + timedelta(seconds=later))
     live = Live(services)
     worker = Worker(live)
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + 400
     while live.inbox.counts().waiting:
         assert time.monotonic() < deadline, worker.trouble()
         worker.step()
@@ -124,7 +124,7 @@ class Processing:
         started = time.monotonic()
         while True:
             child = self._start()
-            child.join(timeout=120)
+            child.join(timeout=500)
             assert child.exitcode == 0, f"processing ended with {child.exitcode}"
             assert self._sandbox.hubspot_webhooks.settle(30)
             if set(statuses(self._settings)) <= {"done"}:

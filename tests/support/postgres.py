@@ -38,6 +38,17 @@ def server() -> Any:
     return started
 
 
+@contextmanager
+def away() -> Iterator[None]:
+    """Stop the server for the time of the block; databases and URLs stay what they were."""
+    running = server()
+    running.stop()
+    try:
+        yield
+    finally:
+        running.start()
+
+
 def url_of(name: str) -> str:
     """Return the URL of a database on the server."""
     url = sa.make_url(server().get_uri()).set(database=name)
