@@ -14,15 +14,19 @@ from __future__ import annotations
 import json
 import logging
 import secrets
+import shutil
 from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from saaskpi.kept_plans import PLANS
+from saaskpi.shelf import SHELF
 from warehouse.files import make_directory, replace_file
+from warehouse.patches import FOLDER as PATCHES
 from warehouse.person import Person
-from warehouse.purging import Wanted, find, purge_file, purge_landing
+from warehouse.purging import Wanted, find, purge_file, purge_landing, purge_patch
 from warehouse.store_purging import is_database, known_from_events, purge_copy, purge_store, scrub
 
 if TYPE_CHECKING:
@@ -141,6 +145,7 @@ def _carry_out(pipeline: Pipeline, intent: _Intent) -> Erased:
     # A reading that began later reads what is clean already.
     erased.finished = not (erased.under_way & intent.waits_for)
     scrub(pipeline.store.engine)
+    pipeline.forget()
     if erased.finished:
         intent.remove()
     counts = {"rows": sum(erased.places.values()), "places": len(erased.places)}
@@ -150,20 +155,30 @@ def _carry_out(pipeline: Pipeline, intent: _Intent) -> Erased:
 
 def _search(pipeline: Pipeline, wanted: Wanted, *, write: bool) -> Erased:
     home, engine = pipeline.settings.home, pipeline.store.engine
+    copied = _copied(home / SHELF, wanted)
     purged = purge_landing(home / _LANDING, wanted, write=write)
     places = Counter({f"{_LANDING}/{stream}": rows for stream, rows in purged.rows.items()})
     for path in _other_files(home, str(engine.url.database)):
         places[str(path.relative_to(home))] = _purge_other(path, wanted.person, write=write)
     for table, rows in purge_store(engine, wanted.person, write=write).items():
         places[f"store.{table}"] = rows
+    if write and (copied or purged.rows):
+        # Whoever has the copy open makes another: the landing was purged before, by this or a former try.
+        shutil.rmtree(home / SHELF, ignore_errors=True)
+    places[SHELF] = copied
     return Erased(+places, frozenset(wanted.linked("companies")), purged.under_way)
+
+
+def _copied(shelf: Path, wanted: Wanted) -> int:
+    """Return how many rows of the copy of the landing name a person."""
+    return sum(purge_file(path, wanted, write=False) for path in sorted(shelf.rglob("*.parquet")))
 
 
 def _other_files(home: Path, store: str) -> Iterator[Path]:
     """Return the files below the home but those of the landing, of the store, and of erasures."""
     for path in sorted(home.rglob("*")):
         inside = path.relative_to(home).parts
-        is_other = inside[0] not in (_LANDING, _INTENTS) and not path.name.endswith(_BESIDE_A_DATABASE)
+        is_other = inside[0] not in (_LANDING, _INTENTS, SHELF) and not path.name.endswith(_BESIDE_A_DATABASE)
         if is_other and path.is_file() and not path.is_symlink() and str(path.resolve()) != _resolved(store):
             yield path
 
@@ -177,12 +192,16 @@ def _purge_other(path: Path, person: Person, *, write: bool) -> int:
     try:
         if path.suffix == ".parquet":
             return purge_file(path, Wanted(person), write=write)
+        if path.parent.name == PATCHES:
+            return purge_patch(path, person, write=write)
         if is_database(path):
             return purge_copy(path, person, write=write)
         # Bytes that are no UTF-8 go through unharmed.
         text = path.read_bytes().decode("utf-8", "surrogateescape")
         hits = sum(person.is_in(line) for line in text.splitlines())
-        if hits and write:
+        if hits and write and path.parent.name == PLANS:
+            path.unlink()  # one that was changed cannot be applied: its hash says so
+        elif hits and write:
             replace_file(path, person.taken_out(text).encode("utf-8", "surrogateescape"))
     except FileNotFoundError:
         return 0

@@ -10,6 +10,8 @@ from crm_sync.model import Plan
 from saaskpi.errors import UsageError
 from warehouse.files import make_directory, replace_file, writing
 
+PLANS: Final = "plans"
+"""Their folder in the home."""
 MOST: Final = 20
 """Older ones go: a plan is stale anyway once the numbers have changed."""
 _HASH: Final = re.compile(r"[0-9a-f]{64}")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -19,6 +19,7 @@ from typing import Any
 
 import pandas as pd
 
+from connectors.hubspot.anew import gone_object
 from connectors.hubspot.client import SEARCHES_PER_SECOND, HubSpotClient
 from connectors.hubspot.writer import HubSpotWriter
 from connectors.rate_limiter import DailyAllowance, shared_limiter
@@ -31,6 +32,7 @@ from crm_sync.inputs import Only, gather
 from crm_sync.matching import match
 from crm_sync.model import Plan
 from crm_sync.plan import build_plan
+from crm_sync.properties import TASKS
 from crm_sync.undo import LAST, UndoPlan, plan_undo, undo
 from enrichment import money
 from enrichment.computing import TABLES, compute
@@ -53,6 +55,7 @@ from saaskpi.rereading import STREAMS
 from saaskpi.results import EnrichResult, PullResult, Undone, Written, account_rows, enriched
 from saaskpi.settings import Settings
 from tap_saaskpi.tap import TapSaaskpi
+from warehouse.deltas import Gone
 from warehouse.files import FileLock, make_directory
 from warehouse.landing import Landing
 from warehouse.marts import Marts
@@ -104,12 +107,16 @@ class Pipeline:
 
     def close(self) -> None:
         """Close the store; the next use opens it again."""
-        if "_refresher" in self.__dict__:
-            self._refresher.close()
-            del self._refresher
+        self.forget()
         if "store" in self.__dict__:
             self.store.close()
             del self.store
+
+    def forget(self) -> None:
+        """Forget what is kept in memory between refreshes; the next one reads it again."""
+        if "_refresher" in self.__dict__:
+            self._refresher.close()
+            del self._refresher
 
     @cached_property
     def marts(self) -> Marts:
@@ -358,6 +365,9 @@ class Pipeline:
     def undo(self, apply_id: str = LAST) -> Undone:
         """Put back what an apply wrote, but for what somebody changed since.
 
+        It decides nothing for later: the next apply writes the numbers and opens the tasks again, unless what
+        led to them was changed.
+
         Args:
             apply_id: as the apply told it, or ``last``.
 
@@ -377,9 +387,18 @@ class Pipeline:
                 self._now,
                 lambda stage, done, total: report(f"{stage}: {done} of {total}"),
             )
+            refused = {key for kind, key, _ in result.failures if kind == TASKS}
+            self._note_gone(TASKS, {*plan.archive, *plan.gone} - refused)
             values, tasks = result.fields_restored, result.tasks_archived
             report(f"{values} values put back, {tasks} tasks archived", values=values, tasks=tasks)
         return Undone(plan, result)
+
+    def _note_gone(self, object_type: str, ids: Collection[str]) -> None:
+        """Note in the landing what is not in HubSpot any more: no search for changes would tell."""
+        if ids:
+            gone = [Gone(*rule) for id_ in sorted(ids) for rule in gone_object(object_type, id_)]
+            with self.landing.begin_delta(self._now(), gone):
+                pass
 
     @property
     def limits(self) -> Limits:

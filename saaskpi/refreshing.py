@@ -27,7 +27,7 @@ from saaskpi.following import follow_some
 from saaskpi.opening import RATES, usage_files
 from saaskpi.rereading import Reread, reread
 from saaskpi.results import Written
-from saaskpi.shelf import Shelf
+from saaskpi.shelf import SHELF, Shelf
 from saaskpi.slicing import Concerned, Slice, Slicer
 from warehouse.engine import Engine
 from warehouse.files import make_directory
@@ -77,7 +77,7 @@ class Refresher:
         self._shelf = Shelf(
             self._engine,
             pipeline.landing,
-            make_directory(settings.home / "shelf"),
+            make_directory(settings.home / SHELF),
             limits.memory_limit,
             limits.threads,
         )

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 
-from connectors.found import Found, find_all
+from connectors.found import Found, Rule, find_all
 from connectors.hubspot.anew import HubSpotAnew, gone_object
 from connectors.hubspot.client import HubSpotClient
 from connectors.hubspot.streams import STREAMS as HUBSPOT_STREAMS
@@ -29,6 +29,7 @@ CRM_STREAMS = ("hubspot_properties", "hubspot_tasks")
 STREAMS = frozenset({*SOURCES, *CRM_STREAMS})
 """The streams that a pull for an enrichment reads."""
 THREADS = 8
+_CONTACTS = "hubspot_contacts"
 _KEYS: dict[str, tuple[str, ...]] = {
     **{stream.name: stream.keys for stream in STRIPE_STREAMS},
     **{stream.name: stream.keys for stream in HUBSPOT_STREAMS},
@@ -108,21 +109,20 @@ class Rereader:
     def read(self, touched: Touched, now: datetime) -> Reread:
         """Read what is named and land it; see :func:`reread`."""
         with self._landing.begin_delta(now) as delta:
-            for ref in touched.erased:
-                for rule in gone_object("contacts", ref.id):
-                    delta.void(*rule)
-            whole = land(delta, self._found(touched))
+            whole = land(delta, self._found(touched), self._superfluous)
         return Reread(
             customers=frozenset(whole.customers),
             companies=frozenset(whole.companies),
             contacts=frozenset(whole.contacts | {ref.id for ref in touched.erased}),
             rows=delta.rows,
-            missing=frozenset(whole.missing),
+            missing=frozenset(whole.missing - touched.erased),
             merged=whole.merged,
         )
 
     def _found(self, touched: Touched) -> Iterator[Found]:
         """Read what is named, then what that showed to be concerned as well."""
+        for ref in touched.erased:
+            yield Found(gone=gone_object("contacts", ref.id), missing={ref})
         customers = {ref for ref in touched.gone if ref.kind == "customer"}
         tasks = [
             *self._stripe.tasks({*touched.stripe, *customers}, touched.customers),
@@ -135,15 +135,32 @@ class Rereader:
                 yield found
             tasks = [*self._stripe.of_customers(concerned), *self._stripe.rest()]
 
+    def _superfluous(self, missing: Collection[Ref]) -> set[Rule]:
+        """Return rules about contacts that nothing is known of: of an erased one they would be a trace."""
+        contacts = {ref.id for ref in missing if ref.kind == "contacts"}
+        unheard_of = contacts - self._landing.may_hold(_CONTACTS, contacts) if contacts else contacts
+        return {rule for id_ in unheard_of for rule in gone_object("contacts", id_)}
 
-def land(delta: DeltaWriter, founds: Iterable[Found]) -> Found:
-    """Write what was found into a delta; return it without its rows."""
+
+def land(
+    delta: DeltaWriter,
+    founds: Iterable[Found],
+    superfluous: Callable[[Collection[Ref]], Collection[Rule]] = lambda missing: (),
+) -> Found:
+    """Write what was found into a delta; return it without its rows.
+
+    Args:
+        delta: takes it.
+        founds: what was found.
+        superfluous: tells from what is missing which rules need not be written.
+    """
     whole = Found()
+    rules: dict[Rule, None] = {}
     described: set[str] = set()
     for found in founds:
         for rule in found.gone:
             if rule[0] in STREAMS:
-                delta.void(*rule)
+                rules[rule] = None
         for stream, record in found.rows:
             if stream in STREAMS:
                 if stream not in described:
@@ -155,6 +172,10 @@ def land(delta: DeltaWriter, founds: Iterable[Found]) -> Found:
         whole.companies |= found.companies
         whole.contacts |= found.contacts
         whole.merged |= found.merged
+    left_out = set(superfluous(whole.missing))
+    for rule in rules:
+        if rule not in left_out:
+            delta.void(*rule)
     return whole
 
 

@@ -3,7 +3,8 @@
 A landing holds each stream in the order in which it was read: the invoices of one customer lie in every part
 of it. The shelf is a copy of what the models read of it, each stream in the order of ``owner``: the Stripe
 customer, or the HubSpot company that a record counts for. It is made anew when the full reads are others than
-those it was made of; what was read after them in deltas is little, and is kept in memory beside it.
+those it was made of, or somebody was taken out of them; what was read after them in deltas is little, and is
+kept in memory beside it.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from warehouse.engine import Engine, joined_values
 from warehouse.files import make_directory, sync_directory, writing
 from warehouse.landing import Landing
 
+SHELF: Final = "shelf"
+"""Its folder in the home."""
 LINKS: Final = "links"
 """The associations once more, in the order of what they lead to; ``owner`` is that of what they come from."""
 CARRIED: Final = "carried_prices"
@@ -130,7 +133,8 @@ class Shelf:
             return False
         files = {one: view.files(one) for one in SOURCES if one in set(view.streams())}
         fulls = {one: [path for path in paths if _is_full(path)] for one, paths in files.items()}
-        name = hashlib.sha256(repr(fulls).encode()).hexdigest()[:16]
+        # Whoever is taken out of the landing is not in a copy of it either.
+        name = hashlib.sha256(repr((fulls, view.erased())).encode()).hexdigest()[:16]
         is_other = name != self._made_of
         if is_other:
             made = self._folder / name

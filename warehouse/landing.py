@@ -27,9 +27,12 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
+
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from saaskpi.errors import StoreError
 from warehouse.compaction import fold, merge
@@ -104,6 +107,21 @@ class Landing(LandingReader):
         for one in gone:
             writer.void(*one)
         return writer
+
+    def may_hold(self, stream: str, ids: Collection[str]) -> set[str]:
+        """Return which of some ids the files of a stream hold, in rows that count or not.
+
+        All of them while somebody else reads: what they bring is not known yet.
+        """
+        if len(live(self._root)) > 1:  # the caller's own delta is one
+            return set(ids)
+        found: set[str] = set()
+        for path in self.files(stream):
+            rows = pq.read_table(
+                path, columns=["id"], filters=pc.field("id").isin(sorted(ids)), partitioning=None
+            )
+            found |= set(map(str, rows["id"].to_pylist()))
+        return found
 
     def compact(self) -> list[str]:
         """Fold what was read anew into the full reads, without void and superseded rows.

@@ -102,6 +102,10 @@ class LandingReader:
         """Return a number that rises with all that lands, 0 before the first; it names what readers see."""
         return self.manifest().pull
 
+    def erased(self) -> int:
+        """Return a number that rises whenever somebody is taken out of the files, which keep their names."""
+        return self.manifest().erased
+
     def state(self) -> dict[str, Any]:
         """Return the Singer state of the last whole pull: saved with its rows, so never ahead of them."""
         return self.manifest().state

@@ -70,6 +70,7 @@ class Manifest(msgspec.Struct):
         deltas: what was read anew since, by number.
         state: the Singer state, saved with the rows.
         former: directories that readers may still have open, and when they stopped to count (Unix seconds).
+        erased: rises whenever somebody is taken out of the files, whose names stay: copies of them are void.
     """
 
     version: int = VERSION
@@ -79,6 +80,7 @@ class Manifest(msgspec.Struct):
     deltas: list[Delta] = []
     state: dict[str, Any] = {}
     former: dict[str, float] = {}
+    erased: int = 0
 
     def deltas_of(self, stream: str) -> list[Delta]:
         """Return the deltas that count beside the full read of a stream."""

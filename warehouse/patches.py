@@ -150,6 +150,21 @@ class Patches:
             replace_file(self._folder / f"{number:06d}.zip", patch.to_bytes())
 
 
+def read_patch(path: Path) -> Patch:
+    """Return a patch from its file."""
+    with zipfile.ZipFile(path) as archive:
+        head = json.loads(archive.read(_HEAD))
+        tables = {name: archive.read(f"{name}.parquet") for name in head["keys"]}
+    return Patch(tables, head["keys"], head["ids"])
+
+
+def table_bytes(table: pa.Table) -> bytes:
+    """Return a table as the content of a Parquet file."""
+    content = io.BytesIO()
+    pq.write_table(table, content)
+    return content.getvalue()
+
+
 def _head(path: Path) -> dict[str, Any]:
     with zipfile.ZipFile(path) as archive:
         head: dict[str, Any] = json.loads(archive.read(_HEAD))
@@ -157,9 +172,7 @@ def _head(path: Path) -> dict[str, Any]:
 
 
 def _content(overlay: Overlay) -> bytes:
-    content = io.BytesIO()
-    pq.write_table(pa.concat_tables(overlay.rows, promote_options="permissive"), content)
-    return content.getvalue()
+    return table_bytes(pa.concat_tables(overlay.rows, promote_options="permissive"))
 
 
 def _without(table: Any, key: str, ids: Collection[str]) -> Any:

@@ -18,9 +18,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from warehouse.deltas import DELTAS, REJECTED, delta_parts
-from warehouse.files import sync_directory, sync_file, writing
+from warehouse.files import replace_file, sync_directory, sync_file, writing
 from warehouse.incoming import INCOMING, live, sweep
 from warehouse.manifest import MANIFEST, Manifest, locked, write_manifest
+from warehouse.patches import Patch, read_patch, table_bytes
 from warehouse.person import Person
 
 CONTACTS: Final = "contacts"
@@ -125,6 +126,7 @@ def purge_landing(root: Path, wanted: Wanted, *, write: bool) -> Purged:
             manifest.state = state
             _recount(root, manifest)
             manifest.pull += 1
+            manifest.erased += 1
             write_manifest(root / MANIFEST, manifest)
     purged.rows = +purged.rows
     return purged
@@ -151,6 +153,18 @@ def purge_file(path: Path, wanted: Wanted, keep: Keep | None = None, *, write: b
     sync_file(incoming)
     incoming.replace(path)
     sync_directory(path.parent)
+    return hits
+
+
+def purge_patch(path: Path, person: Person, *, write: bool) -> int:
+    """Take a person out of a patch of a run's tables; return how many rows were changed."""
+    patch, wanted = read_patch(path), Wanted(person)
+    tables = {name: patch.rows(name) for name in patch.tables}
+    hits = sum(_hits(table, wanted, set()) for table in tables.values())
+    if hits and write:
+        cleaned = {name: _without(table, wanted, set(), None) for name, table in tables.items()}
+        contents = {name: table_bytes(table) for name, table in cleaned.items()}
+        replace_file(path, Patch(contents, patch.keys, patch.ids).to_bytes())
     return hits
 
 

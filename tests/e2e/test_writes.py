@@ -104,3 +104,6 @@ def test_a_run_taken_back_leaves_the_crm_as_it_was_but_for_what_people_changed(
     again = pipeline.run()
     assert len(again.plan.updates) == len(written.plan.updates)
     assert again.result.failures == []
+    opened = crm_state(sandbox)["tasks"]
+    assert len(opened) == len(tasks)  # the one that a person completed is not opened again
+    assert {len(same) for same in opened.values()} == {1}

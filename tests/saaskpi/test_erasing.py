@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
@@ -20,9 +21,12 @@ from singer_sdk.singerlib import RecordMessage, SchemaMessage
 from connectors.touched import Ref, Touched
 from saaskpi.erasing import erase, finish_erasures
 from saaskpi.errors import StoreError
+from saaskpi.kept_plans import KeptPlans
 from saaskpi.pipeline import Pipeline
 from saaskpi.progress import Silent
+from saaskpi.rereading import reread
 from saaskpi.settings import Settings
+from saaskpi.slicing import Concerned
 from tests.support.canaries import (
     BILLED,
     CANARIES,
@@ -39,6 +43,7 @@ from tests.support.spine import settings_for
 from warehouse import purging
 from warehouse.backup import back_up
 from warehouse.deltas import Gone
+from warehouse.patches import Patch, read_patch, table_bytes
 from webhook_server.live import Live
 from webhook_server.services import Services
 from webhook_server.worker import Worker
@@ -53,8 +58,14 @@ def everything(home: Path) -> Iterator[tuple[str, str]]:
         if path.is_file():
             yield str(path.relative_to(home)), path.read_bytes().decode("utf-8", "replace")
         if path.suffix == ".parquet":
-            table = pq.read_table(path, partitioning=None)
-            yield str(path.relative_to(home)), json.dumps(table.to_pylist(), default=str, ensure_ascii=False)
+            yield str(path.relative_to(home)), unpacked(path)
+        if path.parent.name == "patches":
+            for content in read_patch(path).tables.values():
+                yield str(path.relative_to(home)), unpacked(io.BytesIO(content))
+
+
+def unpacked(file: Any) -> str:
+    return json.dumps(pq.read_table(file, partitioning=None).to_pylist(), default=str, ensure_ascii=False)
 
 
 def where(home: Path, *canaries: str) -> dict[str, set[str]]:
@@ -251,6 +262,55 @@ def test_a_pull_that_began_before_is_waited_for(planted: tuple[Pipeline, str, st
     assert where(home, *CANARIES, contact) == {}
     assert pipeline.landing.rows("hubspot_contacts") == 1
     assert finish_erasures(pipeline)
+
+
+def test_where_refreshes_ran_nothing_is_left_either(planted: tuple[Pipeline, str, str]) -> None:
+    pipeline, contact, company = planted
+    home = pipeline.settings.home
+    pipeline.warm()
+    pipeline._refresher.recompute(Concerned(companies=frozenset({company})))
+    KeptPlans(home / "plans").keep(pipeline.plan())
+    kept = next((home / "plans").iterdir())
+    kept.write_text(kept.read_text().replace('"created_at"', f'"for": "{EMAIL}", "created_at"'))
+    run = pipeline.marts.directory(str(pipeline.store.current_run()))
+    said = pa.table({"account_id": ["1"], "words": [f"ask {FIRST} {LAST}"]})
+    pipeline.marts.patch(Patch({"notes": table_bytes(said)}, {"notes": "account_id"}, {"account_id": ["1"]}))
+    found = set.union(*where(home, *CANARIES, contact).values())
+    folders = {Path(one).parts[0] for one in found}
+    assert {"shelf", "plans", "raw"} <= folders
+    assert any(Path(one).parent == run.relative_to(home) / "patches" for one in found)
+    warm = pipeline._refresher
+    elsewhere = Pipeline(pipeline.settings, lambda: NOW, Silent())
+    elsewhere.warm()
+
+    erased = erase(pipeline, [contact])
+
+    assert where(home, *CANARIES, contact) == {}
+    assert erased.places["shelf"] > 0
+    assert erase(pipeline, [contact], dry_run=True).places == {}
+    assert pipeline._refresher is not warm
+    assert contact in str(vars(elsewhere._refresher._slicer._candidates))
+    elsewhere.warm()
+    assert contact not in str(vars(elsewhere._refresher._slicer._candidates))
+    elsewhere.close()
+    pipeline.warm()
+    pipeline._refresher.recompute(Concerned(companies=frozenset({company})))
+    assert where(home, *CANARIES, contact) == {}
+
+
+def test_a_late_event_about_an_erased_contact_leaves_no_trace(
+    sandbox: Sandbox, planted: tuple[Pipeline, str, str]
+) -> None:
+    pipeline, contact, _ = planted
+    erase(pipeline, [contact])
+    pipeline.close()
+    asked = Pipeline(settings_for(sandbox, pipeline.settings.home), lambda: NOW, Silent())
+    late = frozenset({Ref("contacts", contact)})
+    for touched in (Touched(hubspot=late, gone=late), Touched(erased=late)):
+        found = reread(asked.landing, asked.stripe, asked.hubspot, touched, NOW)
+        assert found.contacts == {contact}
+    assert where(pipeline.settings.home, contact) == {}
+    asked.close()
 
 
 def test_a_privacy_deletion_that_comes_in_leaves_nothing(planted: tuple[Pipeline, str, str]) -> None:

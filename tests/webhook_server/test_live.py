@@ -19,6 +19,7 @@ from saaskpi.pipeline import Pipeline
 from saaskpi.settings import ScheduleSettings
 from tests.support.crash import crm_state
 from tests.support.spine import MakeSandbox, settings_for, write_calls
+from warehouse.access import AuditLog
 from warehouse.inbox import Inbox
 from webhook_server.services import Services
 from webhook_server.serving import serve
@@ -120,6 +121,9 @@ def test_what_happens_at_stripe_is_in_the_crm_and_nothing_goes_round(running: Ru
     after = running.company_of(customer)
     assert after != before
     assert len(ours(running)["tasks"]) > len(tasks)
+    entries = AuditLog(running.services.store.engine).recent()
+    assert {(one["actor"], one["action"], one["result"]) for one in entries} == {("webhook", "apply", "done")}
+    assert sum(one["detail"].get("companies_updated", 0) for one in entries) >= 1
     calls = len(write_calls(running.sandbox))
     time.sleep(1.0)
     running.quiet()

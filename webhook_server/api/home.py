@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from saaskpi.errors import NeedsPersonError, StoreError
-from saaskpi.kept_plans import KeptPlans
+from saaskpi.kept_plans import PLANS, KeptPlans
 from saaskpi.listings import Listing
 from saaskpi.pipeline import Pipeline
 from saaskpi.portfolio import Row, has_id
@@ -96,7 +96,7 @@ class Home:
 
     def __init__(self, services: Services) -> None:
         self.services = services
-        self.plans = KeptPlans(services.settings.home / "plans")
+        self.plans = KeptPlans(services.settings.home / PLANS)
         self._reading: Reading | None = None
         self._lock = threading.Lock()
         self._planning = threading.Lock()
