@@ -69,7 +69,7 @@ def test_the_next_run_completes_what_was_killed(
         settings = settings_for(sandbox, tmp_path / f"home{kills}")
         run_stages(settings, *BEFORE[stage])
         for _ in range(min(IN_A_ROW, KILLS - kills)):
-            hit += kill_stage(settings, stage, after=moments.uniform(0.02, seconds))
+            hit += kill_stage(settings, stage, after=seconds * moments.random() ** 2)
             kills += 1
         run_stages(settings, "run")
         got = crm_state(sandbox)
@@ -114,7 +114,7 @@ def test_processing_webhooks_completes_what_was_killed(make_sandbox: MakeSandbox
             for number, (state, marts, stripe, seconds) in enumerate(wanted):
                 happen(sandbox, number)
                 for _ in range(min(IN_A_ROW, KILLS - kills)):
-                    hit += processing.kill(after=moments.uniform(0.05, seconds))
+                    hit += processing.kill(after=seconds * moments.random() ** 2)
                     kills += 1
                 processing.finish()
                 got = crm_state(sandbox)
