@@ -279,7 +279,7 @@ def test_one_account_is_read_in_few_round_trips(world: Sandbox, homes: Homes) ->
     companies = [str(record.id) for record in world.crm.tables["companies"].live()][:2]
     touched = touched_by(failed) | Touched(hubspot=frozenset(Ref("companies", id_) for id_ in companies))
     again(pipeline, touched)
-    world.faults.add(Fault("latency", seconds=0.3))
+    world.faults.add(Fault("latency", seconds=2.0))
     started = time.monotonic()
     again(pipeline, touched)
-    assert time.monotonic() - started < 3 * 0.3, "two round trips, and the time of a busy machine"
+    assert time.monotonic() - started < 3 * 2.0, "two round trips, and the time of a busy machine"

