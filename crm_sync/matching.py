@@ -78,7 +78,8 @@ def _steps(
 def business_domains(emails: pd.Series[Any]) -> pd.Series[Any]:
     """Return the domains of e-mail addresses; null for those of free-mail providers."""
     domains = emails.str.extract(r"@([^@]+)$", expand=False)
-    return domains.where(~domains.isin(FREE_MAIL_DOMAINS))
+    # Not isin: it would look through all of the providers for each of a few addresses.
+    return domains.where(~domains.map(lambda domain: domain in FREE_MAIL_DOMAINS).astype(bool))
 
 
 def _candidates(pairs: pd.DataFrame, survivors: dict[str, str]) -> dict[str, set[str]]:

@@ -24,7 +24,7 @@ from enrichment.health.assessing import HEALTH_TABLES, FlagSettings, Remembered,
 from enrichment.health.config import HealthConfig
 from enrichment.items import ItemRater, item_rows, rated_frame
 from enrichment.kpis.building import build_kpis
-from enrichment.kpis.month import account_cltv
+from enrichment.kpis.month import account_cltv, worth_of
 from enrichment.ledger.building import build_ledger
 from enrichment.marts import build_marts, build_months
 from enrichment.money import CURRENCIES
@@ -157,8 +157,9 @@ def _cltv(
     population: Population | None,
 ) -> pd.Series[int]:
     """Return what each account is worth, from the churn of its currency."""
-    base = population.base if population else engine.frame("cltv_base")
-    lifetimes = population.lifetimes if population else engine.frame("cltv_lifetimes")
+    if population is not None:
+        return worth_of(facts, population.today(policy, reporting.gross_margin), policy)
+    base, lifetimes = engine.frame("cltv_base"), engine.frame("cltv_lifetimes")
     return account_cltv(facts, base, policy, gross_margin=reporting.gross_margin, lifetimes=lifetimes)
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import pandas as pd
 
 from enrichment.engine import EngineProtocol
+from enrichment.kpis.formulas import Facts
+from enrichment.kpis.month import facts_of_today
+from enrichment.kpis.places import Place
+from enrichment.policy import Policy
 
 POPULATION_TABLES: Final = (
     "account_facts",
@@ -42,6 +46,14 @@ class Population:
     lifetimes: pd.DataFrame
     firsts: pd.DataFrame
     attempts: int | None = None
+    _today: dict[tuple[str, str], dict[Place, Facts]] = field(default_factory=dict)
+
+    def today(self, policy: Policy, gross_margin: float | str) -> dict[Place, Facts]:
+        """Return the facts of the newest month, which say what accounts are worth; found once."""
+        key = (policy.hash, str(gross_margin))
+        if key not in self._today:
+            self._today[key] = facts_of_today(self.base, policy, gross_margin, self.lifetimes)
+        return self._today[key]
 
     def among(self, facts: pd.DataFrame) -> Population:
         """Return the same with other accounts' facts."""

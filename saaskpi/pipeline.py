@@ -417,7 +417,7 @@ class Pipeline:
             AccessError: a key or the token is refused.
             UnavailableError: a host does not answer.
         """
-        return self._refresher.refresh(touched)
+        return self._refresher.refresh(touched, self._stages.stage("refresh"))
 
     def warm(self) -> None:
         """Take in what the home holds, so that the next :meth:`refresh` is quick.

@@ -7,8 +7,8 @@ is simply begun again.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -25,13 +25,14 @@ from saaskpi.declared import declared
 from saaskpi.errors import StoreError
 from saaskpi.following import follow_some
 from saaskpi.opening import RATES, usage_files
+from saaskpi.progress import Report
 from saaskpi.rereading import Reread, reread
 from saaskpi.results import Written
 from saaskpi.shelf import SHELF, Shelf
 from saaskpi.slicing import Concerned, Slice, Slicer
-from warehouse.engine import Engine
 from warehouse.files import make_directory
-from warehouse.patches import Patch
+from warehouse.patches import Patch, table_bytes
+from warehouse.rehearsed import RehearsedEngine, UnfitError
 
 if TYPE_CHECKING:
     from saaskpi.pipeline import Pipeline
@@ -39,7 +40,8 @@ if TYPE_CHECKING:
 PATIENCE: Final = 600.0
 """Seconds for which a refresh waits until others are done in the home: a whole enrichment takes its time."""
 FEW_CUSTOMERS: Final = 100
-"""With more of them it pays to let the SQL engine think first."""
+"""With more of them it pays to let the SQL engine think anew."""
+REHEARSALS: Final = 2
 _WORKPLACE: Final = "slice"
 
 
@@ -73,7 +75,7 @@ class Refresher:
         self._spill = make_directory(settings.home / "tmp")
         limits = settings.engine
         # Statements over a few rows: a second thread costs more than it brings.
-        self._engine = Engine(limits.memory_limit, 1, self._spill)
+        self._engine = RehearsedEngine(limits.memory_limit, 1, self._spill)
         self._shelf = Shelf(
             self._engine,
             pipeline.landing,
@@ -98,15 +100,32 @@ class Refresher:
         """Take in what the landing and the current run hold, so that the next refresh is quick."""
         with self._pipeline.alone(wait=PATIENCE):
             self._slicer.update()
-            self._population()
+            self._rehearse()
 
-    def refresh(self, touched: Touched) -> Written:
-        """Bring the accounts of what may have changed up to date, from the vendors to the CRM."""
+    def _rehearse(self) -> None:
+        """Compute an account without keeping it: what a computation runs is prepared then."""
+        ids = self._population().facts["account_id"].head(1).tolist()
+        self._slicer.open_usage(usage_files(self._pipeline.settings, self._now()).files)
+        part = self._slicer.slice_of(Concerned(accounts=frozenset(ids)))
+        for _ in range(REHEARSALS if part.accounts and not self._engine.is_prepared else 0):
+            self._work(part, keep=False)
+
+    def refresh(self, touched: Touched, stage: AbstractContextManager[Report]) -> Written:
+        """Bring the accounts of what may have changed up to date, from the vendors to the CRM.
+
+        Args:
+            touched: what may have changed.
+            stage: told how far it is; what is written is a stage of its own.
+        """
         pipeline = self._pipeline
-        found = reread(pipeline.landing, pipeline.stripe, pipeline.hubspot, touched, self._now())
-        with pipeline.alone(wait=PATIENCE):
-            follow_some(pipeline, found)
-            only = self.recompute(_concerned(touched, found))
+        with ExitStack() as held:
+            with stage as report:
+                found = reread(pipeline.landing, pipeline.stripe, pipeline.hubspot, touched, self._now())
+                held.enter_context(pipeline.alone(wait=PATIENCE))
+                follow_some(pipeline, found)
+                only = self.recompute(_concerned(touched, found))
+                accounts, records = len(only.accounts), sum(found.rows.values())
+                report(f"{accounts} accounts, {records} records", accounts=accounts, records=records)
             return pipeline.apply(only=only)
 
     def recompute(self, concerned: Concerned) -> Only:
@@ -118,18 +137,32 @@ class Refresher:
         if self._pipeline.store.current_run() is None:
             raise StoreError("There is no finished run yet.", hint="Run: saaskpi pull, then saaskpi enrich")
         self._slicer.update()
+        self._slicer.open_usage(usage_files(self._pipeline.settings, self._now()).files)
         part = self._slicer.slice_of(concerned)
         if part.accounts:
-            with self._engine.inside(_WORKPLACE):
-                self._compute(part)
-                self._keep(part)
+            self._work(part)
         return Only(part.accounts, part.companies)
+
+    def _work(self, part: Slice, *, keep: bool = True) -> None:
+        """Compute a slice, in tables that are kept for the next one if it is small."""
+
+        def work() -> None:
+            self._compute(part)
+            if keep:
+                self._keep(part)
+
+        if len(part.customers) <= FEW_CUSTOMERS:
+            with suppress(UnfitError), self._engine.rehearsed():
+                work()
+                return
+        with self._engine.inside(_WORKPLACE):
+            work()
 
     def _compute(self, part: Slice) -> None:
         pipeline, settings = self._pipeline, self._pipeline.settings
         now = self._now()
         as_of = settings.instant(now)
-        rows = self._slicer.put_rows(part, usage_files(settings, now).files)
+        rows = self._slicer.put_rows(part)
         known = self._population()
         is_other = ~known.facts["account_id"].isin(part.accounts)
         accounts, store = sorted(part.accounts), pipeline.store
@@ -158,14 +191,18 @@ class Refresher:
             table: f"SELECT * FROM {table} WHERE {key} IN (SELECT id FROM computed_ids WHERE kind = '{key}')"
             for table, key in OF_ACCOUNTS.items()
         }
-        contents = {table: self._engine.parquet(sql, self._spill) for table, sql in queries.items()}
+        contents = {table: table_bytes(self._engine.arrow(sql)) for table, sql in queries.items()}
         marts, known = self._pipeline.marts, self._population()
+        former = marts.version()
         marts.patch(Patch(contents, OF_ACCOUNTS, ids))
-        episodes, bands = (self._engine.frame(queries[name]) for name in ("flag_episodes", "band_alerts"))
-        self._pipeline.store.remember(episodes, bands)
+        self._pipeline.store.remember(*self._left(queries, "flag_episodes", "band_alerts"))
+        self._slicer.patched(part, former, *self._left(queries, "account_match", "usage_holders"))
         others = known.facts[~known.facts["account_id"].isin(part.accounts)]
-        facts = pd.concat([others, self._engine.frame(queries["account_facts"])], ignore_index=True)
+        facts = pd.concat([others, *self._left(queries, "account_facts")], ignore_index=True)
         self._known = _Known(marts.version(), facts, known.rest)
+
+    def _left(self, queries: Mapping[str, str], *tables: str) -> list[pd.DataFrame]:
+        return [self._engine.frame(queries[table]) for table in tables]
 
     def _population(self) -> _Known:
         """Return what is known of all accounts, as the current run and its patches have it."""

@@ -26,6 +26,7 @@ _OF_CUSTOMERS: Final = (
     "stripe_events",
     "stripe_meter_event_summaries",
 )
+_ITEMS: Final = "stripe_subscription_items"
 _USAGE: Final = "usage_events"
 _NEWEST: Final = "QUALIFY ROW_NUMBER() OVER (PARTITION BY id ORDER BY _seq DESC) = 1"
 
@@ -82,6 +83,20 @@ class Members:
         self.company_of: dict[str, str] = {}
         self.customers_of: dict[str, set[str]] = defaultdict(set)
         self.unmatched: set[str] = set()
+        self._add(matches)
+
+    def replace(self, customers: Collection[str], matches: pd.DataFrame) -> None:
+        """Take other matches of some customers, as a patch of the tables has them."""
+        for customer in customers:
+            self.unmatched.discard(customer)
+            company = self.company_of.pop(customer, None)
+            if company is not None:
+                self.customers_of[company].discard(customer)
+                if not self.customers_of[company]:
+                    del self.customers_of[company]
+        self._add(matches)
+
+    def _add(self, matches: pd.DataFrame) -> None:
         for customer, company in zip(matches["customer_id"], matches["company_id"], strict=True):
             if isinstance(company, str):
                 self.company_of[customer] = company
@@ -115,6 +130,9 @@ class Slicer:
         self._links = links
         self._candidates = Candidates()
         self._members = Members(pd.DataFrame(columns=["customer_id", "company_id"]))
+        self._usage: list[Path] = []
+        self._has_carried = False
+        self._holders = pd.DataFrame()
         self._version = ""
 
     def update(self) -> None:
@@ -122,13 +140,31 @@ class Slicer:
         landed = self._shelf.pull
         if self._shelf.update():
             self._candidates = Candidates()
+            self._has_carried = not self._engine.frame(f"SELECT item_id FROM {CARRIED} LIMIT 1").empty
             self._take_in("full")
         if self._shelf.pull != landed:
             self._take_in("delta")
         self._candidates.add_links(self._links())
         if self._version != (version := self._marts.version()):
             self._members = Members(self._marts.read("account_match"))
+            self._holders = self._marts.read("usage_holders")
             self._version = version
+
+    def patched(self, part: Slice, former: str, matches: pd.DataFrame, holders: pd.DataFrame) -> None:
+        """Take in a patch that was just laid over the current run.
+
+        Args:
+            part: whose rows it replaces.
+            former: the version of the tables before it.
+            matches: the patch's ``account_match``.
+            holders: its ``usage_holders``.
+        """
+        if self._version != former:
+            return
+        self._members.replace(part.customers, matches)
+        others = self._holders[~self._holders["account_id"].isin(part.accounts)]
+        self._holders = pd.concat([others, holders], ignore_index=True)
+        self._version = self._marts.version()
 
     def slice_of(self, concerned: Concerned) -> Slice:
         """Return the accounts that a change concerns, old and new ones, with all their customers.
@@ -157,12 +193,22 @@ class Slicer:
             frozenset(customers), frozenset(accounts | companies), frozenset(found | companies), matched
         )
 
-    def put_rows(self, part: Slice, usage: Sequence[Path] = ()) -> Slice:
+    def open_usage(self, files: Sequence[Path]) -> None:
+        """Make the usage readable, before rows are put.
+
+        Args:
+            files: of usage events.
+        """
+        if self._usage != list(files):
+            self._usage = list(files)
+            if files:
+                self._engine.register_files(_USAGE, files)
+
+    def put_rows(self, part: Slice) -> Slice:
         """Put every row that a slice is made of into the engine's own tables, under the streams' names.
 
         Args:
             part: the slice.
-            usage: files of usage events.
 
         Returns:
             The slice with its context.
@@ -172,9 +218,8 @@ class Slicer:
         for stream in self._there(GLOBAL):
             self._put(stream, "TRUE")
         self._put_discounts(part)
-        self._put_carried_prices()
         contacts, linked = self._put_records(part)
-        context = self._context(part, linked | self._put_usage(part, usage))
+        context = self._context(part, linked | self._put_usage(part))
         own = {"hubspot_contacts": contacts}
         own["hubspot_companies"] = {*part.companies, *(one for one in context.values() if one)}
         own["stripe_customers"] = {*part.customers, *context}
@@ -186,7 +231,14 @@ class Slicer:
         return [one for one in streams if one in self._shelf.streams]
 
     def _put(self, stream: str, where: str, of_deltas: str | None = None) -> None:
-        self._engine.run(stream, self._shelf.rows(stream, where, of_deltas))
+        rows = self._shelf.rows(stream, where, of_deltas)
+        if stream == _ITEMS and self._has_carried:
+            # Items of others that carry a price which no list has: their own carry no more of it.
+            rows += (
+                f" UNION BY NAME SELECT * FROM memory.main.full_{stream} "
+                f"WHERE id IN (SELECT item_id FROM memory.main.{CARRIED})"
+            )
+        self._engine.run(stream, rows)
 
     def _take_in(self, part: str) -> None:
         """Give the keys of all customers, companies and contacts to the candidates."""
@@ -222,14 +274,6 @@ class Slicer:
         """Put the customers' discounts, and those that name no customer: any of theirs may be meant."""
         for stream in self._there(["stripe_discounts"]):
             self._put(stream, f"owner IN ({_listed(part.customers)}) OR owner IS NULL")
-
-    def _put_carried_prices(self) -> None:
-        """Add items of others that carry a price which no list has: their own carry no more of it."""
-        for stream in self._there(["stripe_subscription_items"]):
-            carried = f"SELECT item_id FROM memory.main.{CARRIED}"
-            if not self._engine.frame(f"{carried} LIMIT 1").empty:
-                rows = f"SELECT * FROM memory.main.full_{stream} WHERE id IN ({carried})"
-                self._engine.run(stream, f"SELECT * FROM {stream} UNION BY NAME {rows}")
 
     def _put_records(self, part: Slice) -> tuple[set[str], set[str]]:
         """Put what is linked to the companies of a slice; returns the contacts and all companies linked."""
@@ -292,13 +336,11 @@ class Slicer:
             return "TRUE"
         return f"owner IN ({_listed(set(records['owner']))})"
 
-    def _put_usage(self, part: Slice, files: Sequence[Path]) -> set[str]:
+    def _put_usage(self, part: Slice) -> set[str]:
         """Put the usage under every key that may mean an account; returns who else has such a key."""
-        if not files:
+        if not self._usage:
             return set()
         engine = self._engine
-        with engine.outside():
-            engine.register_files(_USAGE, files)
         names = self._names(part)
         engine.run("account_names", f"SELECT UNNEST([{_listed(names)}]) AS name")
         engine.run(
@@ -306,7 +348,7 @@ class Slicer:
             f"SELECT * FROM memory.main.{_USAGE} "
             "WHERE LOWER(TRIM(account_key)) IN (SELECT name FROM account_names)",
         )
-        holders = self._marts.read("usage_holders")
+        holders = self._holders
         shares = holders["account_key"].str.strip().str.lower().isin(names)
         return set(holders.loc[shares, "account_id"])
 

@@ -7,7 +7,6 @@ Only ``connect``, ``execute``, ``fetchall``, ``df`` and ``register`` of DuckDB a
 from __future__ import annotations
 
 import re
-import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -76,16 +75,6 @@ class Engine:
         finally:
             self._execute("PRAGMA enable_optimizer")
 
-    @contextmanager
-    def outside(self) -> Iterator[None]:
-        """Go back to where things stay, out of :meth:`inside`, for a moment."""
-        [(place,)] = self._execute("SELECT current_database()").fetchall()
-        self._execute("USE memory")
-        try:
-            yield
-        finally:
-            self._execute(f"USE {_name(place)}")
-
     def register_files(self, name: str, files: Sequence[Path], gone: Sequence[Void] = ()) -> None:
         """Make Parquet files readable as one view; a column that only some of them have is null elsewhere.
 
@@ -104,7 +93,7 @@ class Engine:
         where = self._without(name, gone) if gone else ""
         try:
             self._connection.execute(
-                f"CREATE OR REPLACE VIEW {_name(name)} AS SELECT * FROM {source} landed{where}"
+                f"CREATE OR REPLACE VIEW {quoted(name)} AS SELECT * FROM {source} landed{where}"
             )
         except (duckdb.IOException, duckdb.InvalidInputException) as error:
             raise StoreError(
@@ -113,7 +102,7 @@ class Engine:
 
     def _without(self, name: str, gone: Sequence[Void]) -> str:
         """Return the WHERE that leaves void rows out; the rules go into a table beside the view."""
-        rules = f"{_name(name)}_gone"
+        rules = f"{quoted(name)}_gone"
         self.register_frame(rules, pd.DataFrame(gone, columns=list(Void._fields)))
         columns = sorted({rule.column for rule in gone})
         return " WHERE " + " AND ".join(
@@ -129,11 +118,8 @@ class Engine:
             name: of the table, replaced when it is there.
             frame: columns of lists become LIST columns; a column of nulls alone becomes text.
         """
-        # Arrow carries lists, nullable integers and pandas' strings alike in DuckDB 1.5 and 2.
-        table = pa.Table.from_pandas(frame, preserve_index=False)
-        fields = [f.with_type(pa.string()) if pa.types.is_null(f.type) else f for f in table.schema]
-        self._connection.register("_incoming", table.cast(pa.schema(fields)))
-        self._execute(f"CREATE OR REPLACE TABLE {_name(name)} AS SELECT * FROM _incoming")
+        self._connection.register("_incoming", arrow_of(frame))
+        self._execute(f"CREATE OR REPLACE TABLE {quoted(name)} AS SELECT * FROM _incoming")
         self._execute("DROP VIEW _incoming")
 
     def framed(self, table: pa.Table) -> pd.DataFrame:
@@ -150,7 +136,7 @@ class Engine:
             name: of the table, replaced when it is there.
             sql: one SELECT.
         """
-        self._execute(f"CREATE OR REPLACE TABLE {_name(name)} AS {sql}")
+        self._execute(f"CREATE OR REPLACE TABLE {quoted(name)} AS {sql}")
 
     def view(self, name: str, sql: str) -> None:
         """Let ``name`` stand for a query.
@@ -159,7 +145,7 @@ class Engine:
             name: of the view, replaced when it is there.
             sql: one SELECT.
         """
-        self._execute(f"CREATE OR REPLACE VIEW {_name(name)} AS {sql}")
+        self._execute(f"CREATE OR REPLACE VIEW {quoted(name)} AS {sql}")
 
     def write(self, sql: str, path: Path, group: int | None = None) -> None:
         """Write the answer to a query into a Parquet file, row by row: it may be larger than the memory.
@@ -199,13 +185,13 @@ class Engine:
         """
         whole = _NAME.fullmatch(name_or_query.strip())
         frame = self._execute(f"SELECT * FROM {name_or_query}" if whole else name_or_query).df()
-        return _with_lists(frame)
+        return with_lists(frame)
 
     def columns(self, name: str) -> list[str]:
         """Return the column names of a table or view, in order; empty when there is none of that name."""
         try:
             # A tenth of the time that the catalogue takes.
-            found = self._execute(f"SELECT * FROM {_name(name)} LIMIT 0").description or ()
+            found = self._execute(f"SELECT * FROM {quoted(name)} LIMIT 0").description or ()
         except duckdb.CatalogException:
             return []
         return [column[0] for column in found]
@@ -219,13 +205,13 @@ class Engine:
         Args:
             name: of that database; none of that name is there.
         """
-        self._execute(f"ATTACH ':memory:' AS {_name(name)}")
+        self._execute(f"ATTACH ':memory:' AS {quoted(name)}")
         try:
-            self._execute(f"USE {_name(name)}")
+            self._execute(f"USE {quoted(name)}")
             yield
         finally:
             self._execute("USE memory")
-            self._execute(f"DETACH {_name(name)}")
+            self._execute(f"DETACH {quoted(name)}")
 
     def export(self, tables: Sequence[str], directory: Path) -> None:
         """Write one Parquet file per table and put it on disk.
@@ -241,23 +227,14 @@ class Engine:
         with writing(directory):
             for table in tables:
                 path = directory / f"{table}.parquet"
-                self._execute(f"COPY {_name(table)} TO {_text(str(path))} (FORMAT parquet)")
+                self._execute(f"COPY {quoted(table)} TO {_text(str(path))} (FORMAT parquet)")
                 sync_file(path)
             sync_directory(directory)
 
-    def parquet(self, sql: str, directory: Path) -> bytes:
-        """Return the answer to a query as the content of a Parquet file.
-
-        Args:
-            sql: one SELECT.
-            directory: is there; for the file while it is written.
-        """
-        path = directory / f"answer-{secrets.token_hex(8)}.parquet"
-        try:
-            self._execute(f"COPY ({sql}) TO {_text(str(path))} (FORMAT parquet)")
-            return path.read_bytes()
-        finally:
-            path.unlink(missing_ok=True)
+    def arrow(self, sql: str) -> pa.Table:
+        """Return the answer to a query as an Arrow table."""
+        found: pa.Table = self._connection.sql(sql).to_arrow_table()
+        return found
 
     def _execute(self, sql: str, values: Sequence[object] = ()) -> duckdb.DuckDBPyConnection:
         """Run SQL; what the machine cannot give becomes one clear error.
@@ -281,7 +258,22 @@ class Engine:
         self._execute(f"SET {setting} = {_text(value)}")
 
 
-def _name(name: str) -> str:
+def arrow_of(frame: pd.DataFrame) -> pa.Table:
+    """Return a frame as an Arrow table; a column of nulls alone becomes text."""
+    # Arrow carries lists, nullable integers and pandas' strings alike in DuckDB 1.5 and 2.
+    table = pa.Table.from_pandas(frame, preserve_index=False)
+    if not any(pa.types.is_null(field.type) for field in table.schema):
+        return table
+    fields = [f.with_type(pa.string()) if pa.types.is_null(f.type) else f for f in table.schema]
+    return table.cast(pa.schema(fields))
+
+
+def quoted(name: str) -> str:
+    """Return a name of ours for use in SQL; ours need no quotes.
+
+    Raises:
+        ValueError: it is none.
+    """
     if not _NAME.fullmatch(name):
         raise ValueError(f"not a table name: {name!r}")
     return name
@@ -289,7 +281,7 @@ def _name(name: str) -> str:
 
 def joined_values(columns: str) -> str:
     """Return the SQL of the values of some columns as one text, as rules about void rows name them."""
-    values = [f'CAST(landed."{_name(column)}" AS VARCHAR)' for column in columns.split(JOINED)]
+    values = [f'CAST(landed."{quoted(column)}" AS VARCHAR)' for column in columns.split(JOINED)]
     return f" || {_text(JOINED)} || ".join(values)
 
 
@@ -301,7 +293,7 @@ def _text(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
-def _with_lists(frame: pd.DataFrame) -> pd.DataFrame:
+def with_lists(frame: pd.DataFrame) -> pd.DataFrame:
     """Turn the arrays in which DuckDB hands out lists into lists, and a null among them into None."""
     for column, values in frame.items():
         # By dtype and not with select_dtypes: pandas 2 and 3 differ on whether text is of type object.

@@ -139,7 +139,10 @@ class Patches:
             keys |= head["keys"]
             for name, values in head["ids"].items():
                 ids.setdefault(name, set()).update(values)
-        tables = {name: _content(self._overlay(name)) for name in keys}
+        tables = {
+            name: table_bytes(pa.concat_tables(self._overlay(name).rows, promote_options="permissive"))
+            for name in keys
+        }
         self._write(self.last() + 1, Patch(tables, keys, ids))
         for path in files:
             path.unlink(missing_ok=True)
@@ -171,8 +174,6 @@ def _head(path: Path) -> dict[str, Any]:
         return head
 
 
-def _content(overlay: Overlay) -> bytes:
-    return table_bytes(pa.concat_tables(overlay.rows, promote_options="permissive"))
 
 
 def _without(table: Any, key: str, ids: Collection[str]) -> Any:

@@ -19,7 +19,14 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from connectors.touched import Ref, Touched, all_of
 from saaskpi.erasing import erase
-from saaskpi.errors import AccessError, NeedsPersonError, StoreError, UnavailableError, UsageError
+from saaskpi.errors import (
+    AccessError,
+    NeedsPersonError,
+    SaaskpiError,
+    StoreError,
+    UnavailableError,
+    UsageError,
+)
 from saaskpi.pipeline import Pipeline
 from saaskpi.results import Written
 from saaskpi.usage.posted import write_posted
@@ -71,6 +78,7 @@ class Worker:
         self._debounce = Debounce(timedelta(seconds=self._quiet))
         self._pipeline: Pipeline | None = None
         self._refresh = refresh or self._refreshed
+        self._is_own = refresh is None
         self._halted: str | None = None
         self._accepted = self._stumbled = False
         self._failures = 0
@@ -101,6 +109,7 @@ class Worker:
     def _run(self) -> None:
         heart = threading.Thread(target=self._renew, name="claims", daemon=True)
         heart.start()
+        self._warm()
         while not self._stop.is_set():
             try:
                 self.step()
@@ -110,6 +119,17 @@ class Worker:
                 self._pause()
             self._wait()
         self._end()
+
+    def _warm(self) -> None:
+        """Get ready, so that the first event need not wait for it; without a run there is nothing to do."""
+        if not self._is_own:
+            return
+        try:
+            self._opened().warm()
+        except SaaskpiError as error:
+            log.info("nothing to get ready for yet: %s", error)
+        except Exception:  # whatever it is, the events that come in meet it again and say so
+            log.exception("the worker could not get ready")
 
     def _renew(self) -> None:
         while not self._stop.wait(LEASE.total_seconds() / 3):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, Final
@@ -117,10 +117,21 @@ def account_cltv(
     Raises:
         UsageError: the gross margin is out of range.
     """
+    return worth_of(accounts, facts_of_today(base, policy, gross_margin, lifetimes), policy)
+
+
+def facts_of_today(
+    base: pd.DataFrame, policy: Policy, gross_margin: float | str, lifetimes: pd.DataFrame | None
+) -> dict[Place, Facts]:
+    """Return the facts of the newest month by place; the arguments are those of :func:`account_cltv`."""
     rows = records(base)
     last = max((row["month"] for row in rows), default="")
     facts = _all_facts(rows, Beside(lifetimes=lifetimes), policy, _margin(gross_margin))
-    today = {place_of(row): fact for row, fact in zip(rows, facts, strict=True) if row["month"] == last}
+    return {place_of(row): fact for row, fact in zip(rows, facts, strict=True) if row["month"] == last}
+
+
+def worth_of(accounts: pd.DataFrame, today: Mapping[Place, Facts], policy: Policy) -> pd.Series[int]:
+    """Return what :func:`account_cltv` does, from facts that are there already."""
     worth = []
     for account in records(accounts[["currency", "mrr"]]):
         fact = today.get(place_of(account)) if account["currency"] and account["mrr"] else None
