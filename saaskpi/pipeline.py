@@ -423,7 +423,7 @@ class Pipeline:
         """Take in what the home holds, so that the next :meth:`refresh` is quick.
 
         Raises:
-            StoreError: nothing has been pulled or enriched yet.
+            StoreError: nothing has been pulled or enriched yet, or another one is at work in the home.
         """
         self._refresher.warm()
 

@@ -18,6 +18,7 @@ import pandas as pd
 from connectors.touched import Touched
 from crm_sync.inputs import Only
 from enrichment.computing import OF_ACCOUNTS, compute
+from enrichment.frames import records
 from enrichment.health.assessing import Remembered
 from enrichment.population import Population
 from enrichment.reporting import Reporting
@@ -66,6 +67,9 @@ class Refresher:
     Args:
         pipeline: over the home.
         now: the clock (aware, UTC).
+
+    Attributes:
+        band_changes: what the last computation announces, as an enrichment does.
     """
 
     def __init__(self, pipeline: Pipeline, now: Callable[[], datetime]) -> None:
@@ -91,6 +95,7 @@ class Refresher:
         )
         self._known: _Known | None = None
         self._declared: tuple[date, Reporting] | None = None
+        self.band_changes: list[dict[str, Any]] = []
 
     def close(self) -> None:
         """Free the memory."""
@@ -98,7 +103,8 @@ class Refresher:
 
     def warm(self) -> None:
         """Take in what the landing and the current run hold, so that the next refresh is quick."""
-        with self._pipeline.alone(wait=PATIENCE):
+        with self._pipeline.alone():
+            self._pipeline.landing.merge_deltas()
             self._slicer.update()
             self._rehearse()
 
@@ -124,8 +130,8 @@ class Refresher:
                 held.enter_context(pipeline.alone(wait=PATIENCE))
                 follow_some(pipeline, found)
                 only = self.recompute(_concerned(touched, found))
-                accounts, records = len(only.accounts), sum(found.rows.values())
-                report(f"{accounts} accounts, {records} records", accounts=accounts, records=records)
+                accounts, read = len(only.accounts), sum(found.rows.values())
+                report(f"{accounts} accounts, {read} records", accounts=accounts, records=read)
             return pipeline.apply(only=only)
 
     def recompute(self, concerned: Concerned) -> Only:
@@ -136,6 +142,7 @@ class Refresher:
         """
         if self._pipeline.store.current_run() is None:
             raise StoreError("There is no finished run yet.", hint="Run: saaskpi pull, then saaskpi enrich")
+        self.band_changes = []
         self._slicer.update()
         self._slicer.open_usage(usage_files(self._pipeline.settings, self._now()).files)
         part = self._slicer.slice_of(concerned)
@@ -193,6 +200,8 @@ class Refresher:
         }
         contents = {table: table_bytes(self._engine.arrow(sql)) for table, sql in queries.items()}
         marts, known = self._pipeline.marts, self._population()
+        changes = records(self._engine.frame("SELECT * FROM band_changes ORDER BY score, account_id"))
+        self.band_changes = [row for row in changes if row["account_id"] in part.accounts]
         former = marts.version()
         marts.patch(Patch(contents, OF_ACCOUNTS, ids))
         self._pipeline.store.remember(*self._left(queries, "flag_episodes", "band_alerts"))

@@ -10,6 +10,7 @@ from itertools import repeat
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
+from zipfile import BadZipFile
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -22,6 +23,7 @@ from tap_saaskpi.kpi_schema import JSON_COLUMNS, RUN_COLUMNS
 from warehouse.database import connect, shown
 from warehouse.files import STORE_FILE
 from warehouse.marts import Marts
+from warehouse.patches import Patches
 from warehouse.store import Store
 
 BATCH_ROWS: Final = 5_000
@@ -82,13 +84,13 @@ class KpiHome:
         path = self.directory / f"{table}.parquet"
         names = (*columns, *RUN_COLUMNS)
         try:
-            for batch in _batches(path, list(columns)):
+            for batch in _patched(path, list(columns)):
                 values = [_values(name, batch.column(name), is_key=name in keys) for name in columns]
                 rows = zip(*values, repeat(self.run_id), repeat(self.as_of), strict=False)
                 yield [dict(zip(names, row, strict=True)) for row in rows]
         except FileNotFoundError as error:
             raise _unusable(path, "is missing") from error
-        except (OSError, pa.ArrowInvalid) as error:
+        except (OSError, pa.ArrowInvalid, BadZipFile) as error:
             raise _unusable(path, "cannot be read") from error
 
 
@@ -112,6 +114,16 @@ def _current_run(engine: sa.Engine, where: Path | str) -> Json | None:
             f"The store {where} cannot be read: {str(error.orig).splitlines()[0]}.",
             hint="Set kpi_home to a folder that this version of saaskpi has filled.",
         ) from error
+
+
+def _patched(path: Path, columns: list[str]) -> Iterator[pa.RecordBatch]:
+    """Read a table with what was computed anew since the run laid over it."""
+    overlay = Patches(path.parent).overlay(path.stem)
+    read = [*columns, overlay.key] if overlay.ids and overlay.key not in columns else columns
+    for batch in _batches(path, read):
+        yield overlay.over(batch)
+    for rows in overlay.rows:
+        yield from rows.to_batches(BATCH_ROWS)
 
 
 def _batches(path: Path, columns: list[str]) -> Iterator[pa.RecordBatch]:

@@ -44,6 +44,8 @@ LEASE: Final = timedelta(seconds=60)
 """A claim is renewed while its worker lives."""
 LOOK: Final = 1.0
 """Seconds between two looks when nobody says that something came in."""
+WARM: Final = 10.0
+"""Seconds between two looks at what others did, when there is nothing else to do."""
 PATIENCE: Final = 60.0
 """Seconds that posted usage waits for others who work in the home."""
 _FIRST_PAUSE: Final = 5.0
@@ -82,7 +84,7 @@ class Worker:
         self._halted: str | None = None
         self._accepted = self._stumbled = False
         self._failures = 0
-        self._paused_until = 0.0
+        self._paused_until = self._warm_at = 0.0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="worker", daemon=True)
 
@@ -121,13 +123,14 @@ class Worker:
         self._end()
 
     def _warm(self) -> None:
-        """Get ready, so that the first event need not wait for it; without a run there is nothing to do."""
-        if not self._is_own:
+        """Take in what others did in the home, so that no event need wait for it."""
+        if not self._is_own or self._halted or time.monotonic() < self._warm_at:
             return
+        self._warm_at = time.monotonic() + WARM
         try:
             self._opened().warm()
         except SaaskpiError as error:
-            log.info("nothing to get ready for yet: %s", error)
+            log.debug("not ready yet: %s", error)
         except Exception:  # whatever it is, the events that come in meet it again and say so
             log.exception("the worker could not get ready")
 
@@ -146,6 +149,8 @@ class Worker:
             self._live.arrived.clear()
             # Not one claim for each event: what comes within the quiet time is claimed at once.
             self._stop.wait(min(self._quiet, LOOK))
+        elif self._debounce.next_due() is None:
+            self._warm()
 
     def step(self) -> int:
         """Claim what is due and refresh the accounts of what has waited enough; return how many events."""

@@ -8,9 +8,10 @@ from datetime import datetime
 import sqlalchemy as sa
 from typing_extensions import override
 
+from connectors.touched import Touched
 from saaskpi.pipeline import Pipeline
 from saaskpi.progress import Stages
-from saaskpi.results import EnrichResult
+from saaskpi.results import EnrichResult, Written
 from saaskpi.settings import Settings
 from saaskpi.watching.alerts import Alerts, StageAlerts
 from saaskpi.watching.channels import channels_of
@@ -52,6 +53,13 @@ class WatchedPipeline(Pipeline):
         if self._alerts:
             self._alerts.band_changes(result.band_changes)
         return result
+
+    @override
+    def refresh(self, touched: Touched) -> Written:
+        written = super().refresh(touched)
+        if self._alerts:
+            self._alerts.band_changes(self._refresher.band_changes)
+        return written
 
 
 def alerts_of(settings: Settings, now: Callable[[], datetime], engine: Callable[[], sa.Engine]) -> Alerts:

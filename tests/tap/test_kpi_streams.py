@@ -28,6 +28,7 @@ from tap_saaskpi.kpi_streams import STREAMS, KpiStream
 from tap_saaskpi.tap import TapSaaskpi
 from tests.tap.conftest import MemoryWriter
 from warehouse.marts import Marts
+from warehouse.patches import Patch, Patches, table_bytes
 from warehouse.store import Store
 
 if TYPE_CHECKING:
@@ -358,3 +359,18 @@ def test_a_key_is_enough_and_a_home_is_enough(home: Path) -> None:
     )
     without = TapSaaskpi(config={"stripe_api_key": "sk_test_canary"})
     assert not any(name.startswith("kpi_") for name in without.streams)
+
+
+def test_what_was_computed_anew_since_the_run_is_in_the_streams(tmp_path: Path) -> None:
+    directory = tmp_path / "marts" / "run-1"
+    directory.mkdir(parents=True)
+    run = pa.table({"account_id": ["a", "b", "c"], "name": ["A", "B", "C"]})
+    pq.write_table(run, directory / "accounts.parquet")
+    anew = pa.table({"account_id": ["b"], "name": ["B2"]})
+    patch = Patch({"accounts": table_bytes(anew)}, {"accounts": "account_id"}, {"account_id": ["b", "c"]})
+    Patches(directory).add(patch)
+
+    home = KpiHome(directory, "run-1", "2026-01-01T00:00:00Z")
+    found = [row["name"] for rows in home.rows("accounts", ["name"], []) for row in rows]
+
+    assert sorted(found) == ["A", "B2"]
