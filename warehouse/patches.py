@@ -174,8 +174,6 @@ def _head(path: Path) -> dict[str, Any]:
         return head
 
 
-
-
 def _without(table: Any, key: str, ids: Collection[str]) -> Any:
     """Return the rows of an Arrow table, or of a batch, whose key is none of some ids."""
     if not ids:
