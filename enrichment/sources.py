@@ -280,6 +280,11 @@ def latest_sql(stream: str, present: Collection[str]) -> str:
     )
 
 
+def record_key(stream: str) -> tuple[str, ...]:
+    """Return the columns that tell one record of a stream from another."""
+    return _BY_STREAM[stream].key
+
+
 def landed_columns(stream: str) -> tuple[str, ...]:
     """Return the columns of a landed stream that the models read, ``_seq`` too; not each has to be there."""
     source = _BY_STREAM[stream]

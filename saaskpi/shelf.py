@@ -17,7 +17,7 @@ from typing import Final
 
 import pandas as pd
 
-from enrichment.sources import SOURCES, landed_columns
+from enrichment.sources import SOURCES, landed_columns, record_key
 from warehouse.deltas import Void
 from warehouse.engine import Engine, joined_values
 from warehouse.files import make_directory, sync_directory, writing
@@ -184,11 +184,13 @@ class Shelf:
             owner, joined = _owner_in_delta(stream)
         elif stream not in RECORDS and stream != "hubspot_associations":
             owner, joined = _owner(stream, there)
+        # Only the newest row of each record: whoever is read again and again must not fill the memory.
+        key = ", ".join(f'"{name}"' for name in record_key(stream))
         self._engine.run(
             f"delta_{stream}",
-            f"SELECT * FROM delta_{stream} UNION ALL BY NAME "
-            f"SELECT {columns}, {owner} AS owner FROM incoming l{joined} "
-            f"WHERE l._seq NOT IN (SELECT _seq FROM delta_{stream})",
+            f"SELECT * FROM (SELECT * FROM delta_{stream} UNION ALL BY NAME "
+            f"SELECT {columns}, {owner} AS owner FROM incoming l{joined}) "
+            f"QUALIFY ROW_NUMBER() OVER (PARTITION BY {key} ORDER BY _seq DESC) = 1",
         )
 
     def _without(self, stream: str, rules: Sequence[Void]) -> str:
