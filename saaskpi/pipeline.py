@@ -297,6 +297,8 @@ class Pipeline:
         """
         refuse_imported(self.store, self.settings.home, "apply")
         plan = plan or self.plan(only)
+        if only is None:  # many writes are worth a look at the portal as it is now
+            self.memory.forget()
         with self._stages.stage("apply") as report:
             if plan.writes_nothing and not plan.blockers and not plan.kept:
                 report("nothing to write")

@@ -70,7 +70,7 @@ def test_a_line_has_the_fields_that_machines_look_for(log: io.StringIO) -> None:
 )
 def test_no_logger_tells_a_secret(log: io.StringIO, logger: str, secret: str) -> None:
     told = logging.getLogger(logger)
-    told.warning("refused: %s", secret, extra={"object_id": secret, "counts": {secret: 1}})
+    told.error("refused: %s", secret, extra={"object_id": secret, "counts": {secret: 1}})
     try:
         raise ValueError(f"could not use {secret!r}")  # noqa: TRY301
     except ValueError:
