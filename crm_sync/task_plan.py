@@ -15,7 +15,6 @@ from crm_sync.frames import records
 from crm_sync.model import FieldChange, MadeFrom, TaskAction, TaskChange, TaskLeftOut
 from crm_sync.task_states import (
     COMPLETED,
-    DELETED,
     OPEN,
     OWNER_FIELD,
     PRIORITY_FIELD,
@@ -32,6 +31,7 @@ from crm_sync.tasks import Owners, Rule, due_at, is_severe_enough, task_key
 
 WhenOver = Literal["complete", "comment", "leave"]
 NO_COMPANY = "the account has no company in the CRM"
+NOT_LINKED = "it was not linked to its company"
 
 
 class TaskInputs(Protocol):
@@ -194,10 +194,9 @@ class _Planner:
 
     def _keep(self, case: _Case, task: KnownTask) -> None:
         """Leave the task of this very episode alone, but for what a crash or a flag that returned left."""
-        if task.company_id is None and task.status != DELETED:
-            self.plan.actions.append(self._linked(task, case.account, "it was not linked to its company"))
-        else:
-            self.plan.already_open += 1
+        self.plan.already_open += 1
+        if task.status == COMPLETED and task.company_id is None:
+            self.plan.actions.append(self._linked(task, case.account, NOT_LINKED))
         if task.status == COMPLETED and task.completed_by == US:
             self.plan.changes.append(self._reopened(case, task))
 
@@ -244,8 +243,7 @@ class _Planner:
             if not task.is_open:
                 continue
             account = self._accounts.get(task.account_id)
-            if account is not None and self._has_moved(task, account):
-                reason = f"its company {task.company_id} was merged into this one"
+            if account is not None and (reason := self._lacks_link(task, account)):
                 self.plan.actions.append(self._linked(task, account, reason))
             day = self._episodes.over(task)
             if day:
@@ -253,9 +251,12 @@ class _Planner:
             elif account is not None:
                 self._update(task, account)
 
-    def _has_moved(self, task: KnownTask, account: Mapping[str, Any]) -> bool:
+    def _lacks_link(self, task: KnownTask, account: Mapping[str, Any]) -> str:
+        """Return why the task must be linked to the account's company, "" when it is."""
         company = account["company_id"]
-        return not is_missing(company) and task.company_id not in (None, company)
+        if is_missing(company) or task.company_id == company:
+            return ""
+        return f"its company {task.company_id} was merged into this one" if task.company_id else NOT_LINKED
 
     def _close(self, task: KnownTask, account: Mapping[str, Any] | None, day: str) -> None:
         if self._policy.when_over == "leave" or task.over == day:

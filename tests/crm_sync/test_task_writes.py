@@ -156,6 +156,25 @@ def test_a_person_who_works_on_a_task_whose_creation_was_cut_is_not_disturbed(
         assert len(world.crm.tasks) == 1
 
 
+@BOTH
+@pytest.mark.parametrize("severity", ["low", ""], ids=["not severe enough any more", "down"])
+def test_a_task_whose_link_was_cut_is_linked_whatever_became_of_its_flag(
+    make_world: MakeWorld, by_key: bool, severity: str
+) -> None:
+    for call in range(1, 30):
+        world = make_world("1", by_key=by_key)
+        world.pull()
+        world.up["1"] = "medium"
+        if not world.cut(call, after=True):
+            break
+        world.up = {"1": severity} if severity else {}
+        for _ in range(2):
+            world.now += SETTLING + timedelta(seconds=1)
+            world.pull()
+            world.run()
+        assert {task for task, _ in world.crm.links} == set(world.crm.tasks), f"cut at call {call}"
+
+
 def test_a_first_run_looks_for_no_task_and_a_broken_one_looks_once(make_world: MakeWorld) -> None:
     world = make_world("1", "2", by_key=True)
     world.up = {"1": "high", "2": "high"}
