@@ -1,4 +1,4 @@
-"""Writes a plan to the CRM, exactly, and remembers each batch before the next one.
+"""Writes a plan to the CRM, exactly, and remembers each batch before it goes out and before the next one.
 
 Every write says what to be, not what to change, so a crash between a write and its record costs one repeated
 write and nothing else: properties are set to the same values, tasks are upserted by their unique key, links
@@ -142,8 +142,10 @@ class _Application:
     def _update_companies(self) -> None:
         """Set the changed fields, a hundred companies a call."""
         updates = {one.company_id: one for one in self._plan.updates}
-        inputs = [(id_, _values(one)) for id_, one in updates.items()]
-        for batch in self._recorder.batches("companies", self._writer.update(COMPANIES, inputs), len(inputs)):
+        answers = self._recorder.update(
+            self._writer, COMPANIES, {id_: _values(one) for id_, one in updates.items()}
+        )
+        for batch in self._recorder.batches("companies", answers, len(updates)):
             good = [one for one in batch if one.ok]
             self._recorder.remember(COMPANIES, dict(_written(good, updates)))
             self._recorder.remember_edits(COMPANIES, list(_edits(good, updates)), "overwritten")
@@ -157,7 +159,7 @@ def _written(
 ) -> Iterator[tuple[str, dict[str, tuple[str, str]]]]:
     """Return what each company held before and holds now, by property."""
     for one in outcomes:
-        values = {change.property: (change.old, change.new) for change in updates[one.key].changes}
+        values = _values(updates[one.key])
         # A merged company answers with its survivor's id: both now show these values.
         for company_id in {one.key, one.object_id or one.key}:
             yield company_id, values
@@ -173,5 +175,5 @@ def _edits(
                 yield one.key, change.property, change.written, change.old
 
 
-def _values(update: CompanyUpdate) -> dict[str, str]:
-    return {change.property: change.new for change in update.changes}
+def _values(update: CompanyUpdate) -> dict[str, tuple[str, str]]:
+    return {change.property: (change.old, change.new) for change in update.changes}

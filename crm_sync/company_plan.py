@@ -38,12 +38,13 @@ class CurrentCompanies:
     written: dict[str, dict[str, str]]
 
     @classmethod
-    def read(cls, companies: pd.DataFrame, pushed: pd.DataFrame) -> CurrentCompanies:
+    def read(cls, companies: pd.DataFrame, pushed: pd.DataFrame, intended: pd.DataFrame) -> CurrentCompanies:
         """Read the landing and lay over it what was pushed since.
 
         Args:
             companies: id, archived, properties (JSON text), read_at.
             pushed: object_id, property, value, written_at: what we wrote last.
+            intended: object_id, property, value: what we may have written since; found there, it is ours.
         """
         there = living(companies)
         ids = there["id"].astype(str).tolist()
@@ -63,6 +64,11 @@ class CurrentCompanies:
                 if at >= read_at[company_id]:
                     _put(values[company_id], name, text)
                 else:
+                    written[company_id][name] = text
+        for company_id, name, value in intended[["object_id", "property", "value"]].to_numpy():
+            if company_id in values and name in _TYPES:
+                text = canonical(value, _TYPES[name])
+                if text == values[company_id].get(name, ""):
                     written[company_id][name] = text
         return cls(names, values, written)
 

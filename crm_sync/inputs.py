@@ -83,6 +83,7 @@ def gather(
         items=marts.read("subscription_items", where=of_customers),
         companies=found,
         pushed=store.pushed(COMPANIES, companies),
+        intended=store.intended(COMPANIES, companies),
         definitions=newest_rows(
             landing, "hubspot_properties", _DEFINITION, ("object_type", "name"), only={"name": _OURS}
         ),

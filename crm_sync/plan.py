@@ -72,6 +72,7 @@ class PlanInputs:
             began, UTC).
         pushed: what we wrote last, per company and property; what was written since the company was read
             overlays it: object_id, property, value, written_at.
+        intended: what we may have written since, had the answer been put down: object_id, property, value.
         definitions: ``hubspot_properties``: object_type, name, type, archived, hasUniqueValue, options (JSON
             text).
         owners: ``hubspot_owners``: id, archived.
@@ -93,6 +94,7 @@ class PlanInputs:
     items: pd.DataFrame
     companies: pd.DataFrame
     pushed: pd.DataFrame
+    intended: pd.DataFrame
     definitions: pd.DataFrame
     definitions_pulled_at: datetime
     owners: pd.DataFrame
@@ -116,7 +118,7 @@ def build_plan(inputs: PlanInputs, settings: PlanSettings, money: Money, now: da
     accounts = records(inputs.accounts)
     fields = _fields(inputs.accounts, settings.own_flags)
     checks = _preflights(inputs, fields)
-    current = CurrentCompanies.read(inputs.companies, inputs.pushed)
+    current = CurrentCompanies.read(inputs.companies, inputs.pushed, inputs.intended)
     context = Context(money, settings.language, settings.link, now)
     companies = plan_companies(
         accounts, current, fields, context, inputs.items, keep_edits=settings.keep_edits

@@ -129,8 +129,17 @@ class PushLedger(Protocol):
     def record_set_up(self, object_type: str, names: Sequence[str], at: datetime) -> None:
         """Remember properties that now exist in the CRM."""
 
+    def intend(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Remember fields that are about to be written.
+
+        Each row: apply_id, object_type, object_id, property, old_value, value, intended_at.
+        """
+
+    def forget_intents(self, apply_id: str, object_type: str, object_ids: Sequence[str]) -> None:
+        """Forget what was to be written to objects that the CRM refused."""
+
     def record_pushed(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Remember written fields.
+        """Remember written fields, which are no longer only intended.
 
         Each row: object_type, object_id, property, old_value, value, apply_id, written_at.
         """
@@ -182,7 +191,10 @@ class UndoLedger(PushLedger, Protocol):
         """Return one apply: run_id, plan_hash, kind, status, started_at."""
 
     def written(self, apply_id: str) -> Sequence[Mapping[str, Any]]:
-        """Return what one apply wrote: object_type, object_id, property, old_value, value."""
+        """Return what one apply wrote, or may have written without an answer that was put down.
+
+        Each row: object_type, object_id, property, old_value, value.
+        """
 
     def forget_tasks(self, task_ids: Sequence[str]) -> None:
         """Forget tasks that are no more in the CRM."""

@@ -6,10 +6,11 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
+from connectors.hubspot.client import BATCH, chunks
 from crm_sync.canonical import canonical
-from crm_sync.ports import Progress, PushLedger, RowOutcome
+from crm_sync.ports import CrmWriter, Progress, PushLedger, RowOutcome
 
 
 @dataclass
@@ -62,8 +63,12 @@ def kept_form(name: str, value: str) -> str:
     return "sha256:" + hashlib.sha256(canonical(value, "string").encode()).hexdigest()
 
 
+Written = Mapping[str, Mapping[str, tuple[str, str]]]
+"""Per object id and property the value before and the one that takes its place."""
+
+
 class Recorder:
-    """Remembers each answered batch of one apply.
+    """Remembers each batch of one apply, before it goes out and once it is answered.
 
     Args:
         ledger: outlives the process.
@@ -93,30 +98,54 @@ class Recorder:
         """The time (UTC, aware)."""
         return self._clock()
 
-    def remember(self, object_type: str, written: Mapping[str, Mapping[str, tuple[str, str]]]) -> None:
+    def update(self, writer: CrmWriter, object_type: str, changes: Written) -> Iterator[Sequence[RowOutcome]]:
+        """Set properties of objects, and put each batch down before it goes out.
+
+        Whoever is killed before the answer is put down has lost no value that stood there before.
+
+        Args:
+            writer: of the portal.
+            object_type: such as ``companies``.
+            changes: what each object is to hold.
+
+        Yields:
+            Each answered batch.
+        """
+        for part in chunks(list(changes), BATCH):
+            batch = {object_id: changes[object_id] for object_id in part}
+            self._ledger.intend(self._rows(object_type, batch, "intended_at"))
+            inputs = [
+                (id_, {name: new for name, (_, new) in values.items()}) for id_, values in batch.items()
+            ]
+            yield from writer.update(object_type, inputs)
+
+    def remember(self, object_type: str, written: Written) -> None:
         """Put down what was written, so that it can be put back.
 
         Args:
             object_type: such as ``companies``.
-            written: per object id and property the value before and the value now.
+            written: what each object held, and holds now.
         """
         # After the answer: whoever began to read later has read these values.
+        self._ledger.record_pushed(self._rows(object_type, written, "written_at"))
+
+    def _rows(
+        self, object_type: str, written: Written, moment: Literal["intended_at", "written_at"]
+    ) -> list[dict[str, Any]]:
         at = self.now
-        self._ledger.record_pushed(
-            [
-                {
-                    "object_type": object_type,
-                    "object_id": object_id,
-                    "property": name,
-                    "old_value": kept_form(name, old),
-                    "value": kept_form(name, new),
-                    "apply_id": self.apply_id,
-                    "written_at": at,
-                }
-                for object_id, values in written.items()
-                for name, (old, new) in values.items()
-            ]
-        )
+        return [
+            {
+                "object_type": object_type,
+                "object_id": object_id,
+                "property": name,
+                "old_value": kept_form(name, old),
+                "value": kept_form(name, new),
+                "apply_id": self.apply_id,
+                moment: at,
+            }
+            for object_id, values in written.items()
+            for name, (old, new) in values.items()
+        ]
 
     def remember_edits(
         self,
@@ -153,6 +182,8 @@ class Recorder:
         """Remember which rows were refused and forget those that have gone through."""
         bad = [(one.key, one.error or "HubSpot gave no reason.") for one in batch if not one.ok]
         self._ledger.clear_failures(object_type, [one.key for one in batch if one.ok])
+        if bad:
+            self._ledger.forget_intents(self.apply_id, object_type, [key for key, _ in bad])
         self._ledger.record_failures(
             [
                 {
@@ -166,3 +197,7 @@ class Recorder:
             ]
         )
         self.result.failures += [(object_type, key, reason) for key, reason in bad]
+
+
+def _new(values: Mapping[str, tuple[str, str]]) -> dict[str, str]:
+    return {name: new for name, (_, new) in values.items()}

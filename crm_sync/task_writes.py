@@ -69,13 +69,11 @@ class TaskWrites:
         live = self._writer.read(TASKS, list(changes), LIVE_FIELDS) if changes else {}
         decisions = {id_: decide(one, live.get(id_), self._recorder.now) for id_, one in changes.items()}
         self._put_down({id_: one for id_, one in decisions.items() if not one.values}, changes)
-        inputs = [(id_, one.values) for id_, one in decisions.items() if one.values]
-        answers = self._writer.update(TASKS, inputs)
-        for batch in self._recorder.batches("task changes", answers, len(inputs)):
+        values = {id_: _before_and_now(one, live[id_]) for id_, one in decisions.items() if one.values}
+        answers = self._recorder.update(self._writer, TASKS, values)
+        for batch in self._recorder.batches("task changes", answers, len(values)):
             good = {one.key: decisions[one.key] for one in batch if one.ok}
-            self._recorder.remember(
-                TASKS, {id_: _before_and_now(one, live[id_]) for id_, one in good.items()}
-            )
+            self._recorder.remember(TASKS, {id_: values[id_] for id_ in good})
             self._put_down(good, changes)
             self._recorder.settle(TASKS, batch)
             for id_ in good:

@@ -252,6 +252,14 @@ def _by_type(rows: Iterable[Restored]) -> Iterator[tuple[str, list[Restored]]]:
         yield kind, list(group)
 
 
+def _by_object(rows: Iterable[Restored]) -> dict[str, dict[str, tuple[str, str]]]:
+    """Return per object and property our value and the one that comes back."""
+    objects: dict[str, dict[str, tuple[str, str]]] = {}
+    for one in rows:
+        objects.setdefault(one.object_id, {})[one.property] = (one.ours, one.old)
+    return objects
+
+
 class _Undoing:
     """One undo on its way into the CRM."""
 
@@ -277,24 +285,16 @@ class _Undoing:
     def restore(self) -> None:
         """Put the former values back; what is back already is put down as such."""
         for kind, rows in _by_type(self._plan.back):
-            self._remember(kind, rows)
+            self._recorder.remember(kind, _by_object(rows))
         for kind, rows in _by_type(self._plan.restore):
-            objects: dict[str, list[Restored]] = {}
-            for one in rows:
-                objects.setdefault(one.object_id, []).append(one)
-            inputs = [(id_, {one.property: one.old for one in many}) for id_, many in objects.items()]
-            for batch in self._recorder.batches(kind, self._writer.update(kind, inputs), len(inputs)):
+            objects = _by_object(rows)
+            answers = self._recorder.update(self._writer, kind, objects)
+            for batch in self._recorder.batches(kind, answers, len(objects)):
                 good = [one.key for one in batch if one.ok]
-                self._remember(kind, [one for id_ in good for one in objects[id_]])
+                self._recorder.remember(kind, {id_: objects[id_] for id_ in good})
                 self.result.objects_restored += len(good)
                 self.result.fields_restored += sum(len(objects[id_]) for id_ in good)
                 self.result.failures += [(kind, one.key, one.error or "") for one in batch if not one.ok]
-
-    def _remember(self, kind: str, rows: Iterable[Restored]) -> None:
-        written: dict[str, dict[str, tuple[str, str]]] = {}
-        for one in rows:
-            written.setdefault(one.object_id, {})[one.property] = (one.ours, one.old)
-        self._recorder.remember(kind, written)
 
     def archive(self) -> None:
         """Move the tasks to the recycling bin and forget them."""

@@ -83,8 +83,19 @@ class CrmLedger(Rows):
 
     # Values
 
+    def intend(self, rows: Sequence[Row]) -> None:
+        """Remember fields that are about to be written; they may be in the CRM from now on.
+
+        Args:
+            rows: apply_id, object_type, object_id, property, old_value, value, intended_at.
+        """
+        keys = [column.name for column in tables.push_intents.primary_key]
+        with self._writes.begin() as connection:
+            # The first old value stays: a second try may find what the first one wrote.
+            upsert(connection, tables.push_intents, rows, keys, update=("value", "intended_at"))
+
     def record_pushed(self, rows: Sequence[Row]) -> None:
-        """Remember written fields.
+        """Remember written fields, which are no longer only intended.
 
         Args:
             rows: object_type, object_id, property, old_value, value, apply_id, written_at.
@@ -93,6 +104,34 @@ class CrmLedger(Rows):
         with self._writes.begin() as connection:
             # The first old value of an apply stays: it is what an undo must put back.
             upsert(connection, tables.push_ledger, rows, keys, update=("value", "written_at"))
+            done = {(row["apply_id"], row["object_type"], row["object_id"]) for row in rows}
+            _forget_intents(connection, sorted(done))
+
+    def forget_intents(self, apply_id: str, object_type: str, object_ids: Sequence[str]) -> None:
+        """Forget what was to be written to objects that the CRM refused."""
+        with self._writes.begin() as connection:
+            _forget_intents(connection, [(apply_id, object_type, one) for one in object_ids])
+
+    def intended(self, object_type: str, ids: Sequence[str] | None = None) -> pd.DataFrame:
+        """Return what may have been written last: nothing was put down since.
+
+        Args:
+            object_type: such as ``companies``.
+            ids: of the objects; None for all.
+
+        Returns:
+            object_id, property, value.
+        """
+        intents = tables.push_intents.c
+        later = _same_place().where(tables.push_ledger.c.written_at >= intents.intended_at)
+        found = sa.select(intents.object_id, intents.property, intents.value)
+        found = found.where(intents.object_type == object_type, ~later.exists()).order_by(intents.intended_at)
+        return joined(
+            [
+                self._frame(found if part is None else found.where(intents.object_id.in_(part)))
+                for part in named_parts(ids)
+            ]
+        )
 
     def pushed(self, object_type: str, ids: Sequence[str] | None = None) -> pd.DataFrame:
         """Return what we wrote last, per object and property.
@@ -119,10 +158,24 @@ class CrmLedger(Rows):
         return joined(frames)
 
     def written(self, apply_id: str) -> list[dict[str, Any]]:
-        """Return what one apply wrote: object_type, object_id, property, old_value, value."""
-        ledger = tables.push_ledger.c
-        columns = (ledger.object_type, ledger.object_id, ledger.property, ledger.old_value, ledger.value)
-        return self._all(sa.select(*columns).where(ledger.apply_id == apply_id).order_by(ledger.id))
+        """Return what one apply wrote, or may have written without an answer that was put down.
+
+        The rows: object_type, object_id, property, old_value, value.
+        """
+        ledger, intents = tables.push_ledger.c, tables.push_intents.c
+        names = ("object_type", "object_id", "property", "old_value", "value")
+        put_down = sa.select(*(ledger[name] for name in names)).where(ledger.apply_id == apply_id)
+        # Where a later one found the old value, nothing had been written.
+        later = _same_place().where(
+            (ledger.apply_id == apply_id)
+            | ((ledger.old_value == intents.old_value) & (ledger.written_at >= intents.intended_at))
+        )
+        unanswered = sa.select(*(intents[name] for name in names)).where(intents.apply_id == apply_id)
+        places = (intents.object_type, intents.object_id, intents.property)
+        return [
+            *self._all(put_down.order_by(ledger.id)),
+            *self._all(unanswered.where(~later.exists()).order_by(*places)),
+        ]
 
     def carrying(self, object_type: str, name: str) -> int:
         """Return how many objects have a value of ours in a property, as far as we know."""
@@ -205,3 +258,19 @@ class CrmLedger(Rows):
     def set_up(self) -> pd.DataFrame:
         """Return what of ours exists or once existed in the CRM: object_type, name, seen_at (last)."""
         return self._frame(sa.select(tables.set_up))
+
+
+def _same_place() -> sa.Select[Any]:
+    """Return what was put down of the property of the object that an intent is about."""
+    names = ("object_type", "object_id", "property")
+    places = (tables.push_ledger.c[name] == tables.push_intents.c[name] for name in names)
+    return sa.select(tables.push_ledger.c.id).where(*places).correlate(tables.push_intents)
+
+
+def _forget_intents(connection: sa.Connection, objects: Sequence[tuple[str, str, str]]) -> None:
+    """Forget intents by apply, object type and object id."""
+    table, names = tables.push_intents, ("apply_id", "object_type", "object_id")
+    gone = sa.delete(table).where(*(table.c[name] == sa.bindparam(f"the_{name}") for name in names))
+    if objects:
+        rows = [{f"the_{name}": value for name, value in zip(names, one, strict=True)} for one in objects]
+        connection.execute(gone, rows)

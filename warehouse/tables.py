@@ -109,6 +109,18 @@ push_ledger = sa.Table(
     sa.UniqueConstraint("object_type", "object_id", "property", "apply_id", name="uq_push_ledger"),
 )
 
+push_intents = sa.Table(  # values about to be written; a row stays when no answer was put down
+    "push_intents",
+    metadata,
+    sa.Column("apply_id", sa.Text, primary_key=True),
+    sa.Column("object_type", sa.Text, primary_key=True),
+    sa.Column("object_id", sa.Text, primary_key=True),
+    sa.Column("property", sa.Text, primary_key=True),
+    sa.Column("old_value", sa.Text, nullable=False),
+    sa.Column("value", sa.Text, nullable=False),
+    sa.Column("intended_at", UtcDateTime, nullable=False),
+)
+
 push_failures = sa.Table(
     "push_failures",
     metadata,

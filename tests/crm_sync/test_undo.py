@@ -111,6 +111,85 @@ def test_the_values_before_come_back_and_what_was_changed_since_is_listed_and_le
         assert (crm.companies[id_]["saaskpi_plan"], crm.companies[id_]["saaskpi_arr"]) == ("edited", "24")
 
 
+def cut(crm: FakeCrm, store: Store, plan: Plan, *, after: bool = True) -> None:
+    """Let an apply end at its first update, before the record of it."""
+    crm.calls.clear()
+    crm.fail_at, crm.after = 4, after
+    with pytest.raises(UnavailableError):
+        apply(plan, crm, store, at(NOW + HOUR))
+    assert crm.calls[-1] == "update"
+    crm.fail_at = None
+
+
+def test_what_an_apply_wrote_before_it_could_put_it_down_comes_back(store: Store) -> None:
+    crm = ready_crm(*IDS)
+    write(crm, store)
+    before = values_of(crm)
+    plan = plan_of(crm, store, 1, plan="Scale", mrr=1_00)
+    cut(crm, store, plan)
+    assert crm.companies["1"]["saaskpi_plan"] == "Scale"
+    later = plan_of(crm, store, 2, plan="Scale", mrr=1_00)  # from a pull that shows the new values
+    assert later.updates == []
+    crm.companies["2"]["saaskpi_plan"] = "edited"
+    undone = plan_undo(plan.apply_id, crm, store)
+    assert [(one.object_id, one.property, one.found) for one in undone.left] == [
+        ("2", "saaskpi_plan", "edited")
+    ]
+    take_back(crm, store, plan.apply_id)
+    assert values_of(crm) == before | {"2": before["2"] | {"saaskpi_plan": "edited"}}
+    assert take_back(crm, store, plan.apply_id) == UndoResult()
+
+
+def test_what_an_apply_wrote_unrecorded_is_nobody_elses_edit(store: Store) -> None:
+    crm = ready_crm(*IDS)
+    write(crm, store)
+    cut(crm, store, plan_of(crm, store, 1, plan="Scale"))
+    crm.companies["3"]["saaskpi_plan"] = "edited"
+    again = plan_of(crm, store, 2, plan="Team")
+    marked = {
+        one.company_id: change.written
+        for one in again.updates
+        for change in one.changes
+        if change.property == "saaskpi_plan"
+    }
+    assert marked == {"1": None, "2": None, "3": "Team"}
+
+
+def test_of_what_never_reached_the_crm_nothing_is_taken_back(store: Store) -> None:
+    crm = ready_crm(*IDS)
+    write(crm, store)
+    plan = plan_of(crm, store, 1, plan="Scale")
+    cut(crm, store, plan, after=False)
+    apply_id = write(crm, store, 2, plan="Scale")
+    assert plan_undo(plan.apply_id, crm, store).restore == []
+    assert len(plan_undo(apply_id, crm, store).restore) == 2 * len(IDS)
+
+
+def test_a_refused_row_is_not_taken_back_for_ours(store: Store) -> None:
+    crm = ready_crm(*IDS)
+    write(crm, store)
+    crm.bad_companies = {"2": "no"}
+    apply_id = write(crm, store, 1, plan="Scale")
+    crm.companies["2"]["saaskpi_plan"] = "Scale"  # by a person
+    assert {one.object_id for one in plan_undo(apply_id, crm, store).restore} == {"1", "3"}
+
+
+def test_a_change_of_a_task_that_was_not_put_down_comes_back(store: Store) -> None:
+    crm = ready_crm("1")
+    rows = [account("1", 1)]
+    first = build_plan(inputs_from(crm, store, rows, [flag("1")]), PlanSettings(), money, NOW)
+    apply(first, crm, store, at(NOW))
+    (task,) = crm.tasks.values()
+    start_run(store, [episode("1", closed=True)], "run-2")
+    inputs = inputs_from(crm, store, rows, run_id="run-2", pulled_at=NOW + HOUR)
+    plan = build_plan(inputs, PlanSettings(), money, NOW + HOUR)
+    cut(crm, store, plan)
+    assert task["hs_task_status"] == "COMPLETED"
+    apply(plan, crm, store, at(NOW + HOUR))  # finds the task as it should be
+    take_back(crm, store, plan.apply_id)
+    assert task["hs_task_status"] == "NOT_STARTED"
+
+
 def test_a_task_that_somebody_touched_is_listed_and_left(store: Store) -> None:
     crm = ready_crm(*IDS)
     apply_id = write(crm, store)

@@ -326,6 +326,7 @@ def inputs_from(
         items=pd.DataFrame({"customer_id": ["cus_1", "cus_1", "cus_1"], "mrr": [100, 200, 0]}),
         companies=objects_frame(crm.companies, pulled_at),
         pushed=store.pushed(COMPANIES),
+        intended=store.intended(COMPANIES),
         definitions=pd.DataFrame(rows, columns=definition_columns),
         definitions_pulled_at=pulled_at,
         owners=pd.DataFrame({"id": ["7", "8"], "archived": [False, True]}),

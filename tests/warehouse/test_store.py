@@ -433,6 +433,34 @@ def test_a_batch_recorded_twice_counts_once_and_keeps_the_first_old_value(store:
     assert [(row["old_value"], row["value"]) for row in ledger] == [("old of a-1", "2")]
 
 
+def intent_row(value: str, apply_id: str = "a-1", **changes: Any) -> dict[str, Any]:
+    row = pushed_row(value, apply_id) | {"old_value": "old"}
+    del row["written_at"]
+    return {**row, "intended_at": NOW, **changes}
+
+
+def test_what_was_meant_to_be_written_counts_until_it_is_put_down(store: Store) -> None:
+    store.intend([intent_row("1"), intent_row("7", object_id="2")])
+    store.intend([intent_row("2", old_value="1", intended_at=NOW + timedelta(seconds=1))])
+    assert [(row["old_value"], row["value"]) for row in store.written("a-1")] == [("old", "2"), ("old", "7")]
+    assert store.intended("companies")["value"].tolist() == ["7", "2"]
+    assert store.intended("companies", ["1", "3"])["value"].tolist() == ["2"]
+    assert len(store.intended("tasks")) == 0
+    store.record_pushed([pushed_row("2", old_value="old")])
+    store.forget_intents("a-1", "companies", ["2", "unknown"])
+    store.forget_intents("a-1", "companies", [])
+    assert len(store.intended("companies")) == 0
+    assert [(row["object_id"], row["value"]) for row in store.written("a-1")] == [("1", "2")]
+
+
+@pytest.mark.parametrize("old, still", [("old", 0), ("1", 1)], ids=["not written", "written"])
+def test_what_a_later_apply_found_tells_whether_it_was_written(store: Store, old: str, still: int) -> None:
+    store.intend([intent_row("1")])
+    store.record_pushed([pushed_row("3", "a-2", old_value=old, written_at=NOW + timedelta(seconds=1))])
+    assert len(store.written("a-1")) == still
+    assert len(store.intended("companies")) == 0  # what was put down last counts
+
+
 def test_refusals_are_counted_until_they_go_through(store: Store) -> None:
     row = {"object_type": "companies", "object_id": "1", "reason": "r", "run_id": "run-1", "failed_at": NOW}
     for reason in ("too long", "still too long"):

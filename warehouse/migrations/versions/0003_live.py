@@ -38,6 +38,16 @@ def _crm() -> None:
         sa.Column("error", sa.Text),
     )
     op.create_table(
+        "push_intents",
+        sa.Column("apply_id", sa.Text, primary_key=True),
+        sa.Column("object_type", sa.Text, primary_key=True),
+        sa.Column("object_id", sa.Text, primary_key=True),
+        sa.Column("property", sa.Text, primary_key=True),
+        sa.Column("old_value", sa.Text, nullable=False),
+        sa.Column("value", sa.Text, nullable=False),
+        sa.Column("intended_at", sa.DateTime, nullable=False),
+    )
+    op.create_table(
         "drift",
         sa.Column("id", _ID, primary_key=True, autoincrement=True),
         sa.Column("apply_id", sa.Text, nullable=False, index=True),
