@@ -15,15 +15,14 @@ from crm_sync.canonical import is_missing
 from crm_sync.company_plan import CurrentCompanies, plan_companies
 from crm_sync.frames import records
 from crm_sync.model import MadeFrom, Plan, Total, Unmatched
+from crm_sync.options import NO_FLAGS, OwnFlags
 from crm_sync.ports import Money
 from crm_sync.preflight import Preflight, preflight
 from crm_sync.properties import (
     COMPANIES,
-    NO_FLAGS,
     TASKS,
     Context,
     Field,
-    OwnFlags,
     fields_with,
     properties_of,
 )

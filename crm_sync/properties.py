@@ -7,13 +7,14 @@ be written, hence our own names.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
 from crm_sync.canonical import is_missing
+from crm_sync.options import BANDS, NO_FLAGS, OPPORTUNITIES, RISKS, STATUSES, Options, OwnFlags
 from crm_sync.ports import Money
 from saaskpi.errors import UsageError
 
@@ -36,58 +37,11 @@ TASK_FIELDS = (
 )
 """HubSpot's own properties that our tasks are made of."""
 
-Options = Mapping[str, str]
-"""Values of an enumeration with their labels, in the order in which they are shown."""
-
-STATUSES: Options = {
-    "active": "Active",
-    "trialing": "In trial",
-    "past_due": "Past due",
-    "unpaid": "Unpaid",
-    "paused": "Paused",
-    "incomplete": "Incomplete",
-    "churned": "Churned",
-    "never_paid": "Never paid",
-}
-BANDS: Options = {
-    "green": "Green",
-    "yellow": "Yellow",
-    "red": "Red",
-    "new": "New",
-    "no data": "No data",
-}
-RISKS: Options = {
-    "usage_drop": "Usage drop",
-    "silent": "Silent",
-    "cancellation_scheduled": "Cancellation scheduled",
-    "payment_failed": "Payment failed",
-    "card_expiring": "Card expiring",
-    "renewal_near": "Renewal near",
-    "contraction": "Contraction",
-    "contact_change": "Contact change",
-    "low_nps": "Low NPS",
-    "ticket_spike": "Ticket spike",
-}
-OPPORTUNITIES: Options = {
-    "near_limit": "Near limit",
-    "seat_growth": "Seat growth",
-    "sustained_expansion": "Sustained expansion",
-    "annual_offer": "Annual offer",
-    "open_expansion": "Open expansion",
-    "advocate": "Advocate",
-}
-
-
 FLAG_PROPERTIES: Mapping[str, str] = {
     "risk": "saaskpi_risk_flags",
     "opportunity": "saaskpi_opportunity_flags",
 }
 """Kind of a flag to the property that shows the flags of this kind."""
-
-
-OwnFlags = Mapping[str, Sequence[str]]
-"""Names of the flags that a user declared, by kind (``risk``, ``opportunity``)."""
-NO_FLAGS: OwnFlags = MappingProxyType({})
 
 
 def own_label(flag: str) -> str:

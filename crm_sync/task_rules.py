@@ -10,7 +10,7 @@ from dataclasses import replace
 from difflib import get_close_matches
 from typing import Any
 
-from crm_sync.properties import NO_FLAGS, OPPORTUNITIES, RISKS, OwnFlags
+from crm_sync.options import NO_FLAGS, OPPORTUNITIES, RISKS, OwnFlags
 from crm_sync.task_texts import LANGUAGES, check_template
 from crm_sync.tasks import (
     ASSIGNEES,

@@ -14,7 +14,7 @@ import pandas as pd
 
 from crm_sync.canonical import is_missing
 from crm_sync.frames import living
-from crm_sync.properties import OPPORTUNITIES, RISKS
+from crm_sync.options import OPPORTUNITIES, RISKS
 from crm_sync.task_texts import Texts, Words
 
 SEVERITIES = ("low", "medium", "high")

@@ -5,10 +5,12 @@ Pure: the tables of a run in, rows out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import difflib
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from crm_sync.options import NO_FLAGS, OPPORTUNITIES, RISKS, OwnFlags
 from enrichment.kpis.catalogue import KPIS, MONTHLY
 from enrichment.kpis.kpi import Kpi
 from saaskpi.columns import ACCOUNTS, MOVEMENTS, Column, Row, kpi_columns, opened_columns
@@ -44,6 +46,7 @@ def list_accounts(
     wanted: Filter,
     metric: str | None = None,
     sort: str | None = None,
+    own_flags: OwnFlags = NO_FLAGS,
 ) -> Listing:
     """Return the accounts of today, or with a month, metric or segment those that make up a figure.
 
@@ -54,11 +57,15 @@ def list_accounts(
         wanted: conditions on the account as it is today; the view's currency is one.
         metric: the figure to open, ``mrr`` by default.
         sort: one of :data:`SORTS`; of a figure, any column.
+        own_flags: those that the settings declare.
 
     Raises:
-        UsageError: there is no such month, segment, currency, figure or column; says which there are.
+        UsageError: there is no such month, segment, currency, flag, figure or column; says which there are.
     """
+    _check_flag("risk", wanted.risk, (*RISKS, *own_flags.get("risk", ())))
+    _check_flag("opportunity", wanted.opportunity, (*OPPORTUNITIES, *own_flags.get("opportunity", ())))
     if not (view.months or metric or view.segment or view.native):
+        _check_currency(view.currency, accounts)
         rows, totals = portfolio(accounts(), replace(wanted, currency=view.currency), _checked(sort))
         return Listing(rows, ACCOUNTS, totals=totals)
     figures = Figures(read, replace(view, months=view.months or LATEST))
@@ -141,3 +148,20 @@ def _checked(sort: str | None) -> str:
     if sort in (None, *SORTS):
         return sort or SORTS[0]
     raise UsageError(f"Accounts cannot be sorted by '{sort}'.", hint=f"By: {', '.join(SORTS)}.")
+
+
+def _check_flag(kind: str, name: str | None, known: Sequence[str]) -> None:
+    if name is None or name in known:
+        return
+    near = difflib.get_close_matches(name[:40].lower(), known, n=1)
+    hint = f"Did you mean {near[0]}? " if near else ""
+    raise UsageError(f"There is no {kind} flag '{name}'.", hint=f"{hint}There are: {', '.join(known)}.")
+
+
+def _check_currency(currency: str | None, accounts: Callable[[], Iterable[Row]]) -> None:
+    if currency is None:
+        return
+    known = sorted({one for row in accounts() for one in row["mrr_by_currency"]})
+    if currency.lower() not in known:
+        there = f"There is MRR in {', '.join(known).upper()}." if known else ""
+        raise UsageError(f"No account has an MRR in {currency.upper()}.", hint=there)

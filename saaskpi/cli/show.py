@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from crm_sync.options import BANDS, STATUSES
 from saaskpi.cli.base import Context, shared_options
 from saaskpi.cli.figures import format_options, not_over, opened_totals, view_options
 from saaskpi.cli.output import Format, print_json, print_lines, print_rows
@@ -19,10 +20,10 @@ from saaskpi.portfolio import Filter, find_account
 @click.command(epilog="Example: saaskpi accounts --month 2026-10 --metric lost_mrr --segment country=FR")
 @view_options
 @click.option("--metric", help="The figure of the month to open (default mrr), for instance new_mrr.")
-@click.option("--band", help="Only this band: green, yellow, red, new, no data.")
+@click.option("--band", type=click.Choice(list(BANDS)), help="Only this band.")
 @click.option("--risk", help="Only accounts with this risk flag, for instance payment_failed.")
 @click.option("--opportunity", help="Only accounts with this opportunity flag.")
-@click.option("--status", help="Only this status, for instance active or past_due.")
+@click.option("--status", type=click.Choice(list(STATUSES)), help="Only this status.")
 @click.option("--search", help="Part of the name, or of a HubSpot or Stripe id.")
 @click.option("--sort", help=f"{', '.join(SORTS)} (default mrr); with --month any column.")
 @format_options
@@ -46,7 +47,10 @@ def accounts(
     pipeline = context.pipeline()
     style = "json" if as_json else style
     view = View(month, segment, wanted.pop("currency"), native)
-    listing = list_accounts(pipeline.marts.read, pipeline.accounts, view, Filter(**wanted), metric, sort)
+    from saaskpi.declared import own_flags  # brings pandas, which --help needs none of
+
+    only, own = Filter(**wanted), own_flags(pipeline.settings)
+    listing = list_accounts(pipeline.marts.read, pipeline.accounts, view, only, metric, sort, own)
     print_rows(listing.rows, listing.columns, style)
     if style != "table":
         return

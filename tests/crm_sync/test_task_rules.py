@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from crm_sync.properties import OPPORTUNITIES, RISKS
+from crm_sync.options import OPPORTUNITIES, RISKS
 from crm_sync.task_rules import read_task_rules
 from crm_sync.task_texts import PLACEHOLDERS, Texts, check_template, messages, one_line, reference
 from crm_sync.tasks import DEFAULT_RULES, Rule

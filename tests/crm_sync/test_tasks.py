@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crm_sync.model import TaskAction
+from crm_sync.options import OPPORTUNITIES, RISKS
 from crm_sync.plan import PlanInputs, PlanSettings, build_plan
-from crm_sync.properties import FIELDS, OPPORTUNITIES, RISKS, fields_with
+from crm_sync.properties import FIELDS, fields_with
 from crm_sync.task_texts import messages
 from crm_sync.tasks import (
     DEFAULT_RULES,

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crm_sync.properties import OPPORTUNITIES, RISKS
+from crm_sync.options import OPPORTUNITIES, RISKS
 from enrichment.health.columns import COLUMNS
 from enrichment.health.config import HealthConfig
 from enrichment.health.flags import OPPORTUNITY, RISK, RULES, FlagConfig, find_flags, raise_flags

@@ -14,7 +14,9 @@ import pytest
 from enrichment.kpis.catalogue import MONTHLY
 from enrichment.policy import Policy
 from saaskpi.errors import UsageError
+from saaskpi.listings import Listing, list_accounts
 from saaskpi.lists import KINDS, METRICS, Figures, Row, View, metric_named, ordered
+from saaskpi.portfolio import Filter
 from tests.saaskpi.made_up_run import Tables, home, made_up
 from tests.support.cli import CommandLine
 
@@ -266,6 +268,9 @@ class TestCommands:
             (("accounts", "--month", MONTH, "--metric", "nrr"), "cannot be opened"),
             (("accounts", "--month", "2025-01..2025-03"), "several months"),
             (("accounts", "--sort", "colour"), "cannot be sorted by 'colour'"),
+            (("accounts", "--risk", "silence"), "Did you mean silent? There are: usage_drop,"),
+            (("accounts", "--month", MONTH, "--opportunity", "silent"), "There are: near_limit,"),
+            (("accounts", "--currency", "chf"), "There is MRR in EUR, JPY, USD."),
             (("movements", "--metric", "mrr"), "not made up of movements"),
             (("explain", "Globex 1", "--month", "2031-01"), "2025-01 to 2026-03"),
         ],
@@ -277,6 +282,23 @@ class TestCommands:
         assert (ended.code, ended.out) == (2, "")
         assert ended.err.startswith("Error: ")
         assert words in ended.err
+
+    @pytest.mark.parametrize("name, known", [("--band", "'no data'"), ("--status", "'past_due'")])
+    def test_an_unknown_band_or_status_is_refused_with_those_that_there_are(
+        self, saaskpi: CommandLine, name: str, known: str
+    ) -> None:
+        ended = saaskpi("accounts", name, "purple")
+        assert (ended.code, ended.out) == (2, "")
+        assert known in ended.err
+
+    def test_a_flag_of_ones_own_may_be_asked_for(self, run: Tables) -> None:
+        def listed(risk: str) -> Listing:
+            own = {"risk": ["big_and_quiet"]}
+            return list_accounts(run.__getitem__, list, View(), Filter(risk=risk), own_flags=own)
+
+        assert listed("big_and_quiet").rows == []
+        with pytest.raises(UsageError, match="no risk flag 'loud'"):
+            listed("loud")
 
     def test_explain_tells_the_months_and_their_causes(self, saaskpi: CommandLine, run: Tables) -> None:
         account = run["mrr_movements"]["account_id"].iloc[0]

@@ -6,9 +6,11 @@ from typing import Final
 
 from flask import Response
 
+from crm_sync.options import BANDS, STATUSES
 from enrichment.kpis.catalogue import MONTHLY
 from saaskpi import explaining
 from saaskpi.columns import ACCOUNTS, json_rows
+from saaskpi.declared import own_flags
 from saaskpi.listings import Listing, list_accounts, list_kpis, list_movements
 from saaskpi.lists import KINDS, METRICS, Figures, View
 from saaskpi.portfolio import Filter
@@ -42,8 +44,10 @@ def _accounts(asked: Asked) -> Response:
     wanted, reading = Filter(**{name: asked[name] for name in names}), asked.reading
 
     def make() -> Listing:
-        view, accounts = _view(asked), lambda: reading.accounts
-        return list_accounts(reading.read, accounts, view, wanted, asked["metric"], asked["sort"])
+        view, own = _view(asked), own_flags(asked.home.services.settings)
+        return list_accounts(
+            reading.read, lambda: reading.accounts, view, wanted, asked["metric"], asked["sort"], own
+        )
 
     return page(asked, "accounts", make)
 
@@ -102,10 +106,10 @@ ROUTES: Final = (
             _SEGMENT,
             _CURRENCY,
             _NATIVE,
-            Parameter("band", "Only this band: green, yellow, red, new, no data."),
+            Parameter("band", "Only this band.", {"type": "string", "enum": list(BANDS)}),
             Parameter("risk", "Only accounts with this risk flag."),
             Parameter("opportunity", "Only accounts with this opportunity flag."),
-            Parameter("status", "Only this status, for instance active or past_due."),
+            Parameter("status", "Only this status.", {"type": "string", "enum": list(STATUSES)}),
             _SEARCH,
             Parameter("sort", "mrr, name, health_score or renewal_date; of a figure, any column."),
             *LIST_PARAMETERS,
