@@ -20,6 +20,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from enrichment.facts.sources import FactSources
 from saaskpi.errors import UsageError
+from saaskpi.slips import NESTED, PREFIX, meant, refuse_unknown_sections
 from warehouse.files import STORE_FILE
 
 CONFIG_NAME = "saaskpi.toml"
@@ -275,7 +276,7 @@ class Settings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        env_prefix="SAASKPI_", env_nested_delimiter="__", extra="forbid", hide_input_in_errors=True
+        env_prefix=PREFIX, env_nested_delimiter=NESTED, extra="forbid", hide_input_in_errors=True
     )
 
     home: Path = DEFAULT_HOME
@@ -378,8 +379,9 @@ def load(config: Path | None = None, **flags: Any) -> Settings:
         flags: values given on the command line (None when not given); they win over everything.
 
     Raises:
-        UsageError: the file is missing, is not TOML, or a value is wrong.
+        UsageError: the file is missing, is not TOML, or a name or a value is wrong.
     """
+    refuse_unknown_sections(os.environ, Settings)
     values = _read_file(config)
     for variable, (section, key) in _SHORT_NAMES.items():
         if os.environ.get(variable) and isinstance(values.setdefault(section, {}), dict):
@@ -387,7 +389,7 @@ def load(config: Path | None = None, **flags: Any) -> Settings:
     try:
         settings = Settings(**values)
     except ValidationError as error:
-        raise UsageError(_first_problem(error), hint="Mend it in saaskpi.toml or the environment.") from None
+        raise _first_problem(error) from None
     except SettingsError as error:
         # It quotes no value, and names the section alone.
         section = str(error).partition('"')[2].partition('"')[0]
@@ -430,12 +432,14 @@ def _secrets(section: BaseModel) -> Iterator[str]:
             yield value.get_secret_value()
 
 
-def _first_problem(error: ValidationError) -> str:
+def _first_problem(error: ValidationError) -> UsageError:
     problem = error.errors(include_input=False, include_url=False)[0]
-    name = ".".join(str(part) for part in problem["loc"])
+    name, hint = ".".join(str(part) for part in problem["loc"]), "Mend it in saaskpi.toml or the environment."
     if problem["type"] == "extra_forbidden":
-        return f"The setting {name} is not known."
-    return f"The setting {name} is wrong: {problem['msg'].removeprefix('Value error, ')}."
+        return UsageError(f"The setting {name} is not known.", hint=meant(name, Settings) + hint)
+    return UsageError(
+        f"The setting {name} is wrong: {problem['msg'].removeprefix('Value error, ')}.", hint=hint
+    )
 
 
 def _secret(value: SecretStr | None, label: str, variable: str) -> str:

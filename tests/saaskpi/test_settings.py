@@ -76,6 +76,41 @@ def test_a_list_of_the_environment_that_is_no_json_is_one_clear_sentence(
         load()
 
 
+@pytest.mark.parametrize(
+    "variable, hint",
+    [
+        (
+            "SAASKPI_STRIP__API_KEY",
+            "Did you mean SAASKPI_STRIPE__API_KEY? There are: stripe, hub",
+        ),
+        ("saaskpi_polizy__status__unpaid", "Did you mean SAASKPI_POLICY__STATUS__UNPAID?"),
+        ("SAASKPI_HOME__FOLDER", "There are: stripe,"),
+        ("SAASKPI___API_KEY", "There are: stripe,"),
+    ],
+)
+def test_a_variable_of_a_section_that_there_is_not_is_refused(
+    variable: str, hint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, "sk_live_canary")
+    with pytest.raises(UsageError, match=f"The variable {variable} names no section") as error:
+        load()
+    assert hint in error.value.hint
+    assert "canary" not in str(error.value) + error.value.hint
+
+
+def test_a_variable_without_a_section_may_be_anybodys(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("SAASKPI_TEST_KILLS", "SAASKPI_CONFIG", "MY__SAASKPI_STRIP__API_KEY", "SAASKPI_HOME"):
+        monkeypatch.setenv(name, "3")
+    assert load().home == Path("3")
+
+
+def test_an_unknown_setting_comes_with_the_one_that_was_likely_meant(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SAASKPI_HUBSPOT__ACCES_TOKEN", "pat-canary")
+    with pytest.raises(UsageError) as error:
+        load()
+    assert error.value.hint.startswith("Did you mean hubspot.access_token? ")
+
+
 def test_secrets_show_in_no_repr() -> None:
     write('[stripe]\napi_key = "sk_live_canary"\n[hubspot]\naccess_token = "pat-canary"\n')
     assert "canary" not in repr(load())
