@@ -9,7 +9,9 @@ from typing import Any, Literal
 from connectors.hubspot.client import HEALTH_TYPES, HubSpotClient
 from connectors.hubspot.writer import HubSpotWriter
 from connectors.stripe.client import StripeClient
-from crm_sync.properties import GROUP, GROUP_LABEL, TASK_KEY, definitions
+from crm_sync.model import Definition
+from crm_sync.preflight import preflight
+from crm_sync.properties import COMPANIES, GROUP, GROUP_LABEL, TASK_KEY, TASKS, properties_of
 from saaskpi.declared import own_flags
 from saaskpi.errors import RejectedError, SaaskpiError
 from saaskpi.settings import Settings
@@ -57,7 +59,7 @@ def run_checks(settings: Settings, *, create_properties: bool) -> list[Check]:
 
     Args:
         settings: checked settings.
-        create_properties: create the property group and definitions that are missing.
+        create_properties: create the property group, definitions and options that are missing.
     """
     found: list[Check] = []
     for name, look in (
@@ -170,30 +172,64 @@ def _unknown(object_type: str, what: str) -> Check:
 
 def _properties(settings: Settings, create: bool) -> Iterator[Check]:
     writer = HubSpotWriter(_hubspot_client(settings))
-    seen = _seen_properties(settings)
-    for object_type in ("companies", "tasks"):
+    seen, own = _seen_properties(settings), own_flags(settings)
+    for object_type in (COMPANIES, TASKS):
         live = writer.properties(object_type)
-        missing = [body for body in definitions(object_type, own_flags(settings)) if body["name"] not in live]
-        gone = [body["name"] for body in missing if f"{object_type}.{body['name']}" in seen]
-        name = f"HubSpot {object_type}"
-        if create and missing:
-            refused = _create(writer, object_type, missing)
-            yield Check(name, "ok", f"Properties created: {len(missing) - len(refused)}.")
-            yield from _refused(settings, object_type, refused)
-        elif gone:
-            bring_back = "Bring them back with: saaskpi check --create-properties"
-            yield Check(
-                name, "fail", f"Removed in HubSpot since we wrote them: {', '.join(gone)}.", bring_back
-            )
-        elif missing and object_type == "tasks" and (reason := _tasks_refused(settings)):
-            yield _by_reference(reason)
-        elif missing:
-            make = "Create them now with: saaskpi check --create-properties; the first apply does it too."
-            yield Check(name, "todo", f"{len(missing)} of our properties are not there yet.", make)
+        found = preflight(object_type, properties_of(object_type, own), live)
+        if create and found.missing:
+            yield from _mend(settings, writer, object_type, found.missing, live)
         else:
-            if object_type == "tasks" and _tasks_refused(settings):
-                _remember_tasks(settings, None)
-            yield Check(name, "ok", "Every saaskpi property is there.")
+            yield from _missing(settings, object_type, found.missing, seen)
+        yield from (Check(f"HubSpot {object_type}", "fail", one.message, one.hint) for one in found.blockers)
+
+
+def _missing(
+    settings: Settings, object_type: str, missing: Sequence[Definition], seen: set[str]
+) -> Iterator[Check]:
+    """Say what of ours a portal lacks."""
+    name, by_now = f"HubSpot {object_type}", "with: saaskpi check --create-properties"
+    lacking = [one.name for one in missing if one.action == "create"]
+    narrow = [one.name for one in missing if one.action == "add_options"]
+    gone = [one for one in lacking if f"{object_type}.{one}" in seen]
+    if gone:
+        words = f"Removed in HubSpot since we wrote them: {', '.join(gone)}."
+        yield Check(name, "fail", words, f"Bring them back {by_now}")
+    elif lacking and object_type == TASKS and (reason := _tasks_refused(settings)):
+        yield _by_reference(reason)
+    elif lacking:
+        words = f"{len(lacking)} of our properties are not there yet."
+        yield Check(name, "todo", words, f"Create them now {by_now}; the first apply does it too.")
+    if narrow:
+        words = f"Options are missing of {', '.join(narrow)}."
+        yield Check(name, "todo", words, f"Add them now {by_now}; the next apply does it too.")
+    if not missing:
+        if object_type == TASKS and _tasks_refused(settings):
+            _remember_tasks(settings, None)
+        yield Check(name, "ok", "Every saaskpi property is there.")
+
+
+def _mend(
+    settings: Settings,
+    writer: HubSpotWriter,
+    object_type: str,
+    missing: Sequence[Definition],
+    live: Mapping[str, Mapping[str, Any]],
+) -> Iterator[Check]:
+    """Create the properties that a portal lacks, and add the options that they lack."""
+    bodies = [one.body for one in missing if one.action == "create"]
+    narrow = [one for one in missing if one.action == "add_options"]
+    refused = _create(writer, object_type, bodies) if bodies else {}
+    if bodies:
+        yield Check(f"HubSpot {object_type}", "ok", f"Properties created: {len(bodies) - len(refused)}.")
+    for one in narrow:
+        there, new = live[one.name].get("options") or (), one.body["options"]
+        outcome = writer.add_options(object_type, one.name, new, there)
+        if outcome.ok:
+            words = f"Options added to {one.name}: {', '.join(option['value'] for option in new)}."
+            yield Check(f"HubSpot {object_type}", "ok", words)
+        else:
+            refused[one.name] = outcome.error or ""
+    yield from _refused(settings, object_type, refused)
 
 
 def _create(writer: HubSpotWriter, object_type: str, missing: Sequence[Mapping[str, Any]]) -> dict[str, str]:
@@ -208,7 +244,7 @@ def _create(writer: HubSpotWriter, object_type: str, missing: Sequence[Mapping[s
 
 def _refused(settings: Settings, object_type: str, refused: Mapping[str, str]) -> Iterator[Check]:
     """Say what was refused; whether tasks can have a unique key is remembered, since both ways work."""
-    if object_type != "tasks":
+    if object_type != TASKS:
         name = f"HubSpot {object_type}"
         yield from (Check(name, "fail", f"{one} was refused: {why}") for one, why in refused.items())
         return

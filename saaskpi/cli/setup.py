@@ -50,7 +50,7 @@ def init(context: Context, force: bool) -> None:
 
 @click.command(epilog="Example: saaskpi check --create-properties")
 @click.option(
-    "--create-properties", is_flag=True, help="Create the property group and definitions in HubSpot."
+    "--create-properties", is_flag=True, help="Create what is missing in HubSpot: properties and options."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the checks as JSON.")
 @shared_options

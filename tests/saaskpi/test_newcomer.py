@@ -13,6 +13,9 @@ import click
 import pandas as pd
 import pytest
 
+from connectors.hubspot.client import HubSpotClient
+from connectors.hubspot.writer import HubSpotWriter
+from crm_sync.properties import GROUP, GROUP_LABEL, definitions
 from saaskpi.cli import cli
 from saaskpi.settings import load
 from tests.support.cli import CommandLine, Ended
@@ -23,6 +26,14 @@ if TYPE_CHECKING:
     from sandbox import Sandbox
 
 CANARY = "canary_8f2b"
+OWN_FLAG = """
+[[flags]]
+flag = "big_and_quiet"
+kind = "risk"
+severity = "high"
+when = "mrr >= 100_000 and days_since_touch > 60"
+en = "{name} pays {mrr} and nobody was in touch for {days_since_touch} days."
+"""
 PointAt = Callable[["Sandbox"], None]
 
 
@@ -183,6 +194,49 @@ def test_check_tells_removed_properties_from_those_that_are_yet_to_come(
     assert "Removed in HubSpot since we wrote them: saaskpi_mrr." in ended.out
     assert saaskpi("check", "--create-properties").code == 0
     assert saaskpi("check").code == 0
+
+
+def test_check_adds_options_that_are_missing_and_keeps_those_of_others(
+    saaskpi: CommandLine, make_sandbox: MakeSandbox, point_at: PointAt
+) -> None:
+    sandbox = make_sandbox(customers=3, months=2)
+    point_at(sandbox)
+    assert saaskpi("check", "--create-properties").code == 0
+    client = HubSpotClient(sandbox.hubspot.access_token, sandbox.hubspot_url)
+
+    def options() -> list[str]:
+        found = client.properties("companies", refresh=True)["saaskpi_risk_flags"]
+        return [option["value"] for option in found["options"]]
+
+    there = options()
+    theirs = {"value": "theirs", "label": "Theirs", "displayOrder": 99, "hidden": False}
+    live = client.properties("companies", refresh=True)["saaskpi_risk_flags"]["options"]
+    HubSpotWriter(client).add_options("companies", "saaskpi_risk_flags", [theirs], live)
+    with Path("saaskpi.toml").open("a", encoding="utf-8") as file:
+        file.write(OWN_FLAG)
+    ended = saaskpi("check")
+    assert ended.code == 0
+    assert "Options are missing of saaskpi_risk_flags." in ended.out
+    assert options() == [*there, "theirs"]
+    ended = saaskpi("check", "--create-properties")
+    assert ended.code == 0
+    assert "Options added to saaskpi_risk_flags: big_and_quiet." in ended.out
+    assert options() == [*there, "theirs", "big_and_quiet"]
+    assert "Every saaskpi property is there." in saaskpi("check").out
+
+
+def test_check_names_a_property_that_is_of_another_type(
+    saaskpi: CommandLine, make_sandbox: MakeSandbox, point_at: PointAt
+) -> None:
+    sandbox = make_sandbox(customers=3, months=2)
+    point_at(sandbox)
+    writer = HubSpotWriter(HubSpotClient(sandbox.hubspot.access_token, sandbox.hubspot_url))
+    writer.create_group("companies", GROUP, GROUP_LABEL)
+    body = next(one for one in definitions("companies") if one["name"] == "saaskpi_plan")
+    assert writer.create_properties("companies", [{**body, "type": "number", "fieldType": "number"}])[0].ok
+    ended = saaskpi("check")
+    assert ended.code == 1
+    assert "saaskpi_plan is of type number, not string." in ended.out
 
 
 def test_a_home_that_cannot_be_made(saaskpi: CommandLine) -> None:
