@@ -156,8 +156,8 @@ class PushLedger(Protocol):
     def clear_failures(self, object_type: str, object_ids: Sequence[str]) -> None:
         """Forget refused rows that have gone through."""
 
-    def task_ids(self) -> Mapping[str, str]:
-        """Return the id of every task that was written, by its key."""
+    def task_ids(self, keys: Sequence[str]) -> Mapping[str, str]:
+        """Return the ids of those of some tasks that were written, by their keys."""
 
     def task_intents(self) -> Mapping[str, datetime]:
         """Return by key when tasks were about to be created of which no id is known."""

@@ -97,7 +97,7 @@ class TaskWrites:
 
     def _open(self) -> None:
         """Create the tasks, but for those that a broken apply created."""
-        self._ids |= self._ledger.task_ids()
+        self._ids |= self._ledger.task_ids([one.key for one in self._actions])
         tasks = {one.key: one for one in self._actions if one.action == "open" and one.key not in self._ids}
         by_key = self._ledger.tasks_refused() is None
         found = self._found_by_key(tasks) if by_key else self._found_by_reference(tasks)

@@ -115,6 +115,7 @@ class Refresher:
         part = self._slicer.slice_of(Concerned(accounts=frozenset(ids)))
         for _ in range(REHEARSALS if part.accounts and not self._engine.is_prepared else 0):
             self._work(part, keep=False)
+            self._engine.settle()
 
     def refresh(self, touched: Touched, stage: AbstractContextManager[Report]) -> Written:
         """Bring the accounts of what may have changed up to date, from the vendors to the CRM.
@@ -132,7 +133,9 @@ class Refresher:
                 only = self.recompute(_concerned(touched, found))
                 accounts, read = len(only.accounts), sum(found.rows.values())
                 report(f"{accounts} accounts, {read} records", accounts=accounts, records=read)
-            return pipeline.apply(only=only)
+            written = pipeline.apply(only=only)
+        self._engine.settle()
+        return written
 
     def recompute(self, concerned: Concerned) -> Only:
         """Compute the accounts that are concerned anew and lay them over the current run.

@@ -39,6 +39,7 @@ class Marts:
     def __init__(self, root: Path, current: Callable[[], str | None]) -> None:
         self._root = root
         self._current = current
+        self._patches = Patches(root)
 
     def new_directory(self, run_id: str) -> Path:
         """Return an empty directory for a run's tables; leftovers of the same run are removed.
@@ -84,7 +85,7 @@ class Marts:
         directory = self._run_directory(run_id)
         path = directory / f"{table}.parquet"
         try:
-            overlay = Patches(directory).overlay(table, any_of(where))
+            overlay = self._patches_of(directory).overlay(table, any_of(where))
             return overlay.whole(pq.read_table(path, filters=any_of(where)))
         except FileNotFoundError as error:
             raise StoreError(
@@ -102,7 +103,7 @@ class Marts:
             StoreError: there is no run yet.
         """
         directory = self._run_directory(None)
-        number = Patches(directory).last()
+        number = self._patches_of(directory).last()
         return f"{directory.name}+{number}" if number else directory.name
 
     def patch(self, patch: Patch) -> None:
@@ -111,7 +112,7 @@ class Marts:
         Raises:
             StoreError: there is no run yet, or the disk refuses.
         """
-        Patches(self._run_directory(None)).add(patch)
+        self._patches_of(self._run_directory(None)).add(patch)
 
     def sweep(self, keep: int = 2) -> None:
         """Remove all but the last ``keep`` runs; the current one always stays.
@@ -124,6 +125,12 @@ class Marts:
         for old in runs[: -keep or None]:
             if old.name != self._current():
                 shutil.rmtree(old, ignore_errors=True)
+
+    def _patches_of(self, directory: Path) -> Patches:
+        """Return the patches of a run; those of the run asked for last stay in memory."""
+        if self._patches.directory != directory:
+            self._patches = Patches(directory)
+        return self._patches
 
     def _run_directory(self, run_id: str | None) -> Path:
         chosen = run_id or self._current()

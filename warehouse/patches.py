@@ -83,14 +83,16 @@ class Overlay:
 
 
 class Patches:
-    """The patches of one run.
+    """The patches of one run; keeps in memory what it has read of them.
 
     Args:
         directory: of the run.
     """
 
     def __init__(self, directory: Path) -> None:
+        self.directory = directory
         self._folder = directory / FOLDER
+        self._opened: dict[Path, _Opened] = {}
 
     def last(self) -> int:
         """Return the number of the newest patch, 0 when there is none."""
@@ -117,16 +119,25 @@ class Patches:
 
     def _overlay(self, table: str, where: pc.Expression | None = None) -> Overlay:
         found = Overlay()
-        for path in reversed(self._files()):
-            with zipfile.ZipFile(path) as archive:
-                head = json.loads(archive.read(_HEAD))
-                if table not in head["keys"]:
-                    continue
-                found.key = head["keys"][table]
-                rows = pq.read_table(io.BytesIO(archive.read(f"{table}.parquet")), filters=where)
-            found.rows.append(_without(rows, found.key, found.ids))
-            found.ids |= set(head["ids"][found.key])
+        for patch in self._read():
+            if table not in patch.keys:
+                continue
+            found.key = patch.keys[table]
+            found.rows.append(_without(patch.rows(table), found.key, found.ids))
+            found.ids |= patch.ids[found.key]
+        if where is not None and found.rows:
+            found.rows = [pa.concat_tables(found.rows, promote_options="permissive").filter(where)]
         return found
+
+    def _read(self) -> list[_Opened]:
+        """Return the patches as their files are now, the newest first."""
+        files = [(path, _stamp(path)) for path in reversed(self._files())]
+        known = self._opened
+        self._opened = {
+            path: known[path] if path in known and known[path].stamp == stamp else _Opened(path, stamp)
+            for path, stamp in files
+        }
+        return list(self._opened.values())
 
     def _files(self) -> list[Path]:
         return sorted(self._folder.glob("[0-9]*.zip"))
@@ -151,6 +162,34 @@ class Patches:
         make_directory(self._folder)
         with writing(self._folder):
             replace_file(self._folder / f"{number:06d}.zip", patch.to_bytes())
+
+
+class _Opened:
+    """A patch as its file was when it was read.
+
+    Attributes:
+        stamp: tells the file from what may come in its place.
+        keys, ids: as of :class:`Patch`.
+    """
+
+    def __init__(self, path: Path, stamp: tuple[int, int, int]) -> None:
+        self.stamp = stamp
+        patch = read_patch(path)
+        self.keys = patch.keys
+        self.ids = {name: set(values) for name, values in patch.ids.items()}
+        self._contents = dict(patch.tables)
+        self._tables: dict[str, pa.Table] = {}
+
+    def rows(self, table: str) -> pa.Table:
+        """Return the rows of a table."""
+        if table not in self._tables:
+            self._tables[table] = pq.read_table(io.BytesIO(self._contents.pop(table)))
+        return self._tables[table]
+
+
+def _stamp(path: Path) -> tuple[int, int, int]:
+    found = path.stat()
+    return found.st_ino, found.st_mtime_ns, found.st_size
 
 
 def read_patch(path: Path) -> Patch:

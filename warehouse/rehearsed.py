@@ -3,6 +3,9 @@
 Over a few rows, most of the time of a statement goes into reading, binding and planning it. What two
 computations run as it is written is prepared; the tables stay, and each computation fills them within a
 transaction that is rolled back in the end, so that nothing of it remains.
+
+A prepared statement holds for the tables of its place as they were: after any table was made there, each of
+its executions would be bound and planned anew. So new tables are made all at once, and all is prepared after.
 """
 
 from __future__ import annotations
@@ -40,9 +43,12 @@ class RehearsedEngine(Engine):
         self, memory_limit: str = "1GB", threads: int | None = None, temp_dir: Path | None = None
     ) -> None:
         super().__init__(memory_limit, threads, temp_dir)
+        self._execute("SET parquet_metadata_cache = true")
         self._is_inside = self._is_plain = False
         self._tables: dict[str, Sequence[tuple[str, str]]] = {}
         self._prepared: dict[tuple[str, str], str] = {}
+        self._made: dict[str, Sequence[tuple[str, str]]] = {}
+        self._common: dict[tuple[str, str], None] = {}
         self._former: set[tuple[str, str]] = set()
         self._seen: dict[tuple[str, str], None] = {}
         self._filled: set[str] = set()
@@ -62,8 +68,7 @@ class RehearsedEngine(Engine):
         Raises:
             UnfitError: the computation is another one than before; what was learnt is forgotten.
         """
-        if not self._tables:
-            self._execute(f"ATTACH IF NOT EXISTS ':memory:' AS {_PLACE}")
+        self._execute(f"ATTACH IF NOT EXISTS ':memory:' AS {_PLACE}")
         self._seen, self._filled, self._frames = {}, set(), set()
         self._execute(f"USE {_PLACE}")
         try:
@@ -74,8 +79,10 @@ class RehearsedEngine(Engine):
         except BaseException:
             self.forget()
             raise
-        self._leave(made)
         self._execute("USE memory")
+        self._made |= made
+        self._common |= dict.fromkeys(one for one in self._seen if one in self._former)
+        self._former = set(self._seen)
 
     def _within(self) -> Generator[None, None, dict[str, Sequence[tuple[str, str]]]]:
         """Let a computation be made; return the tables that are new."""
@@ -83,7 +90,8 @@ class RehearsedEngine(Engine):
         self._is_inside = True
         try:
             yield
-            return {name: self._described(name) for name in self._filled - self._tables.keys()}
+            new = self._filled - self._tables.keys() - self._made.keys()
+            return {name: self._described(name) for name in new}
         finally:
             self._is_inside = False
             self._execute("ROLLBACK")
@@ -105,9 +113,8 @@ class RehearsedEngine(Engine):
         self._execute("PRAGMA enable_optimizer")
         self._execute("USE memory")
         self._execute(f"DETACH DATABASE IF EXISTS {_PLACE}")
-        for name in self._prepared.values():
-            self._execute(f"DEALLOCATE {name}")
-        self._tables, self._prepared, self._former = {}, {}, set()
+        self._forget_statements()
+        self._tables, self._made, self._common, self._former = {}, {}, {}, set()
 
     @override
     def run(self, name: str, sql: str) -> None:
@@ -156,19 +163,32 @@ class RehearsedEngine(Engine):
         """Return the columns of a table and their types."""
         return [(row[0], row[1]) for row in self._execute(f"DESCRIBE {quoted(name)}").fetchall()]
 
-    def _leave(self, made: dict[str, Sequence[tuple[str, str]]]) -> None:
-        """Leave the tables that were new, empty; prepare what the last two computations have in common."""
-        for name, columns in made.items():
-            listed = ", ".join(f'"{column}" {sql_type}' for column, sql_type in columns)
-            self._execute(f"CREATE TABLE {quoted(name)} ({listed})")
-        self._tables |= made
-        common = [one for one in self._seen if one in self._former and one not in self._prepared]
-        self._former = set(self._seen)
+    def settle(self) -> None:
+        """Prepare what the last computations had in common; they need not wait for it."""
+        new = [one for one in self._common if one not in self._prepared]
+        if not self._made and not new:
+            return
+        self._execute(f"USE {_PLACE}")
+        if self._made:
+            for name, columns in self._made.items():
+                listed = ", ".join(f'"{column}" {sql_type}' for column, sql_type in columns)
+                self._execute(f"CREATE TABLE {quoted(name)} ({listed})")
+            self._tables |= self._made
+            new = [*self._prepared, *new]
+            self._forget_statements()
+            self._made = {}
         with self.unoptimized():
-            for name, sql in common:
+            for name, sql in new:
                 # Frames are other ones each time.
                 if not self._frames.intersection(_WORD.findall(sql)):
                     self._prepare(name, sql)
+        self._common = {}
+        self._execute("USE memory")
+
+    def _forget_statements(self) -> None:
+        for name in self._prepared.values():
+            self._execute(f"DEALLOCATE {name}")
+        self._prepared = {}
 
     def _prepare(self, name: str, sql: str) -> None:
         prepared = f"statement_{len(self._prepared)}"

@@ -86,10 +86,12 @@ class TaskLedger(Rows):
         """Tell whether any task is known: none is in a new store, or in one that was lost."""
         return self._scalar(sa.select(tables.task_ledger.c.task_id).limit(1)) is not None
 
-    def task_ids(self) -> dict[str, str]:
-        """Return the id of every task that was written, by its key."""
-        rows = self._all(sa.select(tables.task_ledger.c.task_key, tables.task_ledger.c.task_id))
-        return {row["task_key"]: row["task_id"] for row in rows}
+    def task_ids(self, keys: Sequence[str]) -> dict[str, str]:
+        """Return the ids of those of some tasks that were written, by their keys."""
+        columns = tables.task_ledger.c
+        query = sa.select(columns.task_key, columns.task_id)
+        parts = (self._all(query.where(columns.task_key.in_(part or ()))) for part in named_parts(keys))
+        return {row["task_key"]: row["task_id"] for rows in parts for row in rows}
 
     def refuse_tasks(self, reason: str) -> None:
         """Remember that the portal cannot hold our unique task key, and why."""

@@ -41,12 +41,15 @@ def broken_off(engine: RehearsedEngine) -> None:
         raise KeyError
 
 
-def test_each_time_is_as_the_first_time_in_an_empty_place(engine: RehearsedEngine) -> None:
-    for owner, factor in [("b", 1), ("b", 2), ("a", 1.5), ("b", 3), ("c", 1), ("b", 1)]:
+@pytest.mark.parametrize("settled", ["each time", "now and then", "late"])
+def test_each_time_is_as_the_first_time_in_an_empty_place(engine: RehearsedEngine, settled: str) -> None:
+    for turn, (owner, factor) in enumerate([("b", 1), ("b", 2), ("a", 1.5), ("b", 3), ("c", 1), ("b", 1)]):
         with engine.inside("fresh"):
             expected = computed(engine, owner, factor)
         with engine.rehearsed():
             assert computed(engine, owner, factor) == expected
+        if settled == "each time" or turn == 4 or (settled == "now and then" and turn % 2):
+            engine.settle()
     assert engine.is_prepared
     assert engine.columns("rows") == []
 
@@ -55,12 +58,14 @@ def test_other_columns_than_before_do_not_fit_and_are_learnt_anew(engine: Rehear
     for _ in range(2):
         with engine.rehearsed():
             computed(engine, "b", 1)
+        engine.settle()
     with pytest.raises(UnfitError), engine.rehearsed():
         engine.run("rows", "SELECT owner, amount, 1 AS more FROM memory.main.landed")
     for _ in range(3):
         with engine.rehearsed():
             engine.run("rows", "SELECT owner, amount, 1 AS more FROM memory.main.landed")
             assert engine.columns("rows") == ["owner", "amount", "more"]
+        engine.settle()
 
 
 def test_an_error_within_leaves_nothing_behind(engine: RehearsedEngine) -> None:

@@ -475,7 +475,8 @@ def test_refusals_are_counted_until_they_go_through(store: Store) -> None:
 def test_a_task_is_known_and_then_linked(store: Store) -> None:
     row = {"task_key": "k", "task_id": "55", "company_id": "1", "run_id": "run-1", "opened_at": NOW}
     store.record_tasks([row])
-    assert store.task_ids() == {"k": "55"}
+    assert store.task_ids(["k", "unknown"]) == {"k": "55"}
+    assert store.task_ids([]) == {}
     assert store.task_ledger()["linked_at"].isna().all()
     store.record_linked({"55": "1"}, NOW)
     store.record_tasks([row])
