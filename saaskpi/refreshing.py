@@ -69,7 +69,7 @@ class Refresher:
         now: the clock (aware, UTC).
 
     Attributes:
-        band_changes: what the last computation announces, as an enrichment does.
+        band_changes: what the last refresh announces, as an enrichment does; told even if it ends early.
     """
 
     def __init__(self, pipeline: Pipeline, now: Callable[[], datetime]) -> None:
@@ -125,6 +125,7 @@ class Refresher:
             stage: told how far it is; what is written is a stage of its own.
         """
         pipeline = self._pipeline
+        self.band_changes = []
         with ExitStack() as held:
             with stage as report:
                 found = reread(pipeline.landing, pipeline.stripe, pipeline.hubspot, touched, self._now())
@@ -145,7 +146,6 @@ class Refresher:
         """
         if self._pipeline.store.current_run() is None:
             raise StoreError("There is no finished run yet.", hint="Run: saaskpi pull, then saaskpi enrich")
-        self.band_changes = []
         self._slicer.update()
         self._slicer.open_usage(usage_files(self._pipeline.settings, self._now()).files)
         part = self._slicer.slice_of(concerned)

@@ -56,10 +56,11 @@ class WatchedPipeline(Pipeline):
 
     @override
     def refresh(self, touched: Touched) -> Written:
-        written = super().refresh(touched)
-        if self._alerts:
-            self._alerts.band_changes(self._refresher.band_changes)
-        return written
+        try:
+            return super().refresh(touched)
+        finally:  # what was computed counts as announced, whatever becomes of the writes
+            if self._alerts:
+                self._alerts.band_changes(self._refresher.band_changes)
 
 
 def alerts_of(settings: Settings, now: Callable[[], datetime], engine: Callable[[], sa.Engine]) -> Alerts:

@@ -6,19 +6,31 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
 
-from saaskpi.errors import AccessError, NeedsPersonError, StoreError, UnavailableError, UsageError
+from connectors.touched import Touched
+from saaskpi.errors import (
+    AccessError,
+    NeedsPersonError,
+    SaaskpiError,
+    StoreError,
+    UnavailableError,
+    UsageError,
+)
+from saaskpi.pipeline import Pipeline
 from saaskpi.progress import Silent
-from saaskpi.settings import AlertSettings
+from saaskpi.settings import AlertSettings, Settings
 from saaskpi.watching.alerts import ATTEMPTS, Alerts, SignatureAlerts, StageAlerts
 from saaskpi.watching.channels import ChannelError, EmailChannel, WebhookChannel, channels_of
 from saaskpi.watching.recorded import RecordedStages
+from saaskpi.watching.watched import WatchedPipeline
 from tests.support.mail import MailServer, mail_server
 from warehouse.alerts import KEPT_FOR, AlertLog
 from warehouse.history import History
@@ -202,6 +214,31 @@ def test_bands_are_told_in_one_digest_when_the_day_is_over(log: AlertLog, clock:
     alerts.band_changes([{**change, "score_before": 80, "score": 31}])
     clock.later(days=1)
     assert alerts.deliver() == (1, 0)
+
+
+@pytest.mark.parametrize("error", [None, NeedsPersonError("Too many."), UnavailableError("HubSpot is away.")])
+def test_bands_of_a_refresh_are_told_whatever_becomes_of_its_writes(
+    log: AlertLog, clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: SaaskpiError | None
+) -> None:
+    class Computed:
+        band_changes = (
+            {"account_id": "17", "before": "green", "band": "red", "score_before": 80, "score": 31},
+        )
+
+        def refresh(self, *_: object) -> None:
+            if error is not None:
+                raise error
+
+    kept = Kept()
+    settings = Settings(home=tmp_path / "home")
+    alerts = Quiet(lambda: log, [kept], clock)
+    pipeline = WatchedPipeline(settings, clock, Silent(), "webhook", alerts)
+    monkeypatch.setattr(Pipeline, "_refresher", Computed())
+    with nullcontext() if error is None else pytest.raises(type(error)):
+        pipeline.refresh(Touched())
+    clock.later(days=1)
+    alerts.deliver()
+    assert kept.sent == [("saaskpi: Health bands changed", "17: green to red, 80 to 31 points")]
 
 
 def test_stages_raise_and_end_what_goes_wrong(store: Store, log: AlertLog, clock: Clock) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from connectors.touched import Ref, Touched
-from saaskpi.errors import StoreError
+from saaskpi.errors import StoreError, UnavailableError
 from saaskpi.pipeline import Pipeline
 from saaskpi.progress import Silent
 from sandbox.crm.object_types import OBJECT_TYPES
@@ -124,6 +124,20 @@ def test_broken_off_anywhere_and_begun_again_it_ends_the_same(
     assert world.refresh(touched) == 0
     assert account in {row["account_id"] for row in world.pipeline.accounts()}
     world.check_against_whole_run()
+
+
+def test_a_refresh_that_computes_nothing_announces_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.pipeline._refresher.band_changes = [{"account_id": "of the one before"}]
+
+    def away(*_: Any) -> None:
+        raise UnavailableError("Stripe does not answer.")
+
+    monkeypatch.setattr("saaskpi.refreshing.reread", away)
+    with pytest.raises(UnavailableError):
+        world.pipeline.refresh(Touched())
+    assert world.pipeline._refresher.band_changes == []
 
 
 def test_without_a_run_there_is_nothing_to_refresh(make_sandbox: MakeSandbox, tmp_path: Path) -> None:
