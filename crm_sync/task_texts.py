@@ -29,7 +29,7 @@ PLACEHOLDERS: Mapping[str, str] = {
     "health": "health score",
     "plan": "plan",
     "renewal": "day of the next renewal",
-    "link": "page of the account",
+    "link": "page of the account, where `tasks.link` names one",
 }
 """What a template may name, and what is put there."""
 LONGEST_NAME = 120

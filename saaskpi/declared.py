@@ -40,6 +40,7 @@ def plan_settings(settings: Settings) -> PlanSettings:
     return PlanSettings(
         language=settings.language,
         fallback_owner_id=tasks.fallback_owner_id,
+        link=tasks.link,
         rules=read_task_rules(tasks.rules, own),
         when_over=tasks.when_over,
         cooldown_days=tasks.cooldown_days,

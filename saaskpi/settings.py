@@ -8,6 +8,7 @@ held as ``SecretStr`` so that no repr, log or error shows them.
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
@@ -96,6 +97,8 @@ class TaskSettings(_Section):
 
     Attributes:
         fallback_owner_id: gets the tasks of companies whose owner has left or is missing.
+        link: address of a page per account, such as ``https://bi.example/accounts/{account_id}``; stands for
+            ``{link}`` in texts, and in the property ``saaskpi_link``.
         rules: each changes the rule of one flag or adds one; see docs/tasks.md.
         when_over: what becomes of an open task whose flag is down: it is completed, gets a line that says so,
             or stays as it is.
@@ -103,9 +106,18 @@ class TaskSettings(_Section):
     """
 
     fallback_owner_id: str | None = None
+    link: str | None = None
     rules: list[dict[str, Any]] = Field(default_factory=list)
     when_over: Literal["complete", "comment", "leave"] = "complete"
     cooldown_days: int = Field(default=14, ge=0)
+
+    @field_validator("link")
+    @classmethod
+    def _is_pattern(cls, value: str | None) -> str | None:
+        named = value is not None and re.findall(r"[{}][^{}]*[{}]?", value) == ["{account_id}"]
+        if value is not None and not (named and re.fullmatch(r"https?://\S+", value)):
+            raise ValueError("must be an address with {account_id} in it, once, and no other brace")
+        return value
 
 
 class GuardSettings(_Section):
@@ -130,7 +142,7 @@ class ServerSettings(_Section):
 
     Attributes:
         host, port: where it listens; a proxy with TLS stands in front of it.
-        public_url: how the world reaches it, needed for HubSpot's signatures and for links.
+        public_url: how the world reaches it, needed for HubSpot's signatures.
         threads: requests served at once.
         debounce_seconds: how long further events of an account are waited for.
         payload_days: how long the bodies of processed events are kept; then only their ids are.

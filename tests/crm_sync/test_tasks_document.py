@@ -22,6 +22,7 @@ def test_the_example_is_read_as_it_stands() -> None:
     assert rules["silent"].owner == "fallback"
     assert not rules["annual_offer"].enabled
     assert tasks.cooldown_days == TaskSettings().cooldown_days
+    assert tasks.link == "https://bi.example/accounts/{account_id}"
     assert tasks.when_over == TaskSettings().when_over
 
 

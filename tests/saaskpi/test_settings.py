@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from saaskpi.declared import plan_settings
 from saaskpi.errors import UsageError
 from saaskpi.settings import Settings, load
 
@@ -109,6 +110,28 @@ def test_an_unknown_setting_comes_with_the_one_that_was_likely_meant(monkeypatch
     with pytest.raises(UsageError) as error:
         load()
     assert error.value.hint.startswith("Did you mean hubspot.access_token? ")
+
+
+def test_the_page_of_an_account_reaches_the_plan() -> None:
+    assert plan_settings(load()).link is None
+    write('[tasks]\nlink = "https://bi.example/accounts/{account_id}?tab=1"\n')
+    assert plan_settings(load()).link == "https://bi.example/accounts/{account_id}?tab=1"
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "",
+        "https://bi.example",
+        "https://bi.example/{account}",
+        "bi.example/{account_id}",
+        *(f"https://bi.example/{{account_id}}{more}" for more in ("{", "}", "{}", "{account_id}", " ")),
+    ],
+)
+def test_a_page_that_is_no_address_of_an_account_is_refused(link: str) -> None:
+    write(f"[tasks]\nlink = '{link}'\n")
+    with pytest.raises(UsageError, match=r"tasks\.link is wrong: must be an address"):
+        load()
 
 
 def test_secrets_show_in_no_repr() -> None:
