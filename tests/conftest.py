@@ -1,5 +1,6 @@
 """Fixtures that every suite may use: a running sandbox, held against what the vendors themselves wrote."""
 
+import os
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from sandbox import Sandbox
     from sandbox.request_log import Exchange
     from tests.support.hubspot_models import HubSpotModels
+    from tests.support.kept import Kept
     from tests.support.stripe_spec import StripeSpec
     from warehouse.store import Store
 
@@ -100,6 +102,23 @@ def make_sandbox(vendor_contracts: VendorContracts) -> Iterator[Callable[..., "S
     yield make
     for made in running:
         made.stop()
+
+
+@pytest.fixture(scope="session")
+def kept_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where all processes of this run keep what is made once."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "kept"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@pytest.fixture
+def kept(kept_folder: Path, make_sandbox: Callable[..., "Sandbox"]) -> "Kept":
+    """Companies with a home that other tests of this run begin from too, in whatever process."""
+    from tests.support.kept import Kept
+
+    return Kept(kept_folder, make_sandbox)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

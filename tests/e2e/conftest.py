@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from saaskpi.pipeline import Pipeline
 from saaskpi.progress import Silent
-from tests.support.spine import MakePipeline, settings_for
+from tests.support.kept import Kept
+from tests.support.spine import Begin, MakePipeline, settings_for
 
 if TYPE_CHECKING:
     from sandbox import Sandbox
@@ -30,3 +31,18 @@ def make_pipeline(tmp_path: Path) -> Iterator[MakePipeline]:
     yield make
     for pipeline in made:
         pipeline.store.close()
+
+
+@pytest.fixture
+def begin(kept: Kept, tmp_path: Path) -> Iterator[Begin]:
+    """Begin with a sandbox and a pipeline over a home that was brought as far as a stage."""
+    made: list[Pipeline] = []
+
+    def begun(upto: str = "apply", **company: Any) -> tuple[Sandbox, Pipeline]:
+        sandbox, settings = kept.begin(tmp_path / f"begun{len(made)}", upto, **company)
+        made.append(Pipeline(settings, now=lambda: datetime.now(UTC), stages=Silent()))
+        return sandbox, made[-1]
+
+    yield begun
+    for pipeline in made:
+        pipeline.close()

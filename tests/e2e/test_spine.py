@@ -14,7 +14,7 @@ from saaskpi.errors import NeedsPersonError, StoreError
 from saaskpi.pipeline import Pipeline
 from saaskpi.portfolio import totals
 from saaskpi.progress import Silent
-from tests.support.spine import MakePipeline, MakeSandbox, ask, settings_for, write_calls
+from tests.support.spine import Begin, MakePipeline, MakeSandbox, ask, settings_for, write_calls
 
 
 def contents(folder: Path) -> dict[str, str]:
@@ -25,12 +25,11 @@ def contents(folder: Path) -> dict[str, str]:
     return {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
-def test_mrr_of_today_equals_the_truth_in_every_currency(
-    make_sandbox: MakeSandbox, make_pipeline: MakePipeline
-) -> None:
-    sandbox = make_sandbox(customers=60, months=24, seed=3)
-    pipeline = make_pipeline(sandbox)
-    pipeline.run()
+COMPANY = {"customers": 40, "months": 18, "seed": 3}
+
+
+def test_mrr_of_today_equals_the_truth_in_every_currency(begin: Begin) -> None:
+    sandbox, pipeline = begin("enrich", **COMPANY)
     got: Counter[str] = Counter()
     for account in pipeline.accounts():
         got.update(account["mrr_by_currency"])
@@ -75,11 +74,8 @@ def test_every_month_end_equals_the_truth_and_another_policy_asks_nobody(
     assert len(ask(sandbox, "requests")["requests"]) == asked
 
 
-def test_crm_total_and_unmatched_make_up_the_mrr(
-    make_sandbox: MakeSandbox, make_pipeline: MakePipeline
-) -> None:
-    pipeline = make_pipeline(make_sandbox(customers=60, months=24))
-    pipeline.run()
+def test_crm_total_and_unmatched_make_up_the_mrr(begin: Begin) -> None:
+    _, pipeline = begin(**COMPANY)
     sums = totals(pipeline.accounts())
     assert any(row["mrr_unmatched"] for row in sums)
     for row in sums:
@@ -103,11 +99,8 @@ def test_a_second_run_makes_no_write_call(make_sandbox: MakeSandbox, make_pipeli
     assert len(write_calls(sandbox)) == before
 
 
-def test_a_lost_store_costs_no_property_and_no_second_task(
-    make_sandbox: MakeSandbox, make_pipeline: MakePipeline
-) -> None:
-    sandbox = make_sandbox(customers=40, months=18)
-    make_pipeline(sandbox).run()
+def test_a_lost_store_costs_no_property_and_no_second_task(begin: Begin, make_pipeline: MakePipeline) -> None:
+    sandbox, _ = begin(**COMPANY)
     before = len(write_calls(sandbox))
     second = make_pipeline(sandbox).run()
     assert second.plan.updates == []
@@ -118,12 +111,8 @@ def test_a_lost_store_costs_no_property_and_no_second_task(
     }
 
 
-def test_a_day_later_only_what_changed_is_written(
-    make_sandbox: MakeSandbox, make_pipeline: MakePipeline
-) -> None:
-    sandbox = make_sandbox(customers=60, months=24)
-    pipeline = make_pipeline(sandbox)
-    pipeline.run()
+def test_a_day_later_only_what_changed_is_written(begin: Begin) -> None:
+    sandbox, pipeline = begin(**COMPANY)
     sandbox.world.advance(7)
     sandbox.crm.advance()
     before = len(write_calls(sandbox))
@@ -141,11 +130,8 @@ def first_updates(pipeline: Any) -> int:
     return sum(bool(row["company_id"]) for row in pipeline.accounts())
 
 
-def test_plan_changes_nothing_anywhere(make_sandbox: MakeSandbox, make_pipeline: MakePipeline) -> None:
-    sandbox = make_sandbox(customers=30, months=12)
-    pipeline = make_pipeline(sandbox)
-    pipeline.pull()
-    pipeline.enrich()
+def test_plan_changes_nothing_anywhere(begin: Begin) -> None:
+    sandbox, pipeline = begin("enrich", **COMPANY)
     pipeline.store.close()
     files, asked = contents(pipeline.settings.home), len(ask(sandbox, "requests")["requests"])
     plan = pipeline.plan()
@@ -156,11 +142,8 @@ def test_plan_changes_nothing_anywhere(make_sandbox: MakeSandbox, make_pipeline:
     assert len(ask(sandbox, "requests")["requests"]) == asked
 
 
-def test_a_stale_plan_is_refused(make_sandbox: MakeSandbox, make_pipeline: MakePipeline) -> None:
-    sandbox = make_sandbox(customers=20, months=12)
-    pipeline = make_pipeline(sandbox)
-    pipeline.pull()
-    pipeline.enrich()
+def test_a_stale_plan_is_refused(begin: Begin) -> None:
+    sandbox, pipeline = begin("enrich", **COMPANY)
     plan = pipeline.plan()
     pipeline.enrich()
     with pytest.raises(NeedsPersonError):

@@ -14,14 +14,13 @@ from saaskpi.pipeline import Pipeline
 from saaskpi.progress import Silent
 from tests.support.crash import crm_state
 from tests.support.inbox_kills import merge
-from tests.support.spine import MakeSandbox, settings_for
+from tests.support.kept import Kept
 
 
 @pytest.fixture
-def pipeline(make_sandbox: MakeSandbox, tmp_path: Path) -> Iterator[tuple[Any, Pipeline]]:
-    sandbox = make_sandbox(customers=15, months=12)
-    made = Pipeline(settings_for(sandbox, tmp_path), lambda: datetime.now(UTC), Silent())
-    made.run()
+def pipeline(kept: Kept, tmp_path: Path) -> Iterator[tuple[Any, Pipeline]]:
+    sandbox, settings = kept.begin(tmp_path / "home")
+    made = Pipeline(settings, lambda: datetime.now(UTC), Silent())
     yield sandbox, made
     made.close()
 

@@ -13,8 +13,10 @@ from connectors.touched import Ref, Touched
 from saaskpi.errors import StoreError, UnavailableError
 from saaskpi.pipeline import Pipeline
 from saaskpi.progress import Silent
+from saaskpi.settings import Settings
 from sandbox.crm.object_types import OBJECT_TYPES
 from tests.saaskpi.test_slicing import differences, tables_of
+from tests.support.kept import Kept
 from tests.support.spine import MakeSandbox, settings_for, write_calls
 
 if TYPE_CHECKING:
@@ -24,10 +26,9 @@ if TYPE_CHECKING:
 class World:
     """A company whose home and CRM are up to date."""
 
-    def __init__(self, sandbox: Sandbox, home: Path) -> None:
+    def __init__(self, sandbox: Sandbox, settings: Settings) -> None:
         self.sandbox = sandbox
-        self.pipeline = Pipeline(settings_for(sandbox, home), now=lambda: datetime.now(UTC), stages=Silent())
-        self.pipeline.run()
+        self.pipeline = Pipeline(settings, now=lambda: datetime.now(UTC), stages=Silent())
 
     def paying(self) -> list[dict[str, Any]]:
         """The accounts in the CRM that pay by themselves, by id."""
@@ -66,8 +67,8 @@ class World:
 
 
 @pytest.fixture
-def world(make_sandbox: MakeSandbox, tmp_path: Path) -> Iterator[World]:
-    made = World(make_sandbox(customers=14, months=8), tmp_path / "home")
+def world(kept: Kept, tmp_path: Path) -> Iterator[World]:
+    made = World(*kept.begin(tmp_path / "home"))
     yield made
     made.pipeline.close()
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -18,12 +17,13 @@ from saaskpi.errors import AccessError, UnavailableError
 from saaskpi.pipeline import Pipeline
 from saaskpi.progress import Silent
 from saaskpi.pulling import NOTE
-from saaskpi.rereading import STREAMS, THREADS, Reread, columns, reread
+from saaskpi.rereading import STREAMS, THREADS, Reread, reread
+from saaskpi.settings import Settings
 from sandbox.crm.object_types import OBJECT_TYPES
 from sandbox.faults import Fault
-from tests.support.spine import MakeSandbox, ask, settings_for
-from warehouse.engine import Engine
-from warehouse.landing import Landing
+from tests.support.kept import Kept
+from tests.support.landings import different, rows_of
+from tests.support.spine import ask, settings_for
 
 if TYPE_CHECKING:
     from sandbox import Sandbox
@@ -31,52 +31,30 @@ if TYPE_CHECKING:
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 
 
-def landed(landing: Landing, stream: str) -> dict[Any, dict[str, Any]]:
-    """The newest row per key that is not void, without what tells how it was read."""
-    view = landing.view()
-    files = view.files(stream)
-    if not files:
-        return {}
-    keys = [column.name for column in columns(stream) if column.key]
-    with Engine() as engine:
-        engine.register_files(stream, files, view.gone(stream))
-        ranked = f"row_number() OVER (PARTITION BY {', '.join(keys)} ORDER BY _seq DESC)"
-        rows = engine.frame(f"SELECT * EXCLUDE (_seq) FROM {stream} QUALIFY {ranked} = 1")
-    rows = rows.drop(columns=["_read_at"], errors="ignore").astype(str)
-    records: list[dict[str, Any]] = json.loads(rows.to_json(orient="records"))
-    return {tuple(row[key] for key in keys): row for row in records}
-
-
-def different(one: Landing, other: Landing) -> dict[str, list[Any]]:
-    """Keys of the rows that two landings do not have alike, by stream."""
-    found = {}
-    for stream in sorted(STREAMS):
-        left, right = landed(one, stream), landed(other, stream)
-        if stream == "stripe_events":
-            # Stripe lists those of 30 days; what was read stays until the next full pull.
-            oldest = min(int(row["created"]) for row in right.values())
-            left = {key: row for key, row in left.items() if int(row["created"]) >= oldest}
-        odd = [key for key in {*left, *right} if left.get(key) != right.get(key)]
-        if odd:
-            found[stream] = odd
-    return found
-
-
 class Homes:
-    """Homes of one sandbox, each with a landing of its own."""
+    """Homes of one sandbox, each with a landing of its own.
 
-    def __init__(self, sandbox: Sandbox, root: Path) -> None:
-        self._sandbox, self._root = sandbox, root
+    Args:
+        sandbox: what they read.
+        first: settings of one that has read everything.
+    """
+
+    def __init__(self, sandbox: Sandbox, first: Settings) -> None:
+        self._sandbox, self._first = sandbox, first
         self._pipelines: list[Pipeline] = []
 
     def pulled(self) -> Pipeline:
-        """A home that has read everything."""
+        """A home that has read everything: the first one as it was in the beginning, another one now."""
+        if not self._pipelines:
+            return self._opened(self._first)
         pipeline = self.pipeline(f"home{len(self._pipelines)}")
         pipeline.pull()
         return pipeline
 
     def pipeline(self, name: str) -> Pipeline:
-        settings = settings_for(self._sandbox, self._root / name)
+        return self._opened(settings_for(self._sandbox, self._first.home.with_name(name)))
+
+    def _opened(self, settings: Settings) -> Pipeline:
         self._pipelines.append(Pipeline(settings, now=lambda: datetime.now(UTC), stages=Silent()))
         return self._pipelines[-1]
 
@@ -86,13 +64,18 @@ class Homes:
 
 
 @pytest.fixture
-def world(make_sandbox: MakeSandbox) -> Sandbox:
-    return make_sandbox(customers=8, months=5)
+def begun(kept: Kept, tmp_path: Path) -> tuple[Sandbox, Settings]:
+    return kept.begin(tmp_path / "first", "pull", customers=8, months=5)
 
 
 @pytest.fixture
-def homes(world: Sandbox, tmp_path: Path) -> Iterator[Homes]:
-    made = Homes(world, tmp_path)
+def world(begun: tuple[Sandbox, Settings]) -> Sandbox:
+    return begun[0]
+
+
+@pytest.fixture
+def homes(begun: tuple[Sandbox, Settings]) -> Iterator[Homes]:
+    made = Homes(*begun)
     yield made
     made.close()
 
@@ -187,14 +170,14 @@ def test_an_event_names_what_a_full_pull_of_its_account_would_find(world: Sandbo
     for stream in ("stripe_customers", "stripe_subscriptions"):
         column = "id" if stream == "stripe_customers" else "customer"
         ours, theirs = (
-            {key: row for key, row in landed(one, stream).items() if row[column] == customer}
+            {key: row for key, row in rows_of(one, stream).items() if row[column] == customer}
             for one in (pipeline.landing, whole)
         )
         assert ours == theirs
         assert ours
     for key in [(paid["data"]["object"]["id"],)]:
-        assert landed(pipeline.landing, "stripe_invoices")[key] == landed(whole, "stripe_invoices")[key]
-    assert landed(pipeline.landing, "stripe_events")[paid["id"],]["type"] == "invoice.paid"
+        assert rows_of(pipeline.landing, "stripe_invoices")[key] == rows_of(whole, "stripe_invoices")[key]
+    assert rows_of(pipeline.landing, "stripe_events")[paid["id"],]["type"] == "invoice.paid"
 
 
 def test_merged_deleted_and_erased_records_are_void_with_their_links(world: Sandbox, homes: Homes) -> None:
@@ -236,7 +219,7 @@ def test_a_customer_that_is_deleted_is_void(world: Sandbox, homes: Homes) -> Non
         found = again(pipeline, Touched(gone=frozenset({Ref("customer", id_)})))
     assert found.missing == {Ref("customer", id_)}
     assert found.customers == {id_}
-    assert (id_,) not in landed(pipeline.landing, "stripe_customers")
+    assert (id_,) not in rows_of(pipeline.landing, "stripe_customers")
 
 
 def test_a_refused_key_costs_one_call_per_thread_and_nothing_lands(world: Sandbox, homes: Homes) -> None:

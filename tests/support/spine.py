@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 MakeSandbox = Callable[..., "Sandbox"]
 MakePipeline = Callable[["Sandbox"], Pipeline]
+Begin = Callable[..., tuple["Sandbox", Pipeline]]
 
 
 def settings_for(sandbox: Sandbox, home: Path) -> Settings:
@@ -49,3 +50,9 @@ def ask(sandbox: Sandbox, what: str) -> Any:
 def write_calls(sandbox: Sandbox) -> list[dict[str, Any]]:
     """Return the write calls that reached the sandbox."""
     return [item for item in ask(sandbox, "requests")["requests"] if item["write"]]
+
+
+def assert_settled(pipeline: Pipeline) -> None:
+    """Read anew what was written: there is nothing more to write. No number is computed again."""
+    pipeline.pull()
+    assert pipeline.plan().writes_nothing
