@@ -11,7 +11,7 @@ from typing import Any
 
 from crm_sync.model import Blocker, Definition, Plan
 from crm_sync.ports import CrmWriter, Progress, PushLedger
-from crm_sync.preflight import gone, lacking, preflight
+from crm_sync.preflight import fitting, gone, lacking, preflight
 from crm_sync.properties import (
     COMPANIES,
     GROUP,
@@ -55,6 +55,30 @@ class PortalMemory:
         """Look again next time: something was refused."""
         with self._lock:
             self._found.clear()
+
+
+def look_ahead(writer: CrmWriter, portal_id: str, memory: PortalMemory, now: datetime) -> None:
+    """Look at a portal while it is not known yet what will be written, so that no apply need wait for it.
+
+    Five calls, and none when that was done lately; what does not fit is left to the apply that needs it.
+
+    Args:
+        writer: of the portal.
+        portal_id: that it should be.
+        memory: of the applies to come.
+        now: the clock's time (UTC, aware).
+
+    Raises:
+        AccessError: the token or a scope is refused.
+        UnavailableError: HubSpot does not answer.
+    """
+    may = [_may_write(portal_id, kind) for kind in (COMPANIES, TASKS)]
+    if memory.holds([portal_id, *may], now) or writer.portal_id() != portal_id:
+        return
+    for kind in (COMPANIES, TASKS):
+        writer.probe(kind)
+        memory.remember(_words(portal_id, kind, fitting(kind, writer.properties(kind))), now)
+    memory.remember([portal_id, *may], now)
 
 
 class Definitions:
@@ -121,17 +145,22 @@ class Definitions:
                     self._missing.append(self._as_planned(one))
         stop_at([f"{one.message} {one.hint}" for one in blockers])
         if not self._missing:
-            self._memory.remember(self._needs(), self._now())
+            self._memory.remember([*self._needs(), *self._shown()], self._now())
 
     def _needs(self) -> list[str]:
         """Return everything that the plan relies on, one word each."""
         portal = self._plan.made_from.portal_id
-        names = [f"{portal} {kind} {one}" for kind, many in self._needed.items() for one in _names(many)]
+        names = [one for kind, many in self._needed.items() for one in _words(portal, kind, _names(many))]
         return [
             portal,
             *names,
-            *(f"{portal} may write {kind}" for kind, writes in self._writes.items() if writes),
+            *(_may_write(portal, kind) for kind, writes in self._writes.items() if writes),
         ]
+
+    def _shown(self) -> list[str]:
+        """Return what else the portal was seen to have."""
+        portal = self._plan.made_from.portal_id
+        return [one for kind, live in self._live.items() for one in _words(portal, kind, fitting(kind, live))]
 
     def _unplanned(self, found: Definition) -> Iterable[Blocker]:
         planned = self._planned.get((found.object_type, found.name))
@@ -219,6 +248,15 @@ class Definitions:
             return {str(body["name"]): error.message for body in bodies}
         outcomes = self._writer.create_properties(object_type, bodies)
         return {one.key: one.error or "" for one in outcomes if not one.ok}
+
+
+def _may_write(portal_id: str, object_type: str) -> str:
+    return f"{portal_id} may write {object_type}"
+
+
+def _words(portal_id: str, object_type: str, names: Iterable[str]) -> list[str]:
+    """Return names as a memory of several portals holds them."""
+    return [f"{portal_id} {object_type} {one}" for one in names]
 
 
 def _names(properties: Iterable[Property]) -> list[str]:

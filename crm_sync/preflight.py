@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from crm_sync.model import Blocker, Definition
-from crm_sync.properties import Property
+from crm_sync.properties import Property, properties_of
 
 _WHERE = "Settings > Properties"
 
@@ -56,6 +56,21 @@ def preflight(
     return Preflight(missing, blockers)
 
 
+def fitting(object_type: str, portal: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return our properties that a portal has as they must be, and each of their options as ``name=value``.
+
+    Args:
+        object_type: ``companies`` or ``tasks``.
+        portal: as for :func:`preflight`.
+    """
+    return [
+        word
+        for one in properties_of(object_type)
+        if one.name in portal and not any(_misfits(object_type, one, portal[one.name]))
+        for word in (one.name, *(f"{one.name}={option}" for option in _options(portal[one.name])))
+    ]
+
+
 def _misfits(object_type: str, declared: Property, found: Mapping[str, Any]) -> Iterable[Blocker]:
     where = f"HubSpot's {object_type} property {declared.name}"
     if found.get("archived"):
@@ -90,5 +105,9 @@ def lacking(definition: Definition) -> Blocker:
 
 
 def _lacking(declared: Property, found: Mapping[str, Any]) -> list[dict[str, Any]]:
-    there = {option.get("value") for option in found.get("options") or ()}
+    there = set(_options(found))
     return [option for option in declared.body().get("options", ()) if option["value"] not in there]
+
+
+def _options(found: Mapping[str, Any]) -> list[str]:
+    return [str(option.get("value")) for option in found.get("options") or ()]

@@ -26,7 +26,7 @@ from connectors.rate_limiter import DailyAllowance, shared_limiter
 from connectors.stripe.client import StripeClient
 from connectors.touched import Ref, Touched
 from crm_sync.apply import apply
-from crm_sync.definitions import PortalMemory
+from crm_sync.definitions import PortalMemory, look_ahead
 from crm_sync.guards import NOTHING_ALLOWED, Allowed, Limits
 from crm_sync.inputs import Only, gather
 from crm_sync.matching import match
@@ -317,6 +317,15 @@ class Pipeline:
             companies, tasks = result.companies_updated, result.tasks_opened
             report(f"{companies} companies, {tasks} tasks", companies=companies, tasks=tasks)
         return Written(plan, result)
+
+    def look_ahead(self) -> None:
+        """Look at the portal as :meth:`apply` would, unless that was done lately.
+
+        Raises:
+            AccessError: the token or a scope is refused.
+            UnavailableError: HubSpot does not answer.
+        """
+        look_ahead(HubSpotWriter(self.hubspot), self._portal_id(), self.memory, self._now())
 
     def reconcile(self) -> Balance:
         """Compute everything anew and hold the numbers against each other.

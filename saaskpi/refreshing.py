@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import date, datetime
+from threading import Thread
 from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
@@ -23,7 +24,7 @@ from enrichment.health.assessing import Remembered
 from enrichment.population import Population
 from enrichment.reporting import Reporting
 from saaskpi.declared import declared
-from saaskpi.errors import StoreError
+from saaskpi.errors import SaaskpiError, StoreError
 from saaskpi.following import follow_some
 from saaskpi.opening import RATES, usage_files
 from saaskpi.progress import Report
@@ -95,6 +96,7 @@ class Refresher:
         )
         self._known: _Known | None = None
         self._declared: tuple[date, Reporting] | None = None
+        self._looking: Thread | None = None
         self.band_changes: list[dict[str, Any]] = []
 
     def close(self) -> None:
@@ -127,6 +129,8 @@ class Refresher:
         pipeline = self._pipeline
         self.band_changes = []
         with ExitStack() as held:
+            # In any case before the writes, and the vendors' answers and the computation leave time for it.
+            looking = self._looked_ahead()
             with stage as report:
                 found = reread(pipeline.landing, pipeline.stripe, pipeline.hubspot, touched, self._now())
                 held.enter_context(pipeline.alone(wait=PATIENCE))
@@ -134,9 +138,21 @@ class Refresher:
                 only = self.recompute(_concerned(touched, found))
                 accounts, read = len(only.accounts), sum(found.rows.values())
                 report(f"{accounts} accounts, {read} records", accounts=accounts, records=read)
+            looking.join()
             written = pipeline.apply(only=only)
         self._engine.settle()
         return written
+
+    def _looked_ahead(self) -> Thread:
+        """Return the thread that looks at the portal; one of a refresh that failed may still be at it."""
+        if self._looking is None or not self._looking.is_alive():
+            self._looking = Thread(target=self._look_ahead, name="look ahead", daemon=True)
+            self._looking.start()
+        return self._looking
+
+    def _look_ahead(self) -> None:
+        with suppress(SaaskpiError):  # whatever it is, the apply meets it again and says so
+            self._pipeline.look_ahead()
 
     def recompute(self, concerned: Concerned) -> Only:
         """Compute the accounts that are concerned anew and lay them over the current run.

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from crm_sync.apply import apply
-from crm_sync.definitions import PortalMemory
+from crm_sync.definitions import PortalMemory, look_ahead
 from crm_sync.model import Plan
 from crm_sync.plan import PlanSettings, build_plan
 from crm_sync.properties import COMPANIES, TASK_KEY, TASKS
@@ -18,6 +18,7 @@ from enrichment import money
 from saaskpi.errors import AccessError, NeedsPersonError, UnavailableError, UsageError
 from tests.support.crm import (
     NOW,
+    PORTAL,
     FakeCrm,
     account,
     at,
@@ -319,3 +320,30 @@ def test_one_account_costs_one_call_of_each_kind_while_the_portal_is_known(store
     plan = build_plan(one, PlanSettings(), money, NOW + timedelta(minutes=5))
     apply(plan, crm, store, at(NOW + timedelta(minutes=5)), memory=memory)
     assert crm.calls == ["update", "upsert", "associate"]
+
+
+def test_a_portal_that_was_looked_at_ahead_is_not_looked_at_by_the_apply(store: Store) -> None:
+    crm, memory = ready_crm("1", "2"), PortalMemory()
+    look_ahead(crm, PORTAL, memory, NOW)
+    assert crm.calls == ["portal_id", "probe", "properties", "probe", "properties"]
+    look_ahead(crm, PORTAL, memory, NOW + timedelta(minutes=9))
+    apply(plan_of(crm, store), crm, store, at(NOW), memory=memory)
+    assert crm.calls[5:] == ["update", "upsert", "associate"]
+
+
+def test_what_did_not_fit_when_it_was_looked_at_ahead_is_looked_at_again(store: Store) -> None:
+    crm, memory = ready_crm("1", "2"), PortalMemory()
+    plan = plan_of(crm, store)
+    del crm.definitions[COMPANIES]["saaskpi_status"]["options"][0]
+    crm.definitions[COMPANIES]["saaskpi_mrr"]["type"] = "string"
+    look_ahead(crm, PORTAL, memory, NOW)
+    with pytest.raises(NeedsPersonError, match="saaskpi_mrr is of type string"):
+        apply(plan, crm, store, at(NOW), memory=memory)
+    assert crm.writes == []
+
+
+def test_another_portal_than_it_should_be_is_not_remembered(store: Store) -> None:
+    crm, memory = ready_crm("1", "2"), PortalMemory()
+    look_ahead(crm, "another", memory, NOW)
+    assert crm.calls == ["portal_id"]
+    assert not memory.holds(["another"], NOW)
