@@ -370,7 +370,8 @@ class Pipeline:
         with self._stages.stage("undo") as report:
             plan = plan_undo(apply_id, HubSpotWriter(self.hubspot), self.store)
             values, tasks, left = len(plan.restore), len(plan.archive), len(plan.left)
-            report(f"{values} values and {tasks} tasks to take back, {left} changed since and left")
+            found = _counted((values, "values to put back"), (tasks, "tasks to archive"))
+            report(found + (f", {left} changed since and left" if left else ""))
         return plan
 
     def undo(self, apply_id: str = LAST) -> Undone:
@@ -401,7 +402,8 @@ class Pipeline:
             refused = {key for kind, key, _ in result.failures if kind == TASKS}
             self._note_gone(TASKS, {*plan.archive, *plan.gone} - refused)
             values, tasks = result.fields_restored, result.tasks_archived
-            report(f"{values} values put back, {tasks} tasks archived", values=values, tasks=tasks)
+            done = _counted((values, "values put back"), (tasks, "tasks archived"))
+            report(done, values=values, tasks=tasks)
         return Undone(plan, result)
 
     def _note_gone(self, object_type: str, ids: Collection[str]) -> None:
@@ -546,3 +548,7 @@ def _quiet_tap() -> Iterator[None]:
         yield
     finally:
         logger.setLevel(level)
+
+
+def _counted(*parts: tuple[int, str]) -> str:
+    return ", ".join(f"{count} {what}" for count, what in parts if count) or "nothing to take back"

@@ -1,11 +1,14 @@
 """The ``saaskpi`` command: one group, every command with ``--help`` and an example.
 
-Exit codes: 0 done, 1 failed, 2 used wrongly, 3 a person must decide.
+Exit codes: 0 done, 1 failed, 2 used wrongly, 3 a person must decide, 130 stopped by hand, 141 nobody reads
+the output any more (``saaskpi accounts | head``).
 """
 
 from __future__ import annotations
 
+import os
 import sys
+from typing import Final, NoReturn
 
 import click
 
@@ -77,10 +80,20 @@ for _module in _MODULES:
         cli.add_command(_command)
 
 
+_READER_GONE: Final = 141
+"""What shells tell of a tool that the signal of a closed pipe ended."""
+
+
 def main() -> None:
     """Run the command line; every expected error is one clear line and the documented exit code."""
     try:
         code = cli(standalone_mode=False)
+        sys.stdout.flush()
+    except (
+        BrokenPipeError,
+        SystemExit,
+    ):  # click and rich make a SystemExit of a closed pipe, of nothing else
+        _end_quietly()
     except SaaskpiError as error:
         click.echo(f"Error: {one_line(str(error))}", err=True)
         sys.exit(error.exit_code)
@@ -91,7 +104,14 @@ def main() -> None:
         click.echo("Stopped. Nothing is half done: run the same command again to go on.", err=True)
         sys.exit(130)
     except OSError as error:
-        # A closed pipe (saaskpi accounts | head) never comes this far: click ends quietly on it.
         click.echo(f"Error: The system refused: {error.strerror or error}.", err=True)
         sys.exit(1)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _end_quietly() -> NoReturn:
+    """End as other tools do when nobody reads any more."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for number in (1, 2):  # what is left in their buffers is written when Python ends
+        os.dup2(nowhere, number)
+    sys.exit(_READER_GONE)

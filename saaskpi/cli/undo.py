@@ -71,12 +71,11 @@ def undone_lines(undone: Undone) -> list[str]:
     lines += _left_lines(plan.left)
     if not (result.fields_restored or result.tasks_archived):
         return [*lines, f"Nothing to take back of {plan.apply_id}."]
-    return [
-        *lines,
-        f"Taken back: {plan.apply_id}",
-        f"  {result.fields_restored:>6,} values put back on {counted(result.objects_restored, 'object')}",
-        f"  {result.tasks_archived:>6,} tasks moved to the recycling bin",
-    ]
+    objects = counted(result.objects_restored, "object")
+    done = {f"values put back on {objects}": result.fields_restored}
+    done["tasks moved to the recycling bin"] = result.tasks_archived
+    told = (f"  {count:>6,} {words}" for words, count in done.items() if count)
+    return [*lines, f"Taken back: {plan.apply_id}", *told]
 
 
 def _restored_lines(rows: Sequence[Restored]) -> Iterator[str]:

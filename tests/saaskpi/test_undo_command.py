@@ -60,12 +60,16 @@ def test_a_guard_names_the_flag_that_lets_it_through_and_undo_takes_it_back(
     shown = saaskpi("undo", "last", "--dry-run")
     assert f"Undoing {written['apply_id']} would put back" in shown.out
     assert len(sandbox.log.entries("hubspot", write=True)) == before
-    undone = json.loads(saaskpi("undo", written["apply_id"], "--json").out)
+    taken_back = saaskpi("undo", written["apply_id"], "--json")
+    assert f"values put back, {count} tasks archived" in taken_back.err
+    undone = json.loads(taken_back.out)
     assert undone["tasks_archived"] == int(count)
     assert undone["objects_restored"] == written["companies_updated"]
     assert undone["left"] == []
     again = saaskpi("undo", "last")
     assert again.code == 0
+    assert "nothing to take back" in again.err
+    assert "tasks" not in again.err
     assert f"Nothing to take back of {written['apply_id']}." in again.out
     wrong = saaskpi("undo", undone["undo_id"])
     assert wrong.code == 2
