@@ -50,7 +50,7 @@ from saaskpi.imports.home import ORIGIN, refuse_imported
 from saaskpi.opening import RATES, opened
 from saaskpi.progress import Report, Stages
 from saaskpi.pulling import NOTE, Changes, NeedsFullError, take_bookmarks
-from saaskpi.refreshing import Refresher
+from saaskpi.refreshing import PATIENCE, Refresher
 from saaskpi.rereading import STREAMS
 from saaskpi.results import EnrichResult, PullResult, Undone, Written, account_rows, enriched
 from saaskpi.settings import Settings
@@ -189,6 +189,8 @@ class Pipeline:
 
     def pull(self, *, full: bool = False) -> PullResult:
         """Read Stripe and HubSpot into the landing: what has changed, or everything.
+
+        Nobody has to wait for it: what it brings lands in moments of its own, also while others are at work.
 
         Everything is read the first time, when asked for, when Stripe no longer tells what has changed, and
         when that is most of it.
@@ -348,14 +350,18 @@ class Pipeline:
         return found
 
     def run(self, allowed: Allowed = NOTHING_ALLOWED) -> Written:
-        """Pull, enrich, plan and apply.
+        """Pull, enrich, plan and apply; others may use the home while the vendors are read.
 
         Args:
             allowed: what a person lets through the guards.
+
+        Raises:
+            StoreError: another one stays at work in the home.
         """
         self.pull()
-        self.enrich()
-        return self.apply(allowed=allowed)
+        with self.alone(wait=PATIENCE):
+            self.enrich()
+            return self.apply(allowed=allowed)
 
     def plan_undo(self, apply_id: str = LAST) -> UndoPlan:
         """Say what undoing an apply would do, from the values that HubSpot has now; writes nothing.

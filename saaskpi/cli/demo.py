@@ -60,8 +60,7 @@ def demo(context: Context, customers: int, months: int, seed: int, once: bool) -
         with context.stages.stage("usage") as report:
             report(f"{fetch_usage(settings.home, sandbox):,} bytes of the product's own events")
         pipeline = context.pipeline(pointed_at(settings, sandbox))
-        with pipeline.alone():
-            result = pipeline.run()
+        result = pipeline.run()
         rows, sums = portfolio(pipeline.accounts(), Filter(), "mrr")
         click.echo("")
         print_rows(rows, ACCOUNTS, "table")

@@ -46,9 +46,7 @@ def pull(context: Context, full: bool, as_json: bool) -> None:
 
     What was deleted in HubSpot shows by a webhook or with --full.
     """
-    pipeline = context.pipeline()
-    with pipeline.alone():
-        result = pipeline.pull(full=full)
+    result = context.pipeline().pull(full=full)
     _show(result.as_dict(), pulled_lines(result), as_json)
 
 
@@ -122,7 +120,7 @@ def run(
 ) -> None:
     """Pull, enrich, plan and apply, one after the other."""
     pipeline = context.pipeline(context.settings(as_of=as_of.date() if as_of else None))
-    with pipeline.alone(), audited(pipeline.store, "run", "the plan of now") as entry:
+    with audited(pipeline.store, "run", "the plan of now") as entry:
         result = pipeline.run(Allowed(yes_change, yes_clear, yes_tasks))
         entry["plan_hash"] = result.plan.hash
     _show(result.as_dict(), applied_lines(result), as_json)

@@ -165,17 +165,30 @@ def test_a_damaged_store(saaskpi: CommandLine, make_sandbox: MakeSandbox, point_
 
 
 def test_a_home_that_another_process_is_writing(
-    saaskpi: CommandLine, make_sandbox: MakeSandbox, point_at: PointAt
+    saaskpi: CommandLine, make_sandbox: MakeSandbox, point_at: PointAt, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     point_at(make_sandbox(customers=3, months=2))
+    monkeypatch.setattr("saaskpi.pipeline.PATIENCE", 0.0)
     lock = FileLock(make_directory(Path(".saaskpi")) / ".lock")
     assert lock.acquire(wait=False)
     try:
-        for command in ("pull", "enrich", "apply", "run"):
+        for command in ("enrich", "apply", "run"):
             assert_clear(saaskpi(command), 1, "Another saaskpi is at work")
+        assert saaskpi("pull").code == 0, "reading keeps nobody out, and waits for nobody"
+        assert saaskpi("pull", "--full").code == 0
     finally:
         lock.release()
     assert saaskpi("run").code == 0
+
+
+def test_two_whole_pulls_at_once(saaskpi: CommandLine, make_sandbox: MakeSandbox, point_at: PointAt) -> None:
+    point_at(make_sandbox(customers=3, months=2))
+    lock = FileLock(make_directory(Path(".saaskpi/raw")) / ".lock")
+    assert lock.acquire(wait=False)
+    try:
+        assert_clear(saaskpi("pull"), 1, "Another pull into", "is under way")
+    finally:
+        lock.release()
 
 
 def test_check_tells_removed_properties_from_those_that_are_yet_to_come(
