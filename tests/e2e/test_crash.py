@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from saaskpi.settings import Settings
 from tests.support.crash import crm_state, kill_stage, run_stages
 from tests.support.inbox_kills import Processing, happen, live_settings, receiving, statuses
+from tests.support.kept import COMMON, STAGES, Kept
 from tests.support.spine import MakeSandbox, settings_for, write_calls
 from warehouse.marts import Marts
 from warehouse.store import Store
@@ -21,8 +23,9 @@ KILLS = int(os.environ.get("SAASKPI_TEST_KILLS", "3"))
 """Per stage; raise it for a longer search."""
 IN_A_ROW = 5
 """So many times one home is hit before somebody lets it finish."""
-COMPANY = {"customers": 25, "months": 12}
-BEFORE: dict[str, tuple[str, ...]] = {"pull": (), "enrich": ("pull",), "apply": ("pull", "enrich")}
+ROUNDS = min(6, max(2, KILLS // 2))
+"""Of happenings in one sandbox; then a new one begins."""
+pytestmark = pytest.mark.xdist_group("kills")
 
 
 def tables(settings: Settings) -> dict[str, pd.DataFrame]:
@@ -45,57 +48,73 @@ def slow_answers(sandbox: Any) -> None:
     sandbox.faults.add(Fault("latency", seconds=0.01))
 
 
+@dataclass(frozen=True)
+class Calm:
+    """What an undisturbed run leaves, and the seconds that each of its stages took."""
+
+    state: dict[str, Any]
+    tables: dict[str, pd.DataFrame]
+    seconds: dict[str, float]
+
+
+@pytest.fixture(scope="module")
+def calm(tmp_path_factory: pytest.TempPathFactory) -> Calm:
+    from sandbox import Sandbox
+
+    with Sandbox(customers=20, months=12, seed=7, rate_limits=False) as sandbox:
+        slow_answers(sandbox)
+        settings = settings_for(sandbox, tmp_path_factory.mktemp("calm") / "home")
+        seconds = {stage: run_stages(settings, stage) for stage in STAGES}
+        run_stages(settings, "run")
+        found = Calm(crm_state(sandbox), tables(settings), seconds)
+    assert found.state["companies"]
+    assert found.state["tasks"]
+    return found
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(600 + 60 * KILLS)
-@pytest.mark.parametrize("stage", ["pull", "enrich", "apply"])
+@pytest.mark.parametrize("stage", STAGES)
 def test_the_next_run_completes_what_was_killed(
-    stage: str, make_sandbox: MakeSandbox, tmp_path: Path
+    stage: str, calm: Calm, kept: Kept, make_sandbox: MakeSandbox, tmp_path: Path
 ) -> None:
-    undisturbed = make_sandbox(**COMPANY)
-    slow_answers(undisturbed)
-    calm = settings_for(undisturbed, tmp_path / "calm")
-    run_stages(calm, *BEFORE[stage])
-    seconds = run_stages(calm, stage)
-    run_stages(calm, "run")
-    want, want_tables = crm_state(undisturbed), tables(calm)
-    assert want["companies"]
-    assert want["tasks"]
+    def begin(home: Path) -> tuple[Any, Settings]:
+        if stage == STAGES[0]:
+            sandbox = make_sandbox(**COMMON)
+            return sandbox, settings_for(sandbox, home)
+        return kept.begin(home, STAGES[STAGES.index(stage) - 1])
 
     moments = random.Random(1)
     hit = kills = 0
     while kills < KILLS:
-        sandbox = make_sandbox(**COMPANY)
+        sandbox, settings = begin(tmp_path / f"home{kills}")
         slow_answers(sandbox)
-        settings = settings_for(sandbox, tmp_path / f"home{kills}")
-        run_stages(settings, *BEFORE[stage])
         for _ in range(min(IN_A_ROW, KILLS - kills)):
-            hit += kill_stage(settings, stage, after=seconds * moments.random() ** 2)
+            hit += kill_stage(settings, stage, after=calm.seconds[stage] * moments.random() ** 2)
             kills += 1
         run_stages(settings, "run")
         got = crm_state(sandbox)
-        assert got == want
+        assert got == calm.state
         assert all(len(tasks) == 1 for tasks in got["tasks"].values())
         for name, frame in tables(settings).items():
-            pd.testing.assert_frame_equal(frame, want_tables[name], obj=name)
+            pd.testing.assert_frame_equal(frame, calm.tables[name], obj=name)
         sandbox.stop()
         print(f"{stage}: {kills} kills, {hit} of them at work", flush=True)
     assert hit > 0
 
 
-ROUNDS = 6
-"""Of happenings in one sandbox; then a new one begins."""
-
-
 @pytest.mark.slow
 @pytest.mark.timeout(600 + 60 * KILLS)
-def test_processing_webhooks_completes_what_was_killed(make_sandbox: MakeSandbox, tmp_path: Path) -> None:
+def test_processing_webhooks_completes_what_was_killed(kept: Kept, tmp_path: Path) -> None:
+    def begin(name: str) -> tuple[Any, Settings]:
+        sandbox, _ = kept.begin(tmp_path / name)
+        slow_answers(sandbox)
+        return sandbox, live_settings(sandbox, tmp_path / name)
+
     wanted: list[tuple[Any, dict[str, pd.DataFrame], Any, float]] = []
-    undisturbed = make_sandbox(**COMPANY)
-    slow_answers(undisturbed)
-    calm = live_settings(undisturbed, tmp_path / "calm")
-    run_stages(calm, "run")
+    undisturbed, calm = begin("calm")
     with receiving(undisturbed, calm):
-        for number in range(min(ROUNDS, KILLS)):
+        for number in range(ROUNDS):
             happen(undisturbed, number)
             assert statuses(calm)["new"]
             seconds = Processing(undisturbed, calm).finish()
@@ -103,17 +122,15 @@ def test_processing_webhooks_completes_what_was_killed(make_sandbox: MakeSandbox
     assert len({str(state) for state, *_ in wanted}) == len(wanted), "each round changes the CRM"
 
     moments, kills, hit, world = random.Random(2), 0, 0, 0
+    in_a_row = min(IN_A_ROW, -(-KILLS // ROUNDS))
     while kills < KILLS:
-        sandbox = make_sandbox(**COMPANY)
-        slow_answers(sandbox)
-        settings = live_settings(sandbox, tmp_path / f"live{world}")
+        sandbox, settings = begin(f"live{world}")
         world += 1
-        run_stages(settings, "run")
         with receiving(sandbox, settings):
             processing = Processing(sandbox, settings)
             for number, (state, marts, stripe, seconds) in enumerate(wanted):
                 happen(sandbox, number)
-                for _ in range(min(IN_A_ROW, KILLS - kills)):
+                for _ in range(min(in_a_row, KILLS - kills)):
                     hit += processing.kill(after=seconds * moments.random() ** 2)
                     kills += 1
                 processing.finish()

@@ -10,16 +10,11 @@ from crm_sync.guards import Allowed
 from crm_sync.inputs import Only
 from saaskpi.errors import NeedsPersonError
 from tests.support.crash import crm_state
-from tests.support.spine import MakePipeline, MakeSandbox, write_calls
+from tests.support.spine import Begin, write_calls
 
 
-def test_a_plan_for_a_few_accounts_is_that_part_of_the_whole_plan(
-    make_sandbox: MakeSandbox, make_pipeline: MakePipeline
-) -> None:
-    sandbox = make_sandbox(customers=40, months=18)
-    pipeline = make_pipeline(sandbox)
-    pipeline.pull()
-    pipeline.enrich()
+def test_a_plan_for_a_few_accounts_is_that_part_of_the_whole_plan(begin: Begin) -> None:
+    sandbox, pipeline = begin("enrich")
     whole = pipeline.plan()
     matched = [row for row in pipeline.accounts() if row["company_id"]]
     some = [row for row in matched if any(task.account_id == row["account_id"] for task in whole.tasks)][:2]
@@ -52,13 +47,8 @@ def test_a_plan_for_a_few_accounts_is_that_part_of_the_whole_plan(
     assert write_calls(sandbox)
 
 
-def test_a_guard_stops_before_any_call(
-    make_sandbox: MakeSandbox, make_pipeline: MakePipeline, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    sandbox = make_sandbox(customers=40, months=18)
-    pipeline = make_pipeline(sandbox)
-    pipeline.pull()
-    pipeline.enrich()
+def test_a_guard_stops_before_any_call(begin: Begin, monkeypatch: pytest.MonkeyPatch) -> None:
+    sandbox, pipeline = begin("enrich")
     tasks = len(pipeline.plan().tasks)
     guards = pipeline.settings.guards.model_copy(update={"max_tasks": tasks - 1})
     monkeypatch.setattr(pipeline, "settings", pipeline.settings.model_copy(update={"guards": guards}))
@@ -68,13 +58,10 @@ def test_a_guard_stops_before_any_call(
     assert pipeline.apply(allowed=Allowed(tasks=tasks)).result.tasks_opened == tasks
 
 
-def test_a_run_taken_back_leaves_the_crm_as_it_was_but_for_what_people_changed(
-    make_sandbox: MakeSandbox, make_pipeline: MakePipeline
-) -> None:
-    sandbox = make_sandbox(customers=40, months=18)
-    pipeline = make_pipeline(sandbox)
+def test_a_run_taken_back_leaves_the_crm_as_it_was_but_for_what_people_changed(begin: Begin) -> None:
+    sandbox, pipeline = begin("enrich")
     empty = crm_state(sandbox)
-    written = pipeline.run()
+    written = pipeline.apply()
     tasks = [one for one in sandbox.crm.tables["tasks"].live() if one.properties.get("saaskpi_task_key")]
     company = next(
         one for one in sandbox.crm.tables["companies"].live() if one.properties.get("saaskpi_plan")

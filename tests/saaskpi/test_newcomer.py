@@ -7,7 +7,7 @@ import socket
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 import pandas as pd
@@ -19,6 +19,7 @@ from crm_sync.properties import GROUP, GROUP_LABEL, definitions
 from saaskpi.cli import cli
 from saaskpi.settings import load
 from tests.support.cli import CommandLine, Ended
+from tests.support.kept import Kept
 from tests.support.spine import MakeSandbox
 from warehouse.files import FileLock, make_directory
 
@@ -35,6 +36,7 @@ when = "mrr >= 100_000 and days_since_touch > 60"
 en = "{name} pays {mrr} and nobody was in touch for {days_since_touch} days."
 """
 PointAt = Callable[["Sandbox"], None]
+Begin = Callable[..., "Sandbox"]
 
 
 @pytest.fixture
@@ -50,6 +52,18 @@ def point_at(monkeypatch: pytest.MonkeyPatch) -> PointAt:
         monkeypatch.setenv("SAASKPI_AS_OF", told["today"])
 
     return point
+
+
+@pytest.fixture
+def begin(kept: Kept, tmp_path: Path, point_at: PointAt) -> Begin:
+    """Begin where a home was brought as far as a stage; it lies where the command looks for it."""
+
+    def begun(upto: str, **company: Any) -> Sandbox:
+        sandbox, _ = kept.begin(tmp_path / ".saaskpi", upto, **company)
+        point_at(sandbox)
+        return sandbox
+
+    return begun
 
 
 def assert_clear(ended: Ended, code: int, *words: str) -> None:
@@ -143,20 +157,18 @@ def test_a_closed_port_and_a_wrong_address(
     assert_clear(saaskpi("pull"), 2, "stripe.api_base", "https://")
 
 
-def test_a_store_of_a_newer_version(
-    saaskpi: CommandLine, make_sandbox: MakeSandbox, point_at: PointAt
-) -> None:
-    point_at(make_sandbox(customers=3, months=2))
-    assert saaskpi("run").code == 0
+def test_a_store_of_a_newer_version(saaskpi: CommandLine, begin: Begin) -> None:
+    begin("apply")
+    assert saaskpi("accounts").code == 0
     with sqlite3.connect(".saaskpi/saaskpi.db") as store:
         store.execute("UPDATE alembic_version SET version_num = '9999'")
     store.close()
     assert_clear(saaskpi("accounts"), 1, "newer")
 
 
-def test_a_damaged_store(saaskpi: CommandLine, make_sandbox: MakeSandbox, point_at: PointAt) -> None:
-    point_at(make_sandbox(customers=3, months=2))
-    assert saaskpi("run").code == 0
+def test_a_damaged_store(saaskpi: CommandLine, begin: Begin) -> None:
+    begin("apply")
+    assert saaskpi("accounts").code == 0
     Path(".saaskpi/saaskpi.db").write_bytes(b"this is no database" * 500)
     assert_clear(saaskpi("accounts"), 1, "saaskpi.db")
     ended = saaskpi("check")
@@ -257,10 +269,8 @@ def test_a_home_that_cannot_be_made(saaskpi: CommandLine) -> None:
     assert_clear(saaskpi("accounts", "--home", "taken/home"), 1, "taken/home")
 
 
-def test_a_changed_plan_file(saaskpi: CommandLine, make_sandbox: MakeSandbox, point_at: PointAt) -> None:
-    point_at(make_sandbox(customers=6, months=4))
-    assert saaskpi("pull").code == 0
-    assert saaskpi("enrich").code == 0
+def test_a_changed_plan_file(saaskpi: CommandLine, begin: Begin) -> None:
+    begin("enrich")
     assert saaskpi("plan", "-o", "plan.json").code == 0
     text = Path("plan.json").read_text(encoding="utf-8")
     Path("plan.json").write_text(text.replace("saaskpi_mrr", "saaskpi_arr", 1), encoding="utf-8")
@@ -279,13 +289,12 @@ def test_a_typing_slip_shows_the_usage(saaskpi: CommandLine) -> None:
 
 
 def test_enrich_says_what_it_kept_aside_and_where_evidence_disagrees(
-    saaskpi: CommandLine, make_sandbox: MakeSandbox, point_at: PointAt, tmp_path: Path
+    saaskpi: CommandLine, begin: Begin, tmp_path: Path
 ) -> None:
-    point_at(make_sandbox(customers=60, months=12))
+    begin("pull", customers=60, months=24, seed=7)
     spend = tmp_path / "spend.csv"
     spend.write_text("month,currency,amount\n2026-13,EUR,1\n2026-10,EUR,-5\n")
     Path("saaskpi.toml").write_text(f'[spend]\nfile = "{spend}"\n')
-    assert saaskpi("pull").code == 0
     told = json.loads(saaskpi("enrich", "--json").out)
     assert told["rejected"]["marketing_spend"] == 2
     differences = pd.read_parquet(Path(told["tables"]) / "mrr_differences.parquet")
@@ -325,11 +334,8 @@ def test_init_asks_for_the_keys_and_writes_a_private_file(
     assert_clear(saaskpi("init"), 2, "exists already", "--force")
 
 
-def test_explain_goes_down_to_the_stripe_ids(
-    saaskpi: CommandLine, make_sandbox: MakeSandbox, point_at: PointAt
-) -> None:
-    point_at(make_sandbox(customers=20, months=12))
-    assert saaskpi("run").code == 0
+def test_explain_goes_down_to_the_stripe_ids(saaskpi: CommandLine, begin: Begin) -> None:
+    begin("apply")
     rows = json.loads(saaskpi("accounts", "--format", "json").out)
     account = next(row for row in rows if row["mrr"])
     ended = saaskpi("explain", account["account_id"])
@@ -342,10 +348,9 @@ def test_explain_goes_down_to_the_stripe_ids(
 
 
 def test_reasons_come_in_the_language_that_is_set(
-    saaskpi: CommandLine, make_sandbox: MakeSandbox, point_at: PointAt, monkeypatch: pytest.MonkeyPatch
+    saaskpi: CommandLine, begin: Begin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    point_at(make_sandbox(customers=20, months=12))
-    assert saaskpi("run").code == 0
+    begin("apply")
     english = json.loads(saaskpi("accounts", "--json").out)
     monkeypatch.setenv("SAASKPI_LANGUAGE", "fr")
     french = json.loads(saaskpi("accounts", "--json").out)
