@@ -7,7 +7,7 @@ are idempotent.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 
 from crm_sync.definitions import Definitions, PortalMemory, stop_at
@@ -20,6 +20,8 @@ from crm_sync.task_writes import TaskWrites
 from saaskpi.errors import NeedsPersonError, SaaskpiError, UsageError
 
 _AGAIN = "Make a new one with `saaskpi plan`."
+_SHOWN = 3
+"""Accounts that an error names."""
 
 
 def apply(
@@ -32,6 +34,7 @@ def apply(
     limits: Limits = DEFAULT_LIMITS,
     allowed: Allowed = NOTHING_ALLOWED,
     memory: PortalMemory | None = None,
+    computed_since: Collection[str] = (),
 ) -> ApplyResult:
     """Write a plan: definitions, companies, tasks, links.
 
@@ -48,6 +51,7 @@ def apply(
         limits: how much it may do without asking.
         allowed: what a person lets through beyond that.
         memory: what earlier applies found of the portal; None looks anew.
+        computed_since: ids of accounts that were computed anew since the plan was made.
 
     Raises:
         NeedsPersonError: the plan is blocked or stale, would do more than the limits allow, or the portal's
@@ -56,7 +60,7 @@ def apply(
         AccessError: the key or a scope is refused; nothing more is tried.
         UnavailableError: HubSpot went on failing; what was written is remembered.
     """
-    _refuse_unfit(plan, ledger)
+    _refuse_unfit(plan, ledger, computed_since)
     check_guards(plan, limits, allowed)
     run = _Application(plan, writer, ledger, now, progress or _quiet, memory or PortalMemory())
     if not plan.writes_nothing:
@@ -66,11 +70,14 @@ def apply(
     return run.result
 
 
-def _refuse_unfit(plan: Plan, ledger: PushLedger) -> None:
+def _refuse_unfit(plan: Plan, ledger: PushLedger, computed_since: Collection[str]) -> None:
     if ledger.plan_applied(plan.hash):
         raise UsageError("This plan was applied already.", hint=_AGAIN)
     if ledger.current_run() != plan.made_from.run_id:
         raise NeedsPersonError("This plan is stale: it was made from an earlier run.", hint=_AGAIN)
+    if newer := sorted(plan.accounts.intersection(computed_since)):
+        some = ", ".join(newer[:_SHOWN]) + (" and others" if len(newer) > _SHOWN else "")
+        raise NeedsPersonError(f"This plan is stale: {some} were computed anew since.", hint=_AGAIN)
     refuse_foreign(COMPANIES, (change.property for one in plan.updates for change in one.changes))
     for definition in plan.definitions:
         refuse_foreign(

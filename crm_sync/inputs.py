@@ -58,6 +58,7 @@ def gather(
     run_id = store.current_run()
     if run_id is None:
         raise StoreError("There is no finished run yet.", hint="Run `saaskpi run` first.")
+    patch = marts.last_patch(run_id)  # before anything is read: what comes meanwhile is newer than the plan
     # A company's accounts are looked for too: only without any of them it is to be cleared.
     wanted = None if only is None else {"account_id": only.accounts, "company_id": only.companies}
     accounts = marts.read("accounts", where=wanted)
@@ -75,7 +76,7 @@ def gather(
     known_as = None if ids is None or only is None else sorted({*ids, *only.accounts, *survivors_of(found)})
     task_ledger = store.task_ledger(None if known_as is None else [f"{portal_id}:{one}:" for one in known_as])
     return PlanInputs(
-        made_from=MadeFrom(run_id, landing.pull(), portal_id),
+        made_from=MadeFrom(run_id, landing.pull(), portal_id, patch),
         accounts=accounts,
         flags=marts.read("account_flags", where=of_accounts),
         episodes=store.flag_episodes(known_as),

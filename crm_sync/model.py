@@ -14,18 +14,20 @@ VERSION = 2
 FORMAT = "saaskpi-plan"
 
 
-class MadeFrom(msgspec.Struct, frozen=True):
+class MadeFrom(msgspec.Struct, frozen=True, omit_defaults=True):
     """The state that a plan was made from; apply refuses the plan once it has changed.
 
     Attributes:
         run_id: the run whose tables were read.
         pull: number of the pull that the CRM's current values come from.
         portal_id: the HubSpot portal.
+        patch: number of the last patch that was laid over these tables; 0 for none.
     """
 
     run_id: str
     pull: int
     portal_id: str
+    patch: int = 0
 
 
 class Definition(msgspec.Struct, frozen=True):
@@ -230,6 +232,12 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     def writes_nothing(self) -> bool:
         """True when applying it would make no write call."""
         return not (self.definitions or self.updates or self.tasks or self.task_changes)
+
+    @property
+    def accounts(self) -> frozenset[str]:
+        """The ids of the accounts that it writes; that of an account with a company is the company's."""
+        opened, changed = ({one.account_id for one in many} for many in (self.tasks, self.task_changes))
+        return frozenset({*(one.company_id for one in self.updates), *opened, *changed})
 
     @property
     def tasks_to_open(self) -> int:

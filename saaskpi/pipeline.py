@@ -315,6 +315,7 @@ class Pipeline:
                 limits=self.limits,
                 allowed=allowed,
                 memory=self.memory,
+                computed_since=self.marts.patched_since(plan.made_from.run_id, plan.made_from.patch),
             )
             companies, tasks = result.companies_updated, result.tasks_opened
             report(f"{companies} companies, {tasks} tasks", companies=companies, tasks=tasks)

@@ -96,6 +96,14 @@ class Marts:
                 f"The table {path} cannot be read.", hint="Run `saaskpi enrich` to build it again."
             ) from error
 
+    def last_patch(self, run_id: str) -> int:
+        """Return the number of the newest patch over a run's tables, 0 when there is none."""
+        return self._patches_of(self.directory(run_id)).last()
+
+    def patched_since(self, run_id: str, number: int) -> set[str]:
+        """Return the accounts that were computed anew after a patch of a run."""
+        return self._patches_of(self.directory(run_id)).ids_since(number, "account_id")
+
     def version(self) -> str:
         """Return what names the tables of the current run as they stand now, patches included.
 

@@ -109,6 +109,16 @@ class Patches:
             self._fold(files)
         self._write(self.last() + 1, patch)
 
+    def ids_since(self, number: int, key: str) -> set[str]:
+        """Return the ids of a column whose rows patches after one replace, or may: folded ones count anew."""
+        while True:
+            try:
+                self._read()
+            except FileNotFoundError:
+                continue  # they were just folded
+            later = (patch for path, patch in self._opened.items() if int(path.stem) > number)
+            return {one for patch in later for one in patch.ids.get(key, ())}
+
     def overlay(self, table: str, where: pc.Expression | None = None) -> Overlay:
         """Return what the patches say of a table; with a filter, only those of their rows that pass it."""
         while True:

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from connectors.touched import Ref, Touched
-from saaskpi.errors import StoreError, UnavailableError
+from crm_sync.inputs import Only
+from crm_sync.model import Plan
+from saaskpi.errors import NeedsPersonError, StoreError, UnavailableError
 from saaskpi.pipeline import Pipeline
 from saaskpi.progress import Silent
 from saaskpi.settings import Settings
@@ -139,6 +141,22 @@ def test_a_refresh_that_computes_nothing_announces_nothing(
     with pytest.raises(UnavailableError):
         world.pipeline.refresh(Touched())
     assert world.pipeline._refresher.band_changes == []
+
+
+def test_a_plan_that_a_refresh_overtook_is_stale_where_it_writes_the_same_accounts(world: World) -> None:
+    account, touched = world.fail_a_payment()
+    other = next(row["account_id"] for row in world.paying() if row["account_id"] != account)
+    for company in (account, other):
+        world.sandbox.edit("companies", company, {"saaskpi_plan": "edited"}, "CRM_UI")
+    world.pipeline.pull()
+    both, one = world.pipeline.plan(), world.pipeline.plan(Only(frozenset({other})))
+    assert both.accounts >= {account, other}
+    assert world.refresh(touched) > 0
+    before = len(write_calls(world.sandbox))
+    with pytest.raises(NeedsPersonError, match=f"stale: .*{account}"):
+        world.pipeline.apply(Plan.from_json(both.to_json()))
+    assert len(write_calls(world.sandbox)) == before
+    assert world.pipeline.apply(Plan.from_json(one.to_json())).result.companies_updated == 1
 
 
 def test_without_a_run_there_is_nothing_to_refresh(make_sandbox: MakeSandbox, tmp_path: Path) -> None:
