@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.support.cli import CommandLine
+from tests.support.kept import Kept
 
 if TYPE_CHECKING:
     from sandbox import Sandbox
 
 
 @pytest.fixture
-def sandbox(make_sandbox: Callable[..., Sandbox]) -> Sandbox:
-    return make_sandbox(customers=40, months=18)
+def sandbox(kept: Kept, tmp_path: Path) -> Sandbox:
+    return kept.begin(tmp_path / "home", "enrich")[0]
 
 
 @pytest.fixture

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from saaskpi.pipeline import Pipeline
-from saaskpi.progress import Silent
 from saaskpi.settings import ServerSettings, Settings
-from tests.support.spine import settings_for
+from tests.support.kept import Kept
 
 if TYPE_CHECKING:
     from sandbox import Sandbox
@@ -35,14 +32,16 @@ class Demo:
 
 
 @pytest.fixture(scope="session")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+def demo(kept_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     """One company for all tests; those that write to its CRM do so from a copy of the home."""
     from sandbox import Sandbox
 
-    with Sandbox(customers=20, months=12, seed=7, rate_limits=False) as sandbox:
-        settings = settings_for(sandbox, tmp_path_factory.mktemp("demo") / "home")
+    with ExitStack() as running:
+
+        def make(**company: Any) -> Sandbox:
+            return running.enter_context(Sandbox(seed=7, rate_limits=False, **company))
+
+        home = tmp_path_factory.mktemp("demo") / "home"
+        sandbox, settings = Kept(kept_folder, make).begin(home, "enrich")
         settings.server = ServerSettings(requests_per_minute=1_000_000)
-        with closing(Pipeline(settings, now=lambda: datetime.now(UTC), stages=Silent())) as pipeline:
-            pipeline.pull()
-            pipeline.enrich()
         yield Demo(sandbox, settings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import socket
@@ -226,11 +227,13 @@ def exchange(url: str, raw: bytes) -> bytes:
     """Send bytes and return the answer's first ones."""
     address = urlsplit(url)
     with socket.create_connection((address.hostname or "", address.port or 0), timeout=10) as connection:
-        connection.sendall(raw)
-        connection.shutdown(socket.SHUT_WR)
+        # The server may have answered and cut the line before all was sent.
+        with contextlib.suppress(OSError):
+            connection.sendall(raw)
+            connection.shutdown(socket.SHUT_WR)
         try:
             return connection.recv(4_096)
-        except ConnectionResetError:
+        except OSError:
             return b""
 
 

@@ -18,7 +18,8 @@ from connectors.stripe.webhook_endpoints import register
 from saaskpi.pipeline import Pipeline
 from saaskpi.settings import ScheduleSettings
 from tests.support.crash import crm_state
-from tests.support.spine import MakeSandbox, settings_for, write_calls
+from tests.support.kept import Kept
+from tests.support.spine import write_calls
 from warehouse.access import AuditLog
 from warehouse.inbox import Inbox
 from webhook_server.services import Services
@@ -63,16 +64,14 @@ class Running:
 
 
 @pytest.fixture
-def running(make_sandbox: MakeSandbox, tmp_path: Path) -> Iterator[Running]:
-    sandbox = make_sandbox(customers=30, months=12)
+def running(kept: Kept, tmp_path: Path) -> Iterator[Running]:
+    sandbox, settings = kept.begin(tmp_path / "home")
     told = sandbox.describe()
-    settings = settings_for(sandbox, tmp_path)
     settings.stripe.webhook_secret = SecretStr(told["stripe"]["webhook_secret"])
     settings.hubspot.client_secret = SecretStr(told["hubspot"]["client_secret"])
     settings.schedule = ScheduleSettings(**dict.fromkeys(ScheduleSettings.model_fields, ""))
     settings.server.debounce_seconds = 0.1
     services = Services(settings, now=lambda: datetime.now(UTC))
-    services.pipeline().run()
     stop, listening = threading.Event(), threading.Event()
     urls: list[str] = []
 
