@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,23 @@ if TYPE_CHECKING:
     from tests.support.kept import Kept
     from tests.support.stripe_spec import StripeSpec
     from warehouse.store import Store
+
+
+SMALL: dict[str, Any] = {"customers": 12, "months": 6, "seed": 7, "rate_limits": False}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the modules that take longest, so that no process is alone with one in the end.
+
+    What shares a fixture of its module stays in one process, which makes it once.
+    """
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+    for item in items:
+        fixtures = getattr(item, "_fixtureinfo").name2fixturedefs.values()  # noqa: B009 - pytest has no other
+        if any(found[-1].scope == "module" for found in fixtures):
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 class VendorContracts:
@@ -93,8 +111,7 @@ def make_sandbox(vendor_contracts: VendorContracts) -> Iterator[Callable[..., "S
     running: list[Sandbox] = []
 
     def make(**options: Any) -> Sandbox:
-        options = {"customers": 12, "months": 6, "seed": 7, "rate_limits": False, **options}
-        made = Sandbox(**options)
+        made = Sandbox(**{**SMALL, **options})
         running.append(made)
         made.log.observers.append(vendor_contracts)
         return made.start()
@@ -111,6 +128,16 @@ def kept_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "kept"
     folder.mkdir(exist_ok=True)
     return folder
+
+
+@pytest.fixture(scope="session")
+def kept_homes(kept_folder: Path) -> "Iterator[Kept]":
+    """The same, for fixtures that several tests share; its sandboxes run until the end."""
+    from sandbox import Sandbox
+    from tests.support.kept import Kept
+
+    with ExitStack() as running:
+        yield Kept(kept_folder, lambda **options: running.enter_context(Sandbox(**{**SMALL, **options})))
 
 
 @pytest.fixture

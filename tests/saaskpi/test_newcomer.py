@@ -19,7 +19,7 @@ from crm_sync.properties import GROUP, GROUP_LABEL, definitions
 from saaskpi.cli import cli
 from saaskpi.settings import load
 from tests.support.cli import CommandLine, Ended
-from tests.support.kept import Kept
+from tests.support.kept import LARGER, Kept
 from tests.support.spine import MakeSandbox
 from warehouse.files import FileLock, make_directory
 
@@ -291,7 +291,7 @@ def test_a_typing_slip_shows_the_usage(saaskpi: CommandLine) -> None:
 def test_enrich_says_what_it_kept_aside_and_where_evidence_disagrees(
     saaskpi: CommandLine, begin: Begin, tmp_path: Path
 ) -> None:
-    begin("pull", customers=60, months=24, seed=7)
+    begin("pull", **LARGER)
     spend = tmp_path / "spend.csv"
     spend.write_text("month,currency,amount\n2026-13,EUR,1\n2026-10,EUR,-5\n")
     Path("saaskpi.toml").write_text(f'[spend]\nfile = "{spend}"\n')

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,7 @@ from saaskpi.progress import Silent
 from saaskpi.refreshing import Refresher
 from saaskpi.settings import Settings
 from saaskpi.slicing import Concerned
-from tests.support.spine import settings_for
+from tests.support.kept import LARGER, Kept
 
 if TYPE_CHECKING:
     from sandbox import Sandbox
@@ -63,11 +63,8 @@ def differences(before: Tables, after: Tables) -> dict[str, Any]:
 class Home:
     """A home with a run, and its accounts."""
 
-    def __init__(self, settings: Settings, prepare: Callable[[Pipeline], None] = lambda _: None) -> None:
-        self.pipeline = Pipeline(settings, now=lambda: datetime.now(UTC), stages=Silent())
-        self.pipeline.pull()
-        prepare(self.pipeline)
-        self.pipeline.enrich()
+    def __init__(self, pipeline: Pipeline) -> None:
+        self.pipeline = pipeline
         self.whole = tables_of(self.pipeline)
         self.accounts = sorted(self.pipeline.marts.read("accounts")["account_id"])
         self.refresher = Refresher(self.pipeline, lambda: datetime.now(UTC))
@@ -81,17 +78,18 @@ class Home:
 
 
 @pytest.fixture(scope="module")
-def plain_home(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
-    home = Home(settings_for(sandbox, tmp_path_factory.mktemp("plain")))
+def plain_home(kept_homes: Kept, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+    _, settings = kept_homes.begin(tmp_path_factory.mktemp("plain") / "home", "enrich")
+    home = Home(Pipeline(settings, now=lambda: datetime.now(UTC), stages=Silent()))
     yield home
     home.close()
 
 
 @pytest.fixture(scope="module")
-def rich_home(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+def rich_home(kept_homes: Kept, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
     """Segments, a reporting currency, rules of one's own, usage under keys that accounts share, links."""
     folder = tmp_path_factory.mktemp("rich")
-    base = settings_for(sandbox, folder / "home")
+    sandbox, base = kept_homes.begin(folder / "home", "pull", **LARGER)
     rates = folder / "rates.csv"
     rates.write_text(RATES, encoding="utf-8")
     usage = folder / "usage.csv"
@@ -110,7 +108,10 @@ def rich_home(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Ite
             "flags": [RULE],
         }
     )
-    home = Home(rich, link_some)
+    pipeline = Pipeline(rich, now=lambda: datetime.now(UTC), stages=Silent())
+    link_some(pipeline)
+    pipeline.enrich()
+    home = Home(pipeline)
     yield home
     home.close()
 

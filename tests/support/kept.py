@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 STAGES = ("pull", "enrich", "apply")
 COMMON = {"customers": 20, "months": 12}
+LARGER = {"customers": 60, "months": 24}
 _SEARCHABLE = 4_000
 """Milliseconds after which the sandbox's search shows every write."""
 
@@ -67,11 +68,16 @@ class Kept:
             company: options of the sandbox; by default the company that most tests share.
         """
         company = company or COMMON
-        kept = self._kept(upto, company)
-        shutil.copytree(kept / "home", home)
+        kept = self.copy(home, upto, **company)
         sandbox = self._make(**company)
         play(sandbox, [Write(**one) for one in json.loads((kept / "writes.json").read_text("utf-8"))])
         return sandbox, settings_for(sandbox, home)
+
+    def copy(self, home: Path, upto: str, **company: Any) -> Path:
+        """Copy such a home alone; return where it is kept."""
+        kept = self._kept(upto, company or COMMON)
+        shutil.copytree(kept / "home", home)
+        return kept
 
     def _kept(self, upto: str, company: dict[str, Any]) -> Path:
         options = json.dumps([upto, company], sort_keys=True, default=str)

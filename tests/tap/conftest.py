@@ -18,6 +18,7 @@ from saaskpi.progress import StageReporter
 from tap_saaskpi.tap import TapSaaskpi
 from tests.support import spine
 from tests.support.hubspot_models import HubSpotModels
+from tests.support.kept import LARGER, Kept
 
 if TYPE_CHECKING:
     from sandbox import Sandbox
@@ -86,12 +87,12 @@ def read() -> Callable[..., Reading]:
 
 
 @pytest.fixture(scope="session")
-def home(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def home(sandbox: Sandbox, kept_homes: Kept, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home folder with one finished run over the sandbox."""
     folder = tmp_path_factory.mktemp("kpi") / "home"
+    kept_homes.copy(folder, "pull", **LARGER)
     settings = spine.settings_for(sandbox, folder).model_copy(update={"segments": {"plan": "plan"}})
     pipeline = Pipeline(settings, lambda: datetime.now(UTC), StageReporter(io.StringIO()))
-    pipeline.pull()
     pipeline.enrich()
     pipeline.close()
     return folder

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -32,16 +30,8 @@ class Demo:
 
 
 @pytest.fixture(scope="session")
-def demo(kept_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+def demo(kept_homes: Kept, tmp_path_factory: pytest.TempPathFactory) -> Demo:
     """One company for all tests; those that write to its CRM do so from a copy of the home."""
-    from sandbox import Sandbox
-
-    with ExitStack() as running:
-
-        def make(**company: Any) -> Sandbox:
-            return running.enter_context(Sandbox(seed=7, rate_limits=False, **company))
-
-        home = tmp_path_factory.mktemp("demo") / "home"
-        sandbox, settings = Kept(kept_folder, make).begin(home, "enrich")
-        settings.server = ServerSettings(requests_per_minute=1_000_000)
-        yield Demo(sandbox, settings)
+    sandbox, settings = kept_homes.begin(tmp_path_factory.mktemp("demo") / "home", "enrich")
+    settings.server = ServerSettings(requests_per_minute=1_000_000)
+    return Demo(sandbox, settings)
