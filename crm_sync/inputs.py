@@ -59,32 +59,18 @@ def gather(
     if run_id is None:
         raise StoreError("There is no finished run yet.", hint="Run `saaskpi run` first.")
     patch = marts.last_patch(run_id)  # before anything is read: what comes meanwhile is newer than the plan
-    # A company's accounts are looked for too: only without any of them it is to be cleared.
-    wanted = None if only is None else {"account_id": only.accounts, "company_id": only.companies}
-    accounts = marts.read("accounts", where=wanted)
-    ids = None if only is None else _of(accounts, "account_id")
-    customers = (
-        None if only is None else frozenset(one for row in accounts["stripe_customer_ids"] for one in row)
-    )
-    companies = None if only is None else [*_of(accounts, "company_id"), *only.companies]
-    of_accounts = None if ids is None else {"account_id": ids}
-    of_customers = None if customers is None else {"customer_id": customers}
-    found = newest_rows(
-        landing, "hubspot_companies", _COMPANY, only=None if companies is None else {"id": companies}
-    )
-    # What was known of a company that was merged is known of its survivor.
-    known_as = None if ids is None or only is None else sorted({*ids, *only.accounts, *survivors_of(found)})
-    task_ledger = store.task_ledger(None if known_as is None else [f"{portal_id}:{one}:" for one in known_as])
+    scope = _scope(landing, marts, portal_id, only)
+    task_ledger = store.task_ledger(scope.task_keys)
     return PlanInputs(
         made_from=MadeFrom(run_id, landing.pull(), portal_id, patch),
-        accounts=accounts,
-        flags=marts.read("account_flags", where=of_accounts),
-        episodes=store.flag_episodes(known_as),
-        matches=marts.read("account_match", where=of_customers),
-        items=marts.read("subscription_items", where=of_customers),
-        companies=found,
-        pushed=store.pushed(COMPANIES, companies),
-        intended=store.intended(COMPANIES, companies),
+        accounts=scope.accounts,
+        flags=marts.read("account_flags", where=scope.of_accounts),
+        episodes=store.flag_episodes(scope.known_as),
+        matches=marts.read("account_match", where=scope.of_customers),
+        items=marts.read("subscription_items", where=scope.of_customers),
+        companies=scope.companies,
+        pushed=store.pushed(COMPANIES, scope.company_ids),
+        intended=store.intended(COMPANIES, scope.company_ids),
         definitions=newest_rows(
             landing, "hubspot_properties", _DEFINITION, ("object_type", "name"), only={"name": _OURS}
         ),
@@ -96,8 +82,52 @@ def gather(
         task_ledger=task_ledger,
         set_up=store.set_up(),
         tasks_refused=store.tasks_refused(),
-        carrying=None if companies is None else _carrying(store, companies),
+        carrying=None if scope.company_ids is None else _carrying(store, scope.company_ids),
         tasks_read_at=landing.pulled_at("hubspot_tasks"),
+    )
+
+
+@dataclass(frozen=True)
+class _Scope:
+    """What a plan looks at; None among the ids and conditions stands for everything.
+
+    Attributes:
+        accounts: the accounts table.
+        companies: what the CRM holds of theirs.
+        company_ids: of these companies.
+        known_as: ids that the accounts have, or had before a merge: what was known of a company that was
+            merged is known of its survivor.
+        task_keys: how the keys of their tasks begin.
+        of_accounts, of_customers: choose the rows of tables.
+    """
+
+    accounts: pd.DataFrame
+    companies: pd.DataFrame
+    company_ids: list[str] | None = None
+    known_as: list[str] | None = None
+    task_keys: list[str] | None = None
+    of_accounts: Mapping[str, Collection[str]] | None = None
+    of_customers: Mapping[str, Collection[str]] | None = None
+
+
+def _scope(landing: Landing, marts: Marts, portal_id: str, only: Only | None) -> _Scope:
+    if only is None:
+        return _Scope(marts.read("accounts"), newest_rows(landing, "hubspot_companies", _COMPANY))
+    # A company's accounts are looked for too: only without any of them it is to be cleared.
+    wanted = {"account_id": only.accounts, "company_id": only.companies}
+    accounts = marts.read("accounts", where=wanted)
+    ids = _of(accounts, "account_id")
+    company_ids = [*_of(accounts, "company_id"), *only.companies]
+    companies = newest_rows(landing, "hubspot_companies", _COMPANY, only={"id": company_ids})
+    known_as = sorted({*ids, *only.accounts, *survivors_of(companies)})
+    return _Scope(
+        accounts,
+        companies,
+        company_ids,
+        known_as,
+        [f"{portal_id}:{one}:" for one in known_as],
+        {"account_id": ids},
+        {"customer_id": frozenset(one for row in accounts["stripe_customer_ids"] for one in row)},
     )
 
 

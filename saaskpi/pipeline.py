@@ -7,11 +7,9 @@ remembers each batch before the next.
 
 from __future__ import annotations
 
-import json
-import logging
 import secrets
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -19,10 +17,8 @@ from typing import Any
 
 import pandas as pd
 
-from connectors.hubspot.anew import gone_object
-from connectors.hubspot.client import SEARCHES_PER_SECOND, HubSpotClient
+from connectors.hubspot.client import HubSpotClient
 from connectors.hubspot.writer import HubSpotWriter
-from connectors.rate_limiter import DailyAllowance, shared_limiter
 from connectors.stripe.client import StripeClient
 from connectors.touched import Ref, Touched
 from crm_sync.apply import apply
@@ -32,8 +28,7 @@ from crm_sync.inputs import Only, gather
 from crm_sync.matching import match
 from crm_sync.model import Plan
 from crm_sync.plan import build_plan
-from crm_sync.properties import TASKS
-from crm_sync.undo import LAST, UndoPlan, plan_undo, undo
+from crm_sync.undo import LAST, UndoPlan
 from enrichment import money
 from enrichment.computing import TABLES, compute
 from enrichment.health.assessing import FlagSettings, Remembered
@@ -41,22 +36,20 @@ from enrichment.health.config import HealthConfig
 from enrichment.health.flags import FlagConfig
 from enrichment.health.rules import read_rules
 from enrichment.policy import Policy, check_reporting
-from saaskpi import ecb
+from saaskpi import ecb, undoing
 from saaskpi.balancing import Balance, NotReconciledError, balance
+from saaskpi.clients import hubspot_client, stripe_client, tap_config
 from saaskpi.declared import plan_settings
 from saaskpi.errors import StoreError
 from saaskpi.following import follow_all
-from saaskpi.imports.home import ORIGIN, refuse_imported
+from saaskpi.home_lock import HomeLock
+from saaskpi.imports.home import claim_for_pull, portal_of, refuse_imported
 from saaskpi.opening import RATES, opened
 from saaskpi.progress import Report, Stages
-from saaskpi.pulling import NOTE, Changes, NeedsFullError, take_bookmarks
+from saaskpi.pulling import Changes, NeedsFullError, pull_everything
 from saaskpi.refreshing import PATIENCE, Refresher
-from saaskpi.rereading import STREAMS
 from saaskpi.results import EnrichResult, PullResult, Undone, Written, account_rows, enriched
 from saaskpi.settings import Settings
-from tap_saaskpi.tap import TapSaaskpi
-from warehouse.deltas import Gone
-from warehouse.files import FileLock, make_directory
 from warehouse.landing import Landing
 from warehouse.marts import Marts
 from warehouse.snapshots import Snapshots
@@ -98,7 +91,7 @@ class Pipeline:
         self.health = HealthConfig.from_settings(health, settings.fact_sources())
         self.flags = FlagSettings(thresholds, read_rules(settings.flags))
         self.landing = Landing(settings.home / "raw")
-        self._is_alone = False
+        self._lock = HomeLock(settings.home)
 
     @cached_property
     def store(self) -> Store:
@@ -132,35 +125,18 @@ class Pipeline:
     @cached_property
     def hubspot(self) -> HubSpotClient:
         """The HubSpot client; whoever reads or writes this portal in this process shares its limits."""
-        settings = self.settings.hubspot
-        token = self.settings.hubspot_token()
-        limiter = shared_limiter(
-            settings.api_base,
-            token,
-            settings.our_requests_per_10_seconds,
-            10.0,
-            lambda: DailyAllowance("HubSpot", settings.requests_per_day, settings.share),
-        )
-        # HubSpot's lowest: whoever is allowed more in general is a test server, and allows more searches.
-        most = max(SEARCHES_PER_SECOND, settings.requests_per_10_seconds // 50)
-        searches = shared_limiter(settings.api_base, token, most, 1.0)
-        version = settings.api_version
-        return HubSpotClient(token, settings.api_base, version, limiter=limiter, searches=searches)
+        return hubspot_client(self.settings)
 
     @cached_property
     def stripe(self) -> StripeClient:
         """The Stripe client; whoever reads this account in this process shares its limit."""
-        settings = self.settings.stripe
-        key = self.settings.stripe_key()
-        limiter = shared_limiter(settings.api_base, key, settings.requests_per_second, 1.0)
-        return StripeClient(key, settings.api_base, limiter=limiter)
+        return stripe_client(self.settings)
 
     @cached_property
     def _refresher(self) -> Refresher:
         return Refresher(self, self._now)
 
-    @contextmanager
-    def alone(self, wait: float = 0) -> Iterator[None]:
+    def alone(self, wait: float = 0) -> AbstractContextManager[None]:
         """Keep everybody else out of the home while this one writes; freed however the process ends.
 
         Within itself it does nothing more.
@@ -171,21 +147,7 @@ class Pipeline:
         Raises:
             StoreError: another one is still at work.
         """
-        if self._is_alone:
-            yield
-            return
-        lock = FileLock(make_directory(self.settings.home) / ".lock")
-        if not lock.acquire(wait=wait):
-            raise StoreError(
-                f"Another saaskpi is at work in {self.settings.home}.",
-                hint="Wait until it ends, then try again.",
-            )
-        self._is_alone = True
-        try:
-            yield
-        finally:
-            self._is_alone = False
-            lock.release()
+        return self._lock.held(wait)
 
     def pull(self, *, full: bool = False) -> PullResult:
         """Read Stripe and HubSpot into the landing: what has changed, or everything.
@@ -205,9 +167,9 @@ class Pipeline:
             StoreError: the home holds the numbers of another Stripe account or portal.
         """
         with self._stages.stage("pull") as report:
-            config = self._tap_config()
+            config = tap_config(self.settings)
             refuse_imported(self.store, self.settings.home, "pull")
-            self._claim_home()
+            claim_for_pull(self.store, self.settings.home, self.stripe.account(), self.hubspot.portal().id)
             result = self._pull_all(config, report) if full else self._pull_changes(config, report)
             if self.settings.reporting.currency and not self.settings.fx.file:
                 report(ecb.refresh(self.settings.home / RATES, self._now().date()) or "exchange rates: read")
@@ -226,11 +188,7 @@ class Pipeline:
             return replace(self._pull_all(config, report), why_full=str(error))
 
     def _pull_all(self, config: dict[str, Any], report: Report) -> PullResult:
-        with _quiet_tap(), self.landing.begin(self._now()) as writer:
-            writer.notes[NOTE] = take_bookmarks(self.stripe, self.hubspot, self._now())
-            writer.watch = lambda stream, rows: report(f"{stream}: {rows:,} records")
-            TapSaaskpi(config=config, message_writer=writer, only=STREAMS).sync_all()
-        return PullResult(dict(sorted(writer.rows.items())), dict(writer.rejected))
+        return pull_everything(self.landing, self.stripe, self.hubspot, config, self._now, report)
 
     def enrich(self) -> EnrichResult:
         """Compute the tables of a new run from the landing and make it current.
@@ -277,7 +235,7 @@ class Pipeline:
         """
         refuse_imported(self.store, self.settings.home, "plan")
         with self._stages.stage("plan") as report:
-            inputs = gather(self.landing, self.marts, self.store, self._portal_id(), only)
+            inputs = gather(self.landing, self.marts, self.store, portal_of(self.store), only)
             plan = build_plan(inputs, plan_settings(self.settings), money, self._now())
             companies, tasks = len(plan.updates), len(plan.tasks)
             report(f"{companies} companies and {tasks} tasks to write", companies=companies, tasks=tasks)
@@ -328,7 +286,7 @@ class Pipeline:
             AccessError: the token or a scope is refused.
             UnavailableError: HubSpot does not answer.
         """
-        look_ahead(HubSpotWriter(self.hubspot), self._portal_id(), self.memory, self._now())
+        look_ahead(HubSpotWriter(self.hubspot), portal_of(self.store), self.memory, self._now())
 
     def reconcile(self) -> Balance:
         """Compute everything anew and hold the numbers against each other.
@@ -375,11 +333,7 @@ class Pipeline:
             AccessError: the token is refused.
         """
         with self._stages.stage("undo") as report:
-            plan = plan_undo(apply_id, HubSpotWriter(self.hubspot), self.store)
-            values, tasks, left = len(plan.restore), len(plan.archive), len(plan.left)
-            found = _counted((values, "values to put back"), (tasks, "tasks to archive"))
-            report(found + (f", {left} changed since and left" if left else ""))
-        return plan
+            return undoing.planned(self, apply_id, report)
 
     def undo(self, apply_id: str = LAST) -> Undone:
         """Put back what an apply wrote, but for what somebody changed since.
@@ -395,30 +349,8 @@ class Pipeline:
             AccessError: the token is refused; nothing more is tried.
             UnavailableError: HubSpot does not answer; begun again, the undo goes on.
         """
-        writer = HubSpotWriter(self.hubspot)
         with self._stages.stage("undo") as report:
-            plan = plan_undo(apply_id, writer, self.store)
-            result = undo(
-                plan,
-                self._portal_id(),
-                writer,
-                self.store,
-                self._now,
-                lambda stage, done, total: report(f"{stage}: {done} of {total}"),
-            )
-            refused = {key for kind, key, _ in result.failures if kind == TASKS}
-            self._note_gone(TASKS, {*plan.archive, *plan.gone} - refused)
-            values, tasks = result.fields_restored, result.tasks_archived
-            done = _counted((values, "values put back"), (tasks, "tasks archived"))
-            report(done, values=values, tasks=tasks)
-        return Undone(plan, result)
-
-    def _note_gone(self, object_type: str, ids: Collection[str]) -> None:
-        """Note in the landing what is not in HubSpot any more: no search for changes would tell."""
-        if ids:
-            gone = [Gone(*rule) for id_ in sorted(ids) for rule in gone_object(object_type, id_)]
-            with self.landing.begin_delta(self._now(), gone):
-                pass
+            return undoing.undone(self, apply_id, self._now, report)
 
     @property
     def limits(self) -> Limits:
@@ -506,56 +438,3 @@ class Pipeline:
     ) -> pd.DataFrame:
         """Return the company of each customer; as :func:`enrichment.computing.compute` calls it."""
         return match(customers, companies, contacts, links=self.store.links())
-
-    def _claim_home(self) -> None:
-        """Tie the home to the Stripe account and the portal it reads, or stop when it is tied to others.
-
-        What a vendor does not tell (the account of some restricted keys) is not compared.
-        """
-        stripe = StripeClient(self.settings.stripe_key(), self.settings.stripe.api_base).account()
-        # Test data and live data of one Stripe account can have the same account id.
-        told = {"stripe": stripe.id, "mode": stripe.mode, "hubspot": self.hubspot.portal().id}
-        origin = {name: value for name, value in told.items() if value}
-        held: dict[str, str] = json.loads(self.store.meta(ORIGIN) or "{}")
-        if origin.items() <= held.items():
-            return
-        if any(held.get(name, value) != value for name, value in origin.items()):
-            raise StoreError(
-                f"{self.settings.home} holds the numbers of another Stripe account, of its test data or live "
-                "data, or of another HubSpot portal.",
-                hint="Give this one a folder of its own with --home.",
-            )
-        self.store.set_meta(ORIGIN, json.dumps({**held, **origin}))
-
-    def _portal_id(self) -> str:
-        held = self.store.meta(ORIGIN)
-        if held is None:
-            raise StoreError("Nothing has been pulled yet.", hint="Run: saaskpi pull")
-        return str(json.loads(held)["hubspot"])
-
-    def _tap_config(self) -> dict[str, Any]:
-        return {
-            "stripe_api_key": self.settings.stripe_key(),
-            "stripe_api_base": self.settings.stripe.api_base,
-            "stripe_requests_per_second": self.settings.stripe.requests_per_second,
-            "hubspot_access_token": self.settings.hubspot_token(),
-            "hubspot_api_base": self.settings.hubspot.api_base,
-            "hubspot_api_version": self.settings.hubspot.api_version,
-            "hubspot_requests_per_10_seconds": self.settings.hubspot.our_requests_per_10_seconds,
-        }
-
-
-@contextmanager
-def _quiet_tap() -> Iterator[None]:
-    """Keep the SDK's own log lines out of the progress; warnings still show."""
-    logger = logging.getLogger("tap-saaskpi")
-    level = logger.level
-    logger.setLevel(logging.WARNING)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
-
-
-def _counted(*parts: tuple[int, str]) -> str:
-    return ", ".join(f"{count} {what}" for count, what in parts if count) or "nothing to take back"

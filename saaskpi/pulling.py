@@ -6,8 +6,10 @@ were read up to them, never ahead.
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -23,6 +25,7 @@ from connectors.touched import Ref, Touched
 from saaskpi.progress import Report
 from saaskpi.rereading import STREAMS, Reread, Rereader, columns, land, threads
 from saaskpi.results import PullResult
+from tap_saaskpi.tap import TapSaaskpi
 from warehouse.landing import Landing
 from warehouse.landing_writer import DeltaWriter
 
@@ -60,6 +63,48 @@ def take_bookmarks(stripe: StripeClient, hubspot: HubSpotClient, now: datetime) 
         "hubspot": newest_of(hubspot, object_types(STREAMS)),
         "read_at": now.isoformat(),
     }
+
+
+def pull_everything(
+    landing: Landing,
+    stripe: StripeClient,
+    hubspot: HubSpotClient,
+    config: dict[str, Any],
+    now: Callable[[], datetime],
+    report: Report,
+) -> PullResult:
+    """Read everything into the landing; it becomes visible at the end.
+
+    Args:
+        landing: takes the records.
+        stripe: of the account, for the bookmark.
+        hubspot: of the portal, for the bookmarks.
+        config: of the tap.
+        now: the clock (UTC, aware).
+        report: told how far it is.
+
+    Raises:
+        AccessError: a key is refused.
+        UnavailableError: a vendor does not answer.
+        StoreError: another one reads everything, or the landing cannot be written.
+    """
+    with _quiet_tap(), landing.begin(now()) as writer:
+        writer.notes[NOTE] = take_bookmarks(stripe, hubspot, now())
+        writer.watch = lambda stream, rows: report(f"{stream}: {rows:,} records")
+        TapSaaskpi(config=config, message_writer=writer, only=STREAMS).sync_all()
+    return PullResult(dict(sorted(writer.rows.items())), dict(writer.rejected))
+
+
+@contextmanager
+def _quiet_tap() -> Iterator[None]:
+    """Keep the SDK's own log lines out of the progress; warnings still show."""
+    logger = logging.getLogger("tap-saaskpi")
+    level = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def object_types(streams: Sequence[str] | frozenset[str]) -> list[str]:
