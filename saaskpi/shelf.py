@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Final
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from enrichment.sources import SOURCES, landed_columns, record_key
 from warehouse.deltas import Void
@@ -176,8 +178,11 @@ class Shelf:
         new = [path for path in paths if path not in former]
         if not new:
             return
-        self._engine.register_files("incoming", new)
-        there = self._engine.columns("incoming")
+        # Read past the engine, which keeps what it knows of each file that it has read.
+        tables = [pq.read_table(path, partitioning=None) for path in new]
+        incoming = pa.concat_tables(tables, promote_options="permissive")
+        self._engine.lend("incoming", incoming)
+        there = set(incoming.column_names)
         columns = ", ".join(f'l."{name}"' for name in landed_columns(stream) if name in there)
         owner, joined = "CAST(NULL AS VARCHAR)", ""
         if stream in _THROUGH:

@@ -122,6 +122,10 @@ class Engine:
         self._execute(f"CREATE OR REPLACE TABLE {quoted(name)} AS SELECT * FROM _incoming")
         self._execute("DROP VIEW _incoming")
 
+    def lend(self, name: str, table: pa.Table) -> None:
+        """Let a name stand for an Arrow table, without a copy."""
+        self._connection.register(quoted(name), table)
+
     def framed(self, table: pa.Table) -> pd.DataFrame:
         """Return an Arrow table as :meth:`frame` would return one of this engine."""
         self._connection.register("_incoming", table)
