@@ -113,11 +113,20 @@ class Recorder:
         """
         for part in chunks(list(changes), BATCH):
             batch = {object_id: changes[object_id] for object_id in part}
-            self._ledger.intend(self._rows(object_type, batch, "intended_at"))
+            self.intend(object_type, batch)
             inputs = [
                 (id_, {name: new for name, (_, new) in values.items()}) for id_, values in batch.items()
             ]
             yield from writer.update(object_type, inputs)
+
+    def intend(self, object_type: str, written: Written) -> None:
+        """Put down what is about to be written.
+
+        Args:
+            object_type: such as ``companies``.
+            written: what each object holds and is to hold; of tasks that are about to be created by key.
+        """
+        self._ledger.intend(self._rows(object_type, written, "intended_at"))
 
     def remember(self, object_type: str, written: Written) -> None:
         """Put down what was written, so that it can be put back.

@@ -105,6 +105,8 @@ class TaskWrites:
         waiting = set() if by_key else self._unsettled(tasks.keys() - found.keys())
         new = {key: task for key, task in tasks.items() if key not in found and key not in waiting}
         self._intend(new)
+        if by_key:  # undo finds them by it
+            self._recorder.intend(TASKS, {key: _new(task) for key, task in new.items()})
         for batch in self._recorder.batches("tasks", self._created(new, by_key=by_key), len(new)):
             self._recorder.settle(TASKS, batch)
             ids = {one.key: one.object_id for one in batch if one.ok and one.object_id}
@@ -114,11 +116,9 @@ class TaskWrites:
     def _put_down_new(self, tasks: Mapping[str, TaskAction], ids: Mapping[str, str]) -> None:
         """Remember tasks that now exist, under which ids, and what was written into them."""
         self._remember({key: (tasks[key], id_) for key, id_ in ids.items()})
-        written = {
-            id_: {name: ("", value) for name, value in _values(tasks[key]).items()}
-            for key, id_ in ids.items()
-        }
-        self._recorder.remember(TASKS, written)
+        self._recorder.remember(TASKS, {id_: _new(tasks[key]) for key, id_ in ids.items()})
+        if ids:
+            self._ledger.forget_intents(self._recorder.apply_id, TASKS, list(ids))
 
     def _created(self, tasks: Mapping[str, TaskAction], *, by_key: bool) -> Iterator[Sequence[RowOutcome]]:
         if by_key:
@@ -208,6 +208,10 @@ class TaskWrites:
 
 def _before_and_now(decision: Decision, live: Mapping[str, str]) -> dict[str, tuple[str, str]]:
     return {name: (live[name], value) for name, value in decision.values.items()}
+
+
+def _new(task: TaskAction) -> dict[str, tuple[str, str]]:
+    return {name: ("", value) for name, value in _values(task).items()}
 
 
 def _said(task: TaskAction) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from typing import Any
 
 from crm_sync.canonical import canonical
 from crm_sync.ports import CrmWriter, Progress, UndoLedger
-from crm_sync.properties import FIELDS, TASKS, UPDATED_AT, refuse_foreign
+from crm_sync.properties import FIELDS, TASK_KEY, TASKS, UPDATED_AT, refuse_foreign
 from crm_sync.recording import TEXTS, Recorder, kept_form
 from crm_sync.task_states import STATUS_FIELD
 from saaskpi.errors import SaaskpiError, UsageError
@@ -115,8 +115,26 @@ def plan_undo(apply_id: str, writer: CrmWriter, ledger: UndoLedger) -> UndoPlan:
         raise UsageError(f"There is no apply {apply_id}.", hint=known)
     if record["kind"] != "apply":
         raise UsageError(f"{chosen} is an undo.", hint="To write the numbers again run `saaskpi apply`.")
-    written = ledger.written(chosen)
+    written = _by_id(ledger.written(chosen), writer, by_key=ledger.tasks_refused() is None)
     return undo_plan(chosen, str(record["run_id"]), written, _live(written, writer))
+
+
+def _by_id(
+    written: Iterable[Mapping[str, Any]], writer: CrmWriter, *, by_key: bool
+) -> list[Mapping[str, Any]]:
+    """Return the rows of tasks that were about to be created under the ids that they got, if they are there.
+
+    A task's key has colons, its id has none.
+    """
+    known: list[Mapping[str, Any]] = []
+    meant: dict[str, list[Mapping[str, Any]]] = {}
+    for row in written:
+        is_key = row["object_type"] == TASKS and ":" in row["object_id"]
+        (meant.setdefault(row["object_id"], []) if is_key else known).append(row)
+    live = writer.read(TASKS, list(meant), (TASK_KEY,), TASK_KEY) if meant and by_key else {}
+    for key, found in live.items():
+        known += ({**row, "object_id": found["hs_object_id"]} for row in meant[key])
+    return known
 
 
 Live = Mapping[str, Mapping[str, Mapping[str, Any]]]

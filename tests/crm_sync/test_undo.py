@@ -67,6 +67,10 @@ def values_of(crm: FakeCrm) -> dict[str, dict[str, str]]:
     return {id_: {n: v for n, v in one.items() if v} for id_, one in crm.companies.items()}
 
 
+def statuses_of(crm: FakeCrm) -> dict[str, str]:
+    return {id_: one["hs_task_status"] for id_, one in crm.tasks.items()}
+
+
 def test_a_first_fill_taken_back_leaves_the_crm_as_it_was(store: Store) -> None:
     crm = ready_crm(*IDS)
     before = values_of(crm)
@@ -188,6 +192,36 @@ def test_a_change_of_a_task_that_was_not_put_down_comes_back(store: Store) -> No
     apply(plan, crm, store, at(NOW + HOUR))  # finds the task as it should be
     take_back(crm, store, plan.apply_id)
     assert task["hs_task_status"] == "NOT_STARTED"
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["lost request", "lost answer"])
+@pytest.mark.parametrize("filled", [False, True], ids=["first fill", "later"])
+def test_an_apply_that_broke_off_at_any_call_is_taken_back(tmp_path: Path, after: bool, filled: bool) -> None:
+    for nth in itertools.count(1):
+        with open_store(tmp_path / f"{nth}.db") as store:
+            start_run(store, [episode(id_) for id_ in IDS])
+            crm, flags, run_id = ready_crm(*IDS), [flag(id_) for id_ in IDS], "run-1"
+            if filled:  # one task to complete, one to open
+                write(crm, store)
+                flags, run_id = [flag("2"), flag("3"), flag("3", "silent")], "run-2"
+                start_run(store, [episode("1", closed=True), episode("3", "silent")], run_id)
+            before, tasks = values_of(crm), statuses_of(crm)
+            rows = [account(id_, int(id_), plan="Scale") for id_ in IDS]
+            inputs = inputs_from(crm, store, rows, flags, run_id=run_id, pulled_at=NOW + HOUR)
+            plan = build_plan(inputs, PlanSettings(), money, NOW + HOUR)
+            assert (bool(plan.task_changes), plan.tasks_to_open) == (filled, 1 if filled else 3)
+            crm.calls.clear()
+            crm.fail_at, crm.after = nth, after
+            try:
+                apply(plan, crm, store, at(NOW + HOUR))
+            except UnavailableError:
+                crm.fail_at = None
+            else:
+                assert nth > 5
+                return
+            if store.apply_record(plan.apply_id) is not None:
+                take_back(crm, store, plan.apply_id)
+            assert (values_of(crm), statuses_of(crm)) == (before, tasks), f"cut at call {nth}"
 
 
 def test_a_task_that_somebody_touched_is_listed_and_left(store: Store) -> None:
