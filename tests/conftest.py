@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from sandbox import Sandbox
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
     from tests.support.stripe_spec import StripeSpec
     from warehouse.store import Store
 
+
+# How fast the machine is says nothing about what is tested: others use it too.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 SMALL: dict[str, Any] = {"customers": 12, "months": 6, "seed": 7, "rate_limits": False}
 

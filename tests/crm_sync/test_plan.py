@@ -277,7 +277,11 @@ _ACCOUNTS = st.fixed_dictionaries(
 
 
 @given(_ACCOUNTS, _ACCOUNTS)
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=12,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 def test_once_applied_a_second_plan_writes_nothing(
     store: Store, first: dict[str, Any], second: dict[str, Any]
 ) -> None:

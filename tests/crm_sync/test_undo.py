@@ -319,7 +319,11 @@ _VALUES = st.fixed_dictionaries(
 
 
 @given(_VALUES, _EDITS, st.integers(1, 6), st.booleans(), st.booleans())
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=30,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 def test_after_apply_and_undo_all_that_nobody_touched_is_as_before(
     tmp_path: Path,
     second: dict[str, Any],

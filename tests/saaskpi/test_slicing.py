@@ -164,7 +164,11 @@ def test_every_account_computed_in_some_company_is_as_the_whole_run_has_it(
     assert differences(home.whole, tables_of(home.pipeline)) == {}
 
 
-@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=4,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(data=st.data())
 def test_any_accounts_are_as_the_whole_run_has_them(rich_home: Home, data: st.DataObject) -> None:
     chosen = data.draw(st.sets(st.sampled_from(rich_home.accounts), min_size=1, max_size=6))

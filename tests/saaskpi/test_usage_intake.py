@@ -359,7 +359,11 @@ CELLS = st.text(
 )
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=15,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(st.lists(st.tuples(CELLS, CELLS, CELLS, CELLS, CELLS), max_size=8))
 def test_every_row_is_used_or_kept_aside(desk: Desk, table: list[tuple[str, ...]]) -> None:
     # Line ends inside quotes, quotes, commas and letters of every kind: what pandas writes is one row each.

@@ -213,7 +213,11 @@ HEADERS = st.dictionaries(
 )
 
 
-@settings(max_examples=FUZZ, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=FUZZ,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(
     source=st.sampled_from(["stripe", "hubspot", "usage"]), body=BODIES, headers=HEADERS, signed=st.booleans()
 )
