@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 from typing import Self
 
+from saaskpi.errors import StoreError
 from warehouse.files import FileLock, writing
 from warehouse.manifest import locked
 
@@ -65,6 +66,12 @@ def sweep(root: Path) -> None:
     """Remove the folders of killed processes; call it only where no number is taken meanwhile."""
     for path in (root / INCOMING).glob("[0-9]*/"):
         lock = FileLock(path / ".lock")
-        if lock.acquire(wait=False):
+        try:
+            is_left = lock.acquire(wait=False)
+        except StoreError:
+            if path.exists():
+                raise
+            continue  # its owner has removed it since it was listed
+        if is_left:
             shutil.rmtree(path, ignore_errors=True)
             lock.release()

@@ -9,8 +9,12 @@ from pathlib import Path
 from subprocess import PIPE
 
 import pyarrow.parquet as pq
+import pytest
 
 from crm_sync.inputs import newest_rows
+from warehouse import incoming
+from warehouse.files import FileLock
+from warehouse.incoming import Claim
 from warehouse.landing import Landing
 
 STREAMS = ("first", "second", "third")
@@ -163,6 +167,28 @@ def test_deltas_pulls_and_compactions_of_several_processes_lose_nothing(tmp_path
     seen = dict(zip(frame["id"], frame["value"], strict=True))
     want = {f"{name}-{n}": n for name, count in jobs for n in range(count)}
     assert seen == want | {name: count - 1 for name, count in jobs} | {"kept": 0}
+
+
+def test_what_its_owner_removes_while_it_is_swept_hinders_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    former = Claim.take(tmp_path)
+    number = former.number
+
+    class Late(FileLock):
+        """Asks for a lock when the owner of the folder has ended since it was listed."""
+
+        def acquire(self, *, wait: bool | float) -> bool:
+            former.release()
+            return super().acquire(wait=wait)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(incoming, "FileLock", Late)
+        incoming.sweep(tmp_path)
+    assert not former.directory.exists()
+    later = Claim.take(tmp_path)
+    assert later.number == number
+    later.release()
 
 
 def check(root: Path) -> None:
