@@ -105,6 +105,18 @@ def test_an_account_of_which_every_number_is_odd_has_no_colour(odd: float) -> No
     assert score(aged, HealthConfig(min_coverage=asked)).accounts["health_band"].iloc[-1] == "no data"
 
 
+@pytest.mark.parametrize(
+    "now, before", [("mrr", "mrr_180"), ("core_events", "core_events_before"), ("active_users", "paid_seats")]
+)
+@pytest.mark.parametrize("least", [1e-308, 0.5, 33])
+def test_growth_beyond_all_numbers_is_still_one(now: str, before: str, least: float) -> None:
+    account = known({now: 1e308, before: least, "days_as_customer": 500, "usage_history_days": 500})
+    config = HealthConfig(change_events=0)
+    found = score(pd.concat([known(*[{}] * 9), account], ignore_index=True), config)
+    assert found.accounts["health_score"].iloc[-1] > 0
+    assert np.isfinite(found.signals["value"].dropna().to_numpy(dtype=np.float64)).all()
+
+
 def test_an_account_without_any_fact_is_not_red() -> None:
     nothing = dict.fromkeys(HEALTHY, None) | {"name": "Globex", "status": "active", "days_as_customer": 500}
     unknown = facts(nothing).assign(account_id="x")

@@ -19,6 +19,7 @@ from enrichment.health.signals.signal import (
     numbers,
     only,
     share,
+    times,
 )
 from enrichment.messages import Message, say
 
@@ -74,7 +75,7 @@ def _mrr_trend(facts: pd.DataFrame, config: HealthConfig) -> Measured:
     half_year, quarter = counts(facts, "mrr_180"), counts(facts, "mrr_90")
     before = np.where(half_year > 0, half_year, np.where(quarter > 0, quarter, np.nan))
     old_enough = counts(facts, "days_as_customer") >= config.trend_history_days
-    ratio = only(old_enough, counts(facts, "mrr") / before)
+    ratio = only(old_enough, times(counts(facts, "mrr"), before))
     fraction = share(ratio, config.trend_zero / 100, config.trend_full / 100)
     words = {"percent": np.round(100 * (ratio - 1)), "days": np.where(half_year > 0, 180, 90)}
     return Measured(ratio, fraction, words)

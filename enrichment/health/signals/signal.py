@@ -82,6 +82,15 @@ def share(amount: Numbers, nothing_at: float, all_at: float) -> Numbers:
     return found
 
 
+def times(amount: Numbers, base: Numbers) -> Numbers:
+    """Return how many times the base an amount is, NaN where the base is 0 or unknown; a billion at most.
+
+    Beyond that nobody reads it, and per cent of it would be no number any more.
+    """
+    with np.errstate(over="ignore"):
+        return np.minimum(amount / np.where(base > 0, base, np.nan), 1e9)
+
+
 def only(measurable: Flags, fraction: Numbers) -> Numbers:
     """Return the fractions where they are measurable, else NaN."""
     return np.where(measurable, fraction, np.nan)

@@ -17,6 +17,7 @@ from enrichment.health.signals.signal import (
     counts,
     only,
     share,
+    times,
 )
 from enrichment.messages import Message, say
 
@@ -67,7 +68,7 @@ def _say_level(row: Row, config: HealthConfig) -> Message:
 def _change(facts: pd.DataFrame, config: HealthConfig) -> Measured:
     before, history = counts(facts, "core_events_before"), counts(facts, "usage_history_days")
     enough = (history >= config.change_history_days) & (before >= max(config.change_events, 1e-9))
-    ratio = only(enough, counts(facts, "core_events") / np.where(before > 0, before, np.nan))
+    ratio = only(enough, times(counts(facts, "core_events"), before))
     fraction = share(ratio, config.change_zero / 100, config.change_full / 100)
     return Measured(ratio, fraction, {"percent": np.round(100 * (ratio - 1))})
 
@@ -83,7 +84,7 @@ def _say_change(row: Row, config: HealthConfig) -> Message:
 
 def _seats(facts: pd.DataFrame, config: HealthConfig) -> Measured:
     users, seats = counts(facts, "active_users"), counts(facts, "paid_seats")
-    used = users / np.where(seats > 0, seats, np.nan)
+    used = times(users, seats)
     fraction = share(used, 0, config.seats_full / 100)
     return Measured(used, fraction, {"users": users, "seats": seats, "is_enough": fraction >= 1})
 
