@@ -87,31 +87,38 @@ _READER_GONE: Final = 141
 def main() -> None:
     """Run the command line; every expected error is one clear line and the documented exit code."""
     try:
-        code = cli(standalone_mode=False)
+        code = _run()
         sys.stdout.flush()
-    except (
-        BrokenPipeError,
-        SystemExit,
-    ):  # click and rich make a SystemExit of a closed pipe, of nothing else
+    except (BrokenPipeError, SystemExit):  # click and rich exit on a closed pipe, and on nothing else
         _end_quietly()
+    sys.exit(code)
+
+
+def _run() -> int:
+    try:
+        code = cli(standalone_mode=False)
     except SaaskpiError as error:
         click.echo(f"Error: {one_line(str(error))}", err=True)
-        sys.exit(error.exit_code)
+        return error.exit_code
     except click.ClickException as error:
         error.show()
-        sys.exit(error.exit_code)
+        return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         click.echo("Stopped. Nothing is half done: run the same command again to go on.", err=True)
-        sys.exit(130)
+        return 130
+    except BrokenPipeError:
+        raise
     except OSError as error:
         click.echo(f"Error: The system refused: {error.strerror or error}.", err=True)
-        sys.exit(1)
-    sys.exit(code if isinstance(code, int) else 0)
+        return 1
+    return code if isinstance(code, int) else 0
 
 
 def _end_quietly() -> NoReturn:
     """End as other tools do when nobody reads any more."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    for number in (1, 2):  # what is left in their buffers is written when Python ends
-        os.dup2(nowhere, number)
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except BrokenPipeError:  # what is left in its buffer is written once more when Python ends
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
     sys.exit(_READER_GONE)
