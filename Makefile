@@ -1,6 +1,8 @@
 # Every target sets up what it needs; a machine wants only Python 3.11, git and make.
 PYTHON ?= python3.11
 BIN := .venv/bin
+# Empty means that bytecode is kept: without it the tests compile everything anew in each of their processes.
+export PYTHONDONTWRITEBYTECODE =
 
 .PHONY: install demo test lint bench bench-ledger bench-health bench-foretell bench-webhooks bench-writes \
 	bench-soak bench-latency lock clean
