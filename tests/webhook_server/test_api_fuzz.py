@@ -111,12 +111,15 @@ def test_answers_keep_to_the_document(api: Caller, method: str, path: str, mode:
     schema.app = api.app
     operation = schema[path][method.upper()]
     share = max(1, EXAMPLES // (len(OPERATIONS) * (10 if path in SLOW else 1)))
+    known = json.loads(api("/accounts").data)["rows"][0]["account_id"]
     sent, taken = 0, set[int]()
 
     @settings(CALM, max_examples=share)
     @given(case=operation.as_strategy(generation_mode=mode))
     def keeps(case: schemathesis.Case[Any]) -> None:
         nonlocal sent
+        if mode.is_positive and sent % 3 == 0 and "account_id" in case.path_parameters:
+            case.path_parameters["account_id"] = known
         began = time.perf_counter()
         answer = case.call(headers={**api.headers, SIGN: "yes"})
         assert time.perf_counter() - began < LONGEST
