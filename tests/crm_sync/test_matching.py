@@ -163,7 +163,7 @@ def test_many_customers_take_seconds() -> None:
             "properties": [json.dumps({"name": "x", "stripe_customer_id": None})] * count,
         }
     )
-    started = time.perf_counter()
+    started = time.process_time()
     found = match(many, crm, contacts())
-    assert time.perf_counter() - started < 60
+    assert time.process_time() - started < 60
     assert found["company_id"].notna().sum() == sum(1 for n in range(count) if n % 3)

@@ -298,7 +298,7 @@ def test_a_header_without_rows_is_an_empty_export(imported: Import) -> None:
 
 def test_twenty_thousand_rows(imported: Import) -> None:
     lines = [subscription(f"sub_{n}", customer=f"cus_{n}") for n in range(20_000)]
-    began = time.perf_counter()
+    began = time.process_time()
     found = imported([SUBSCRIPTIONS, *lines])
     assert len(found.records("stripe_subscription_items")) == 20_000
-    assert time.perf_counter() - began < 30
+    assert time.process_time() - began < 30
