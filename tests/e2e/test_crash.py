@@ -25,7 +25,6 @@ IN_A_ROW = 5
 """So many times one home is hit before somebody lets it finish."""
 ROUNDS = min(6, max(2, KILLS // 2))
 """Of happenings in one sandbox; then a new one begins."""
-pytestmark = pytest.mark.xdist_group("kills")
 
 
 def tables(settings: Settings) -> dict[str, pd.DataFrame]:
