@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 import requests
+from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 
 from connectors.rate_limiter import RateLimiter
@@ -30,6 +31,8 @@ ATTEMPTS = 6
 """Tries of one request once the host has answered before."""
 FIRST_ATTEMPTS = 3
 """Tries while the host has never answered: a mistyped address should fail within seconds."""
+MOST_AT_ONCE = 32
+"""Connections that are kept open: one per thread of whoever reads at once."""
 LONGEST_WAIT = 60.0
 """Seconds; a server that asks for more is taken as down (for example a used-up daily limit)."""
 MESSAGE_LENGTH = 300
@@ -174,6 +177,8 @@ class HttpClient:
         self._jitter = jitter
         self._answered = False
         self._session = requests.Session()
+        for scheme in ("https://", "http://"):
+            self._session.mount(scheme, HTTPAdapter(pool_maxsize=MOST_AT_ONCE))
         self._token = _checked_token(token, vendor)
         self._session.auth = _Bearer(self._token)
         self._session.headers.update({"User-Agent": "saaskpi", "Accept": "application/json"})

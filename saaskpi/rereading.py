@@ -28,7 +28,8 @@ CRM_STREAMS = ("hubspot_properties", "hubspot_tasks")
 """What the plan reads beside the models' own sources."""
 STREAMS = frozenset({*SOURCES, *CRM_STREAMS})
 """The streams that a pull for an enrichment reads."""
-THREADS = 8
+THREADS = 16
+"""One webhook of a failed payment names up to eleven objects; each wave of answers costs their latency."""
 _CONTACTS = "hubspot_contacts"
 _KEYS: dict[str, tuple[str, ...]] = {
     **{stream.name: stream.keys for stream in STRIPE_STREAMS},
@@ -77,7 +78,7 @@ def reread(
         hubspot: of the portal.
         touched: what to read; contacts that were erased are not asked for.
         now: the clock's time (UTC, aware), before anything is read.
-        pool: threads to read with; by default eight for this call.
+        pool: threads to read with; by default some for this call.
 
     Raises:
         AccessError: a key is refused; at most one call per thread was made.
