@@ -369,6 +369,8 @@ class Pipeline:
             AccessError: a key or the token is refused.
             UnavailableError: a host does not answer.
         """
+        if self._refresher.is_worn:
+            self.forget()
         return self._refresher.refresh(touched, self._stages.stage("refresh"))
 
     def warm(self) -> None:

@@ -44,6 +44,9 @@ PATIENCE: Final = 600.0
 FEW_CUSTOMERS: Final = 100
 """With more of them it pays to let the SQL engine think anew."""
 REHEARSALS: Final = 2
+MOST_CUSTOMERS: Final = 5_000
+"""After so many computations of one customer the engine is worn: it holds some kilobytes of each until it is
+closed (in DuckDB 2.0 the values by which rows of files are chosen are among them)."""
 _WORKPLACE: Final = "slice"
 
 
@@ -97,7 +100,13 @@ class Refresher:
         self._known: _Known | None = None
         self._declared: tuple[date, Reporting] | None = None
         self._looking: Thread | None = None
+        self._computed = 0
         self.band_changes: list[dict[str, Any]] = []
+
+    @property
+    def is_worn(self) -> bool:
+        """Whether another one should take its place, for the sake of the memory."""
+        return self._computed >= MOST_CUSTOMERS
 
     def close(self) -> None:
         """Free the memory."""
@@ -171,6 +180,7 @@ class Refresher:
 
     def _work(self, part: Slice, *, keep: bool = True) -> None:
         """Compute a slice, in tables that are kept for the next one if it is small."""
+        self._computed += len(part.customers)
 
         def work() -> None:
             self._compute(part)

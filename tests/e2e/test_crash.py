@@ -23,6 +23,7 @@ KILLS = int(os.environ.get("SAASKPI_TEST_KILLS", "3"))
 """Per stage; raise it for a longer search."""
 IN_A_ROW = 5
 """So many times one home is hit before somebody lets it finish."""
+OF_WHOLE_RUNS = {"saaskpi_cltv", "saaskpi_updated_at"}
 ROUNDS = min(6, max(2, KILLS // 2))
 """Of happenings in one sandbox; then a new one begins."""
 
@@ -142,6 +143,9 @@ def test_processing_webhooks_completes_what_was_killed(kept: Kept, tmp_path: Pat
                 print(f"webhooks: {kills} kills, {hit} of them at work", flush=True)
             calls = len(write_calls(sandbox))
             run_stages(settings, "run")
-            assert len(write_calls(sandbox)) == calls, "a whole run finds something left undone"
+            written = [one["body"]["inputs"] for one in write_calls(sandbox)[calls:]]
+            names = {name for inputs in written for one in inputs for name in one["properties"]}
+            # A cancellation changes the churn by which a whole run values all accounts.
+            assert names <= OF_WHOLE_RUNS, "a whole run finds something left undone"
         sandbox.stop()
     assert hit > 0

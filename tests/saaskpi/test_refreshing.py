@@ -84,6 +84,18 @@ def test_a_failed_payment_reaches_the_crm_and_once_is_enough(world: World) -> No
     world.check_against_whole_run()
 
 
+def test_a_worn_refresher_is_replaced_and_nobody_sees_the_difference(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("saaskpi.refreshing.MOST_CUSTOMERS", 2)
+    used = set()
+    for _ in range(3):
+        world.refresh(world.fail_a_payment()[1])
+        used.add(world.pipeline._refresher)
+    assert len(used) == 2
+    world.check_against_whole_run()
+
+
 def test_a_company_that_claims_a_customer_of_another_one_gets_it(world: World) -> None:
     first, second = world.paying()[:2]
     claim = f"{second['stripe_customer_ids'][0]}, {first['stripe_customer_ids'][0]}"
