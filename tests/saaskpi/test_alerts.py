@@ -223,6 +223,7 @@ def test_bands_of_a_refresh_are_told_whatever_becomes_of_its_writes(
     log: AlertLog, clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: SaaskpiError | None
 ) -> None:
     class Computed:
+        is_worn = False
         band_changes = (
             {"account_id": "17", "before": "green", "band": "red", "score_before": 80, "score": 31},
         )
