@@ -114,10 +114,7 @@ class Recorder:
         for part in chunks(list(changes), BATCH):
             batch = {object_id: changes[object_id] for object_id in part}
             self.intend(object_type, batch)
-            inputs = [
-                (id_, {name: new for name, (_, new) in values.items()}) for id_, values in batch.items()
-            ]
-            yield from writer.update(object_type, inputs)
+            yield from writer.update(object_type, [(id_, _new(values)) for id_, values in batch.items()])
 
     def intend(self, object_type: str, written: Written) -> None:
         """Put down what is about to be written.

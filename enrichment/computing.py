@@ -20,7 +20,7 @@ from enrichment.facts.describing import describe, prepare
 from enrichment.facts.usage_findings import usage_findings
 from enrichment.frames import records
 from enrichment.fx import value_ledger
-from enrichment.health.assessing import HEALTH_TABLES, FlagSettings, Remembered, assess
+from enrichment.health.assessing import HEALTH_TABLES, Assessed, FlagSettings, Remembered, assess
 from enrichment.health.config import HealthConfig
 from enrichment.items import ItemRater, item_rows, rated_frame
 from enrichment.kpis.building import build_kpis
@@ -140,13 +140,19 @@ def compute(
     assessed = assess(
         engine, facts, as_of, config, flags, remembered, others=population.facts if population else None
     )
-    money = engine.frame("SELECT account_id, currency, mrr FROM account_money WHERE mrr > 0")
-    cltv = _cltv(engine, facts, policy, reporting, population)
-    accounts = account_rows(facts, money, cltv, assessed.accounts, assessed.flags, policy.hash)
-    leave(engine, "accounts", accounts, tables.ACCOUNTS)
+    _leave_accounts(engine, facts, assessed, _cltv(engine, facts, policy, reporting, population), policy)
     if is_whole:
         findings = pd.DataFrame(usage_findings(engine, config.sources), columns=list(tables.USAGE_FINDINGS))
         leave(engine, "usage_findings", findings, tables.USAGE_FINDINGS)
+
+
+def _leave_accounts(
+    engine: EngineProtocol, facts: pd.DataFrame, assessed: Assessed, cltv: pd.Series[int], policy: Policy
+) -> None:
+    """Leave ``accounts``: what is known of each, its money, worth, score and flags in one row."""
+    money = engine.frame("SELECT account_id, currency, mrr FROM account_money WHERE mrr > 0")
+    rows = account_rows(facts, money, cltv, assessed.accounts, assessed.flags, policy.hash)
+    leave(engine, "accounts", rows, tables.ACCOUNTS)
 
 
 def _cltv(

@@ -113,10 +113,9 @@ class Patches:
         """Return the ids of a column whose rows patches after one replace, or may: folded ones count anew."""
         while True:
             try:
-                self._read()
+                later = [patch for patch in self._read() if patch.number > number]
             except FileNotFoundError:
                 continue  # they were just folded
-            later = (patch for path, patch in self._opened.items() if int(path.stem) > number)
             return {one for patch in later for one in patch.ids.get(key, ())}
 
     def overlay(self, table: str, where: pc.Expression | None = None) -> Overlay:
@@ -143,11 +142,12 @@ class Patches:
         """Return the patches as their files are now, the newest first."""
         files = [(path, _stamp(path)) for path in reversed(self._files())]
         known = self._opened
-        self._opened = {
+        opened = {
             path: known[path] if path in known and known[path].stamp == stamp else _Opened(path, stamp)
             for path, stamp in files
         }
-        return list(self._opened.values())
+        self._opened = opened  # in one piece: several threads may read
+        return list(opened.values())
 
     def _files(self) -> list[Path]:
         return sorted(self._folder.glob("[0-9]*.zip"))
@@ -178,22 +178,24 @@ class _Opened:
     """A patch as its file was when it was read.
 
     Attributes:
+        number: of the patch.
         stamp: tells the file from what may come in its place.
         keys, ids: as of :class:`Patch`.
     """
 
     def __init__(self, path: Path, stamp: tuple[int, int, int]) -> None:
+        self.number = int(path.stem)
         self.stamp = stamp
         patch = read_patch(path)
         self.keys = patch.keys
         self.ids = {name: set(values) for name, values in patch.ids.items()}
-        self._contents = dict(patch.tables)
+        self._patch = patch
         self._tables: dict[str, pa.Table] = {}
 
     def rows(self, table: str) -> pa.Table:
         """Return the rows of a table."""
         if table not in self._tables:
-            self._tables[table] = pq.read_table(io.BytesIO(self._contents.pop(table)))
+            self._tables[table] = self._patch.rows(table)
         return self._tables[table]
 
 
