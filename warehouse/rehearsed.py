@@ -20,6 +20,7 @@ import duckdb
 import pandas as pd
 from typing_extensions import override
 
+from saaskpi.errors import StoreError
 from warehouse.engine import Engine, arrow_of, quoted, with_lists
 
 _PLACE: Final = "rehearsed"
@@ -164,7 +165,16 @@ class RehearsedEngine(Engine):
         return [(row[0], row[1]) for row in self._execute(f"DESCRIBE {quoted(name)}").fetchall()]
 
     def settle(self) -> None:
-        """Prepare what the last computations had in common; they need not wait for it."""
+        """Prepare what the last computations had in common; they need not wait for it.
+
+        What cannot be prepared is no error: the next computation is made without, and learnt from anew.
+        """
+        try:
+            self._settle()
+        except (duckdb.Error, StoreError):
+            self.forget()
+
+    def _settle(self) -> None:
         new = [one for one in self._common if one not in self._prepared]
         if not self._made and not new:
             return

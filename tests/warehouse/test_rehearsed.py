@@ -68,6 +68,26 @@ def test_other_columns_than_before_do_not_fit_and_are_learnt_anew(engine: Rehear
         engine.settle()
 
 
+def test_what_cannot_be_prepared_is_learnt_anew(engine: RehearsedEngine) -> None:
+    def computed_twice() -> list[object]:
+        answers: list[object] = []
+        for _ in range(2):
+            with engine.rehearsed(), engine.unoptimized():
+                engine.run("rows", "SELECT * FROM memory.main.landed WHERE owner = 'b'")
+                answers.append(engine.frame("SELECT SUM(amount) AS total FROM rows")["total"].tolist())
+        return answers
+
+    expected = computed_twice()
+    engine.run("landed", "SELECT 'b' AS other")
+    engine.settle()
+    assert not engine.is_prepared
+    engine.run("landed", "SELECT 'b' AS owner, 5 AS amount")
+    assert computed_twice() == expected
+    engine.settle()
+    assert engine.is_prepared
+    assert computed_twice() == expected
+
+
 def test_an_error_within_leaves_nothing_behind(engine: RehearsedEngine) -> None:
     for _ in range(3):
         with pytest.raises(KeyError):
