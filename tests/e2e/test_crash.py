@@ -143,8 +143,8 @@ def test_processing_webhooks_completes_what_was_killed(kept: Kept, tmp_path: Pat
                 assert statuses(settings, "stripe") == stripe
                 for name, frame in tables(settings).items():
                     passed = OF_THE_WAY.get(name, [])
-                    same = frame.drop(columns=passed), marts[name].drop(columns=passed)
-                    pd.testing.assert_frame_equal(*map(_sorted, same), obj=name)
+                    left, right = frame.drop(columns=passed), marts[name].drop(columns=passed)
+                    pd.testing.assert_frame_equal(_sorted(left), _sorted(right), obj=name)
                 print(f"webhooks: {kills} kills, {hit} of them at work", flush=True)
             calls = len(write_calls(sandbox))
             run_stages(settings, "run")
