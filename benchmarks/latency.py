@@ -35,6 +35,8 @@ from tests.support.serving import free_port
 
 FLAG = "payment_failed"
 PATIENCE = 60.0
+PAUSE = 1.0
+"""Seconds between two payments: the server is done with the former one, and the sandbox answers at once."""
 
 
 class Relay:
@@ -184,6 +186,7 @@ def one(base: str, customer: str, relay: Relay) -> tuple[float, int] | None:
 
     None when it cannot fail: the customer has no card, or was let off a flag lately.
     """
+    time.sleep(PAUSE)
     ask(f"{base}/_sandbox/requests", None, "DELETE")
     relay.first, started = None, time.time()
     try:

@@ -115,9 +115,16 @@ class Refresher:
     def warm(self) -> None:
         """Take in what the landing and the current run hold, so that the next refresh is quick."""
         with self._pipeline.alone():
-            self._pipeline.landing.merge_deltas()
             self._slicer.update()
             self._rehearse()
+            self._tidy()
+
+    def _tidy(self) -> None:
+        """Do what the next refresh need not wait for then."""
+        self._engine.settle()
+        self._pipeline.marts.fold()
+        if self._pipeline.landing.merge_deltas():
+            self._slicer.update()
 
     def _rehearse(self) -> None:
         """Compute an account without keeping it: what a computation runs is prepared then."""
@@ -149,7 +156,7 @@ class Refresher:
                 report(f"{accounts} accounts, {read} records", accounts=accounts, records=read)
             looking.join()
             written = pipeline.apply(only=only)
-        self._engine.settle()
+            self._tidy()
         return written
 
     def _looked_ahead(self) -> Thread:

@@ -137,13 +137,13 @@ class Slicer:
 
     def update(self) -> None:
         """Take in what the landing and the current run hold by now."""
-        landed = self._shelf.pull
         if self._shelf.update():
             self._candidates = Candidates()
             self._has_carried = not self._engine.frame(f"SELECT item_id FROM {CARRIED} LIMIT 1").empty
-            self._take_in("full")
-        if self._shelf.pull != landed:
-            self._take_in("delta")
+            for stream in self._shelf.streams:
+                self._take_in(stream, f"full_{stream}")
+        for stream, seq in self._shelf.news.items():
+            self._take_in(stream, f"delta_{stream} WHERE _seq >= {seq}")
         self._candidates.add_links(self._links())
         if self._version != (version := self._marts.version()):
             self._members = Members(self._marts.read("account_match"))
@@ -240,16 +240,15 @@ class Slicer:
             )
         self._engine.run(stream, rows)
 
-    def _take_in(self, part: str) -> None:
-        """Give the keys of all customers, companies and contacts to the candidates."""
-        engine, there = self._engine, self._shelf.streams
-        if "stripe_customers" in there:
-            rows = engine.frame(f"SELECT id AS customer_id, email, metadata FROM {part}_stripe_customers")
-            self._candidates.add_customers(rows)
-        if "hubspot_companies" in there:
-            self._candidates.add_companies(engine.frame(f"SELECT {_COMPANY} FROM {part}_hubspot_companies"))
-        if "hubspot_contacts" in there:
-            self._candidates.add_contacts(engine.frame(f"SELECT {_CONTACT} FROM {part}_hubspot_contacts"))
+    def _take_in(self, stream: str, rows: str) -> None:
+        """Give the keys of customers, companies or contacts to the candidates."""
+        if stream == "stripe_customers":
+            found = self._engine.frame(f"SELECT id AS customer_id, email, metadata FROM {rows}")
+            self._candidates.add_customers(found)
+        elif stream == "hubspot_companies":
+            self._candidates.add_companies(self._engine.frame(f"SELECT {_COMPANY} FROM {rows}"))
+        elif stream == "hubspot_contacts":
+            self._candidates.add_contacts(self._engine.frame(f"SELECT {_CONTACT} FROM {rows}"))
 
     def _match(self, customers: Collection[str], links: pd.DataFrame) -> pd.DataFrame:
         """Match some customers as if all were matched."""

@@ -122,8 +122,8 @@ def _patched(path: Path, columns: list[str]) -> Iterator[pa.RecordBatch]:
     read = [*columns, overlay.key] if overlay.ids and overlay.key not in columns else columns
     for batch in _batches(path, read):
         yield overlay.over(batch)
-    for rows in overlay.rows:
-        yield from rows.to_batches(BATCH_ROWS)
+    if overlay.rows is not None:
+        yield from overlay.rows.to_batches(BATCH_ROWS)
 
 
 def _batches(path: Path, columns: list[str]) -> Iterator[pa.RecordBatch]:

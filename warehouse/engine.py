@@ -133,6 +133,15 @@ class Engine:
         self._execute("DROP VIEW _incoming")
         return found
 
+    def append(self, name: str, sql: str) -> None:
+        """Add the answer to a query to the table ``name``, which has all of its columns."""
+        self._execute(f"INSERT INTO {quoted(name)} BY NAME {sql}")
+
+    def count(self, name: str) -> int:
+        """Return how many rows a table has."""
+        found: int = self._execute(f"SELECT COUNT(*) FROM {quoted(name)}").fetchall()[0][0]
+        return found
+
     def run(self, name: str, sql: str) -> None:
         """Build the table ``name`` from a query.
 

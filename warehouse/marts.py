@@ -122,6 +122,14 @@ class Marts:
         """
         self._patches_of(self._run_directory(None)).add(patch)
 
+    def fold(self) -> None:
+        """Make one patch of many, if there are many; for one process at a time, when nobody waits.
+
+        Raises:
+            StoreError: there is no run yet, or the disk refuses.
+        """
+        self._patches_of(self._run_directory(None)).fold()
+
     def sweep(self, keep: int = 2) -> None:
         """Remove all but the last ``keep`` runs; the current one always stays.
 

@@ -2,8 +2,8 @@
 
 One zip file per patch, ``patches/000001.zip`` in the run's directory, with a Parquet file per table and
 ``patch.json``: which ids of which column it replaces, and by which column each table is replaced. A patch
-becomes visible in one rename, and readers lay all of them over the run's tables, the newest first. When there
-are many they are folded into one.
+becomes visible in one rename, and readers lay all of them over the run's tables, the oldest first. When there
+are many they are folded into one, which takes the place of the newest.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import io
 import json
 import zipfile
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,7 +24,9 @@ from warehouse.files import make_directory, replace_file, writing
 
 FOLDER: Final = "patches"
 MOST: Final = 20
-"""So many patches are folded into one."""
+"""There are never more patches."""
+MANY: Final = 10
+"""So many are worth folding into one when nobody waits."""
 _HEAD: Final = "patch.json"
 
 
@@ -57,19 +59,26 @@ class Patch:
         return content.getvalue()
 
 
-@dataclass
+@dataclass(frozen=True)
 class Overlay:
     """What the patches of a run say of one table.
 
     Attributes:
         key: the column by which rows are replaced; empty when no patch has the table.
         ids: whose rows do not stand as the run left them.
-        rows: what stands in their place.
+        rows: what stands in their place; None when no patch has the table.
     """
 
     key: str = ""
-    ids: set[str] = field(default_factory=set)
-    rows: list[pa.Table] = field(default_factory=list)
+    ids: frozenset[str] = frozenset()
+    rows: pa.Table | None = None
+
+    def under(self, ids: Collection[str], rows: pa.Table, key: str) -> Overlay:
+        """Return this with one more patch laid over it."""
+        if self.rows is not None:
+            kept = _without(self.rows, key, ids)
+            rows = pa.concat_tables([kept, rows], promote_options="permissive").combine_chunks()
+        return Overlay(key, self.ids.union(ids), rows)
 
     def over(self, table: Any) -> Any:
         """Return an Arrow table, or a batch of one, without the rows that are replaced."""
@@ -77,9 +86,9 @@ class Overlay:
 
     def whole(self, table: pa.Table) -> pa.Table:
         """Return a run's table with all patches laid over it."""
-        if not self.key:
+        if self.rows is None:
             return table
-        return pa.concat_tables([self.over(table), *self.rows], promote_options="permissive")
+        return pa.concat_tables([self.over(table), self.rows], promote_options="permissive")
 
 
 class Patches:
@@ -93,6 +102,7 @@ class Patches:
         self.directory = directory
         self._folder = directory / FOLDER
         self._opened: dict[Path, _Opened] = {}
+        self._laid: dict[str, tuple[list[_Opened], Overlay]] = {}
 
     def last(self) -> int:
         """Return the number of the newest patch, 0 when there is none."""
@@ -104,13 +114,21 @@ class Patches:
         Raises:
             StoreError: the disk refuses.
         """
-        files = self._files()
-        if len(files) >= MOST:
-            self._fold(files)
+        self.fold(MOST)
         self._write(self.last() + 1, patch)
 
+    def fold(self, many: int = MANY) -> None:
+        """Put one patch in the place of many, if there are so many: it says the same.
+
+        Raises:
+            StoreError: the disk refuses.
+        """
+        files = self._files()
+        if len(files) >= many:
+            self._fold(files)
+
     def ids_since(self, number: int, key: str) -> set[str]:
-        """Return the ids of a column whose rows patches after one replace, or may: folded ones count anew."""
+        """Return the ids of a column whose rows patches after one replace, or may, if some were folded."""
         while True:
             try:
                 later = [patch for patch in self._read() if patch.number > number]
@@ -127,20 +145,22 @@ class Patches:
                 continue  # they were just folded
 
     def _overlay(self, table: str, where: pc.Expression | None = None) -> Overlay:
-        found = Overlay()
-        for patch in self._read():
-            if table not in patch.keys:
-                continue
-            found.key = patch.keys[table]
-            found.rows.append(_without(patch.rows(table), found.key, found.ids))
-            found.ids |= patch.ids[found.key]
-        if where is not None and found.rows:
-            found.rows = [pa.concat_tables(found.rows, promote_options="permissive").filter(where)]
+        patches = self._read()
+        laid, found = self._laid.get(table, ([], Overlay()))
+        if laid != patches[: len(laid)]:
+            laid, found = [], Overlay()
+        for patch in patches[len(laid) :]:
+            if table in patch.keys:
+                key = patch.keys[table]
+                found = found.under(patch.ids[key], patch.rows(table), key)
+        self._laid[table] = patches, found
+        if where is not None and found.rows is not None:
+            found = replace(found, rows=found.rows.filter(where))
         return found
 
     def _read(self) -> list[_Opened]:
-        """Return the patches as their files are now, the newest first."""
-        files = [(path, _stamp(path)) for path in reversed(self._files())]
+        """Return the patches as their files are now, the oldest first."""
+        files = [(path, _stamp(path)) for path in self._files()]
         known = self._opened
         opened = {
             path: known[path] if path in known and known[path].stamp == stamp else _Opened(path, stamp)
@@ -153,19 +173,17 @@ class Patches:
         return sorted(self._folder.glob("[0-9]*.zip"))
 
     def _fold(self, files: list[Path]) -> None:
-        """Put one patch in place of many: it comes after them and says the same."""
         keys: dict[str, str] = {}
         ids: dict[str, set[str]] = {}
         for head in map(_head, files):
             keys |= head["keys"]
             for name, values in head["ids"].items():
                 ids.setdefault(name, set()).update(values)
-        tables = {
-            name: table_bytes(pa.concat_tables(self._overlay(name).rows, promote_options="permissive"))
-            for name in keys
-        }
-        self._write(self.last() + 1, Patch(tables, keys, ids))
-        for path in files:
+        laid = {name: self._overlay(name).rows for name in keys}
+        tables = {name: table_bytes(rows) for name, rows in laid.items() if rows is not None}
+        *older, newest = files
+        self._write(int(newest.stem), Patch(tables, keys, ids))
+        for path in older:
             path.unlink(missing_ok=True)
 
     def _write(self, number: int, patch: Patch) -> None:

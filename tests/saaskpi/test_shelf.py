@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
+
 from saaskpi.shelf import Shelf
 from warehouse.columns import columns_of
 from warehouse.engine import Engine
@@ -20,7 +22,10 @@ def read_again(landing: Landing, name: str) -> None:
         writer.add("stripe_customers", {"id": "cus_1", "name": name})
 
 
-def test_a_record_that_is_read_again_and_again_takes_the_room_of_one(tmp_path: Path) -> None:
+def test_a_record_that_is_read_again_and_again_takes_the_room_of_a_few(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("saaskpi.shelf.FEW_ROWS", 3)
     landing = Landing(tmp_path / "raw")
     with landing.begin(NOW) as writer:
         writer.describe("stripe_customers", COLUMNS)
@@ -29,10 +34,14 @@ def test_a_record_that_is_read_again_and_again_takes_the_room_of_one(tmp_path: P
     with Engine("200MB", 1) as engine:
         shelf = Shelf(engine, landing, tmp_path / "shelf", "200MB", 1)
         shelf.update()
-        for number in range(5):
+        for number in range(20):
             read_again(landing, f"name {number}")
+            if number % 4 == 3:
+                landing.merge_deltas(more_than=2)
             shelf.update()
-        held = engine.frame("delta_stripe_customers")
-        assert held[["id", "name"]].to_numpy().tolist() == [["cus_1", "name 4"]]
+            held = engine.frame("delta_stripe_customers").sort_values("_seq")
+            assert len(held) <= 1 + 1 + 3
+            assert held["_seq"].is_unique
+            assert held.iloc[-1][["id", "name"]].tolist() == ["cus_1", f"name {number}"]
         newest = engine.frame(shelf.rows("stripe_customers", "owner = 'cus_1'")).sort_values("_seq")
-        assert newest["name"].tolist() == ["first", "name 4"]
+        assert newest["name"].tolist()[:: len(newest) - 1] == ["first", "name 19"]
