@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 
-from crm_sync.definitions import Definitions, PortalMemory, stop_at
+from crm_sync.definitions import Definitions, PortalMemory, stop_at, told
 from crm_sync.guards import DEFAULT_LIMITS, NOTHING_ALLOWED, Allowed, Limits, check_guards
 from crm_sync.model import CompanyUpdate, Plan
 from crm_sync.ports import CrmWriter, Progress, PushLedger, RowOutcome
@@ -83,7 +83,7 @@ def _refuse_unfit(plan: Plan, ledger: PushLedger, computed_since: Collection[str
         refuse_foreign(
             definition.object_type, [definition.name, str(definition.body.get("name", definition.name))]
         )
-    stop_at([f"{one.message} {one.hint}" for one in plan.blockers])
+    stop_at(told(plan.blockers))
 
 
 def _quiet(_stage: str, _done: int, _total: int) -> None:

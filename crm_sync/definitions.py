@@ -24,6 +24,8 @@ from crm_sync.properties import (
 )
 from saaskpi.errors import NeedsPersonError, RejectedError, UsageError
 
+SHOWN = 3
+"""Properties that an error names, if the same is to be done about many."""
 _AGAIN = "Make a new one with `saaskpi plan`."
 
 
@@ -143,7 +145,7 @@ class Definitions:
                 for one in found.missing:
                     blockers += self._unplanned(one)
                     self._missing.append(self._as_planned(one))
-        stop_at([f"{one.message} {one.hint}" for one in blockers])
+        stop_at(told(blockers))
         if not self._missing:
             self._memory.remember([*self._needs(), *self._shown()], self._now())
 
@@ -266,6 +268,19 @@ def _names(properties: Iterable[Property]) -> list[str]:
         for one in properties
         for name in (one.name, *(f"{one.name}={value}" for value in one.options or ()))
     ]
+
+
+def told(blockers: Iterable[Blocker]) -> list[str]:
+    """Return what keeps a plan from being applied, with what is to be done about it said once."""
+    by_hint: dict[str, list[str]] = {}
+    for one in blockers:
+        by_hint.setdefault(one.hint, []).append(one.message)
+    return [" ".join([*_first(messages), hint]) for hint, messages in by_hint.items()]
+
+
+def _first(messages: Sequence[str]) -> list[str]:
+    more = len(messages) - SHOWN
+    return [*messages[:SHOWN], f"So it is with {more} more."] if more > 0 else [*messages]
 
 
 def stop_at(reasons: Sequence[str]) -> None:

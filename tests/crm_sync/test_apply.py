@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from crm_sync.apply import apply
-from crm_sync.definitions import PortalMemory, look_ahead
+from crm_sync.definitions import SHOWN, PortalMemory, look_ahead
 from crm_sync.model import Plan
 from crm_sync.plan import PlanSettings, build_plan
 from crm_sync.properties import COMPANIES, TASK_KEY, TASKS
@@ -263,6 +263,18 @@ def test_a_blocked_plan_writes_nothing(store: Store) -> None:
     with pytest.raises(NeedsPersonError, match="saaskpi_mrr"):
         apply(plan_of(crm, store), crm, store, at(NOW))
     assert crm.calls == []
+
+
+def test_what_is_to_be_done_about_many_properties_is_said_once(store: Store) -> None:
+    crm = ready_crm("1", "2")
+    for definition in crm.definitions[COMPANIES].values():
+        definition["archived"] = definition["name"].startswith("saaskpi_")
+    with pytest.raises(NeedsPersonError) as blocked:
+        apply(plan_of(crm, store), crm, store, at(NOW))
+    said = str(blocked.value)
+    assert said.count("was deleted or archived") == SHOWN
+    assert said.count("Restore it in HubSpot") == 1
+    assert " more." in said
 
 
 def test_an_option_deleted_since_the_plan_stops_before_any_write(store: Store) -> None:
