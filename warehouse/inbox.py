@@ -107,6 +107,12 @@ class Inbox(Rows):
             )
             return {(row.source, row.event_id) for row in found}
 
+    def newest(self, source: str) -> Received | None:
+        """Return the event of a source that came in last, None when none ever did."""
+        query = sa.select(*_columns).where(_inbox.c.source == source)
+        rows = self._all(query.order_by(_inbox.c.id.desc()).limit(1))
+        return Received(**rows[0]) if rows else None
+
     def claim(self, holder: str, now: datetime, limit: int, lease: timedelta) -> list[Received]:
         """Take waiting events that are due and that nobody else holds, oldest first.
 

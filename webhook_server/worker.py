@@ -36,6 +36,7 @@ from warehouse.inbox import Received
 from webhook_server.debounce import Debounce
 from webhook_server.events import about, touched_by
 from webhook_server.live import Live
+from webhook_server.missed import missed
 
 log = logging.getLogger(__name__)
 
@@ -114,6 +115,7 @@ class Worker:
     def _run(self) -> None:
         heart = threading.Thread(target=self._renew, name="claims", daemon=True)
         heart.start()
+        self._catch_up()
         self._warm()
         while not self._stop.is_set():
             try:
@@ -124,6 +126,17 @@ class Worker:
                 self._pause()
             self._wait()
         self._end()
+
+    def _catch_up(self) -> None:
+        """Take in what Stripe told of while no server was there."""
+        last = self._inbox.newest("stripe")
+        if not self._is_own or last is None:
+            return
+        try:
+            for events in missed(self._opened().stripe, last, self._services.now()):
+                self._inbox.add(events)
+        except SaaskpiError as error:
+            log.warning("what was missed waits for the scheduled jobs: %s", error)
 
     def _warm(self) -> None:
         """Take in what others did in the home, so that no event need wait for it."""
@@ -310,6 +323,7 @@ class Worker:
             log.warning("claims could not be given back, they run out: %s", type(error).__name__)
         if self._pipeline is not None:
             self._pipeline.close()
+        gc.unfreeze()
 
 
 def _usage_row(row: Received) -> dict[str, Any]:

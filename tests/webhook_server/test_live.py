@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -72,6 +74,17 @@ def running(kept: Kept, tmp_path: Path) -> Iterator[Running]:
     settings.schedule = ScheduleSettings(**dict.fromkeys(ScheduleSettings.model_fields, ""))
     settings.server.debounce_seconds = 0.1
     services = Services(settings, now=lambda: datetime.now(UTC))
+    with served(services) as url:
+        client = StripeClient(settings.stripe_key(), settings.stripe.api_base)
+        register(client, f"{url}/webhooks/stripe")
+        sandbox.hubspot_webhooks.aim(f"{url}/webhooks/hubspot")
+        yield Running(sandbox, services, url)
+    services.close()
+
+
+@contextmanager
+def served(services: Services) -> Iterator[str]:
+    """Serve in a thread; gives the URL."""
     stop, listening = threading.Event(), threading.Event()
     urls: list[str] = []
 
@@ -81,14 +94,12 @@ def running(kept: Kept, tmp_path: Path) -> Iterator[Running]:
 
     server = threading.Thread(target=serve, args=(services, "127.0.0.1", 0, stop, heard))
     server.start()
-    assert listening.wait(30)
-    client = StripeClient(settings.stripe_key(), settings.stripe.api_base)
-    register(client, f"{urls[0]}/webhooks/stripe")
-    sandbox.hubspot_webhooks.aim(f"{urls[0]}/webhooks/hubspot")
-    yield Running(sandbox, services, urls[0])
-    stop.set()
-    server.join(30)
-    services.close()
+    try:
+        assert listening.wait(30)
+        yield urls[0]
+    finally:
+        stop.set()
+        server.join(30)
 
 
 def payer(running: Running) -> str:
@@ -165,6 +176,33 @@ def test_what_people_do_in_the_crm_is_followed(running: Running) -> None:
     running.quiet()
     assert email.encode() not in (running.services.settings.home / "saaskpi.db").read_bytes()
     assert Inbox(running.services.store.engine).counts().dead == 0
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_what_happened_while_no_server_was_there_is_in_the_crm_soon_after_the_start(
+    running: Running, tmp_path: Path
+) -> None:
+    customer, settings = payer(running), running.services.settings
+    running.happen("upgrade", customer)
+    running.quiet()
+    before = running.company_of(customer)
+    copy = tmp_path / "later"
+    shutil.copytree(settings.home, copy)
+    register(
+        StripeClient(settings.stripe_key(), settings.stripe.api_base), "http://127.0.0.1:9/webhooks/stripe"
+    )
+    running.sandbox.hubspot_webhooks.aim(None)
+    running.happen("payment_failed", customer)
+    running.quiet()
+    assert running.company_of(customer) == before
+    later = Services(settings.model_copy(update={"home": copy}), now=lambda: datetime.now(UTC))
+    with served(later):
+        deadline = time.monotonic() + 60
+        while "payment_failed" not in running.company_of(customer)["saaskpi_risk_flags"]:
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+    later.close()
 
 
 def mine(record: Any, customer: str) -> bool:
