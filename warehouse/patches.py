@@ -14,7 +14,7 @@ import zipfile
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -28,6 +28,7 @@ MOST: Final = 20
 MANY: Final = 10
 """So many are worth folding into one when nobody waits."""
 _HEAD: Final = "patch.json"
+_Stamp: TypeAlias = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ class Patches:
         self.directory = directory
         self._folder = directory / FOLDER
         self._opened: dict[Path, _Opened] = {}
-        self._laid: dict[str, tuple[list[_Opened], Overlay]] = {}
+        self._laid: dict[str, tuple[list[_Stamp], Overlay]] = {}
 
     def last(self) -> int:
         """Return the number of the newest patch, 0 when there is none."""
@@ -146,14 +147,15 @@ class Patches:
 
     def _overlay(self, table: str, where: pc.Expression | None = None) -> Overlay:
         patches = self._read()
+        stamps = [patch.stamp for patch in patches]
         laid, found = self._laid.get(table, ([], Overlay()))
-        if laid != patches[: len(laid)]:
+        if laid != stamps[: len(laid)]:
             laid, found = [], Overlay()
         for patch in patches[len(laid) :]:
             if table in patch.keys:
                 key = patch.keys[table]
                 found = found.under(patch.ids[key], patch.rows(table), key)
-        self._laid[table] = patches, found
+        self._laid[table] = stamps, found
         if where is not None and found.rows is not None:
             found = replace(found, rows=found.rows.filter(where))
         return found
@@ -193,7 +195,7 @@ class Patches:
 
 
 class _Opened:
-    """A patch as its file was when it was read.
+    """A patch as its file was when its head was read; its rows are read when they are asked for.
 
     Attributes:
         number: of the patch.
@@ -201,23 +203,21 @@ class _Opened:
         keys, ids: as of :class:`Patch`.
     """
 
-    def __init__(self, path: Path, stamp: tuple[int, int, int]) -> None:
+    def __init__(self, path: Path, stamp: _Stamp) -> None:
         self.number = int(path.stem)
         self.stamp = stamp
-        patch = read_patch(path)
-        self.keys = patch.keys
-        self.ids = {name: set(values) for name, values in patch.ids.items()}
-        self._patch = patch
-        self._tables: dict[str, pa.Table] = {}
+        head = _head(path)
+        self.keys: dict[str, str] = head["keys"]
+        self.ids = {name: set(values) for name, values in head["ids"].items()}
+        self._path = path
 
     def rows(self, table: str) -> pa.Table:
         """Return the rows of a table."""
-        if table not in self._tables:
-            self._tables[table] = self._patch.rows(table)
-        return self._tables[table]
+        with zipfile.ZipFile(self._path) as archive:
+            return pq.read_table(io.BytesIO(archive.read(f"{table}.parquet")))
 
 
-def _stamp(path: Path) -> tuple[int, int, int]:
+def _stamp(path: Path) -> _Stamp:
     found = path.stat()
     return found.st_ino, found.st_mtime_ns, found.st_size
 
