@@ -1,7 +1,7 @@
 """One HTTP client for both vendors: one session, one rate limit, one decision about trying again.
 
-The decision is :func:`next_wait`, a pure function that the server can overrule. Everything that is not
-pure (socket, sleep, random) comes in through constructors, so that a test passes plain functions.
+Everything that is not pure (socket, sleep, random) comes in through constructors, so that a test passes plain
+functions.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 
 from connectors.rate_limiter import RateLimiter
+from connectors.retries import ATTEMPTS, PASSING, Outcome, next_wait
 from saaskpi.errors import AccessError, MissingPermissionError, RejectedError, UnavailableError, UsageError
 
 Json = dict[str, Any]
@@ -27,17 +28,11 @@ JsonRows = list[Json]
 
 log = logging.getLogger(__name__)
 
-ATTEMPTS = 6
-"""Tries of one request once the host has answered before."""
 FIRST_ATTEMPTS = 3
 """Tries while the host has never answered: a mistyped address should fail within seconds."""
 MOST_AT_ONCE = 32
 """Connections that are kept open: one per thread of whoever reads at once."""
-LONGEST_WAIT = 60.0
-"""Seconds; a server that asks for more is taken as down (for example a used-up daily limit)."""
 MESSAGE_LENGTH = 300
-PASSING = (408, 423, 477)
-"""Statuses that pass: a slow request, a lock, and HubSpot's move of a portal to other servers."""
 NO_CONTENT = 204
 NETWORK_FAILURES = (
     requests.Timeout,
@@ -73,58 +68,6 @@ class Vendor:
     base_hint: str
     permission_hint: str
     read_error: Callable[[Json], Refusal]
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What one try that brought no result came to.
-
-    Attributes:
-        status: HTTP status of the answer; None when no whole answer came.
-        sent: False when no connection came about, so that the server cannot have acted.
-        repeatable: whether doing the request twice does no harm.
-        server_says: the server's own word on trying again (``Stripe-Should-Retry``); None when silent.
-        retry_after: seconds that the server asks for; None when silent.
-    """
-
-    status: int | None
-    sent: bool = True
-    repeatable: bool = True
-    server_says: bool | None = None
-    retry_after: float | None = None
-
-
-def next_wait(
-    attempt: int, outcome: Outcome, *, jitter: float = 0.5, attempts: int = ATTEMPTS
-) -> float | None:
-    """Decide whether to try again.
-
-    The server's word comes first, then: a 429 or a request that never left is repeated always, a lost or
-    failed one only when repeating does no harm, everything else never.
-
-    Args:
-        attempt: tries made so far, from 1.
-        outcome: what the last one came to.
-        jitter: a random number in [0, 1) that spreads clients apart.
-        attempts: tries in all.
-
-    Returns:
-        Seconds to wait, or None to give up.
-    """
-    if attempt >= attempts or outcome.server_says is False:
-        return None
-    if outcome.server_says is None and not _worth_repeating(outcome):
-        return None
-    backoff = min(30.0, 0.5 * 2.0 ** (attempt - 1)) * (0.5 + jitter)
-    wait = max(outcome.retry_after or 0.0, backoff)
-    return wait if wait <= LONGEST_WAIT else None
-
-
-def _worth_repeating(outcome: Outcome) -> bool:
-    if outcome.status == 429 or not outcome.sent:
-        return True
-    passing = outcome.status is None or outcome.status >= 500 or outcome.status in PASSING
-    return passing and outcome.repeatable
 
 
 class _Bearer(AuthBase):
@@ -300,11 +243,7 @@ class HttpClient:
                 timeout=self._timeout,
                 allow_redirects=False,
             )
-        except (
-            requests.Timeout,
-            requests.ConnectionError,
-            requests.exceptions.ChunkedEncodingError,
-        ) as error:
+        except NETWORK_FAILURES as error:
             return None, replace(lost, sent=not _never_left(error)), _say(error)
         self._answered = True
         self._limiter.heard(response.headers)
@@ -431,6 +370,7 @@ def _say(error: Exception) -> str:
         ("ConnectTimeout", "no connection within the time allowed"),
         ("timed out", "no answer within the time allowed"),
         ("IncompleteRead", "the answer was cut off"),
+        ("ContentDecoding", "the answer was damaged on its way"),
     ):
         if mark in text:
             return said

@@ -197,7 +197,8 @@ def _missing(
     elif lacking and object_type == TASKS and (reason := _tasks_refused(settings)):
         yield _by_reference(reason)
     elif lacking:
-        words = f"{len(lacking)} of our properties are not there yet."
+        verb = "is" if len(lacking) == 1 else "are"
+        words = f"{len(lacking)} of our properties {verb} not there yet."
         yield Check(name, "todo", words, f"Create them now {by_now}; the first apply does it too.")
     if narrow:
         words = f"Options are missing of {', '.join(narrow)}."

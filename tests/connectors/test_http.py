@@ -15,9 +15,10 @@ import responses
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.http import ATTEMPTS, LONGEST_WAIT, HttpClient, Outcome, next_wait
+from connectors.http import HttpClient
 from connectors.hubspot.client import HUBSPOT
 from connectors.rate_limiter import RateLimiter
+from connectors.retries import ATTEMPTS, LONGEST_WAIT, Outcome, next_wait
 from connectors.stripe.client import STRIPE
 from saaskpi.errors import AccessError, MissingPermissionError, RejectedError, UnavailableError, UsageError
 
@@ -285,6 +286,14 @@ def cuts(handler: BaseHTTPRequestHandler) -> None:
     handler.wfile.write(b'{"data": [')
 
 
+def damages(handler: BaseHTTPRequestHandler) -> None:
+    handler.send_response(200)
+    handler.send_header("Content-Encoding", "gzip")
+    handler.send_header("Content-Length", "8")
+    handler.end_headers()
+    handler.wfile.write(b"not gzip")
+
+
 def hangs(handler: BaseHTTPRequestHandler) -> None:
     threading.Event().wait(0.6)
 
@@ -306,14 +315,14 @@ def serve() -> Iterator[Callable[..., Server]]:
         server.close()
 
 
-@pytest.mark.parametrize("fault", [cuts, hangs, drops])
+@pytest.mark.parametrize("fault", [cuts, damages, hangs, drops])
 def test_a_read_survives_what_happens_on_the_wire(serve: Callable[..., Server], fault: Behaviour) -> None:
     server = serve(fault, answers)
     assert client(server.url, timeout=(1, 0.2)).get("/x") == {"ok": 1}
     assert server.requests == 2
 
 
-@pytest.mark.parametrize("fault", [cuts, hangs, drops])
+@pytest.mark.parametrize("fault", [cuts, damages, hangs, drops])
 def test_an_unsafe_write_that_was_sent_is_never_repeated(
     serve: Callable[..., Server], fault: Behaviour
 ) -> None:
