@@ -118,6 +118,8 @@ def plan_lines(plan: Plan, stops: Sequence[Tripped] = ()) -> list[str]:
     ]
     lines += task_lines(plan)
     lines += [_unmatched(item) for item in plan.unmatched]
+    if plan.unmatched:
+        lines.append("To say which company one belongs to: saaskpi link set CUSTOMER COMPANY")
     lines += plan.notes
     return [*lines, "", *_plan_totals(plan)]
 
