@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal, Protocol
@@ -136,11 +135,6 @@ def refused_note(reason: str) -> str:
         "in their body. To change that, allow one more unique property on tasks, then run "
         "`saaskpi check --create-properties`."
     )
-
-
-def opened_per_owner(tasks: Iterable[TaskAction]) -> Counter[str | None]:
-    """Count the tasks to open by the owner who gets them; None is nobody."""
-    return Counter(task.owner_id for task in tasks if task.action == "open")
 
 
 class _Planner:

@@ -90,7 +90,6 @@ ITEM_RATES: Final = {
     "explanation_no": _INT,
 }
 ITEM_EXPLANATIONS: Final = {"explanation_no": _INT, "explanation": _TEXT}
-LINE_DISCOUNTS: Final = {"line_id": _TEXT, "forever_amount": _INT}
 CUSTOMER_MATCH: Final = {"customer_id": _TEXT, "company_id": _TEXT, "match_rule": _TEXT}
 ACCOUNT_MATCH: Final = {"customer_id": _TEXT, "company_id": _TEXT, "rule": _TEXT, "candidates": _LIST}
 RUN_CLOCK: Final = {
