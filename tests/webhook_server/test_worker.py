@@ -117,6 +117,18 @@ def home(tmp_path: Path, clock: Clock) -> Iterator[Home]:
     services.close()
 
 
+def test_the_end_of_a_burst_is_waited_for_once(home: Home) -> None:
+    class Busy(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            home.live.arrived.set()  # more comes in meanwhile
+            return False
+
+    home.worker._stop = Busy()
+    home.live.arrived.set()
+    home.worker._wait()
+    assert not home.live.arrived.is_set(), "the claim that follows takes along what came in meanwhile"
+
+
 def test_many_due_accounts_are_one_refresh(home: Home, clock: Clock) -> None:
     home.send(*range(50))
     home.work(clock)
