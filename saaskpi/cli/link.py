@@ -84,8 +84,7 @@ def list_links(context: Context, as_json: bool) -> None:
     rows = _rows(context.pipeline())
     if as_json:
         print_json(rows)
-        return
-    if rows:
+    elif rows:
         print_rows(rows, _COLUMNS, "table")
     else:
         click.echo("Nobody linked a customer. saaskpi link set --help")
