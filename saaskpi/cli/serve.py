@@ -20,10 +20,11 @@ def serve(context: Context, host: str | None, port: int | None) -> None:
     Put a proxy with TLS in front of it and set server.public_url to the address that the world sees.
     """
     from webhook_server.memory import hold_little
+
+    hold_little()
     from webhook_server.services import Services
     from webhook_server.serving import serve as run
 
-    hold_little()
     settings = context.settings()
     context.start_logs(settings, server=True)
     services = Services(settings, utc_now)
