@@ -43,7 +43,8 @@ PATIENCE: Final = 600.0
 """Seconds for which a refresh waits until others are done in the home: a whole enrichment takes its time."""
 FEW_CUSTOMERS: Final = 100
 """With more of them it pays to let the SQL engine think anew."""
-REHEARSALS: Final = 2
+REHEARSALS: Final = 6
+"""Accounts that are computed before any has to be; a second or so each."""
 MOST_CUSTOMERS: Final = 5_000
 """After so many computations of one customer the engine is worn: it holds some kilobytes of each until it is
 closed (in DuckDB 2.0 the values by which rows of files are chosen are among them)."""
@@ -127,11 +128,12 @@ class Refresher:
             self._slicer.update()
 
     def _rehearse(self) -> None:
-        """Compute an account without keeping it: what a computation runs is prepared then."""
-        ids = self._population().facts["account_id"].head(1).tolist()
+        """Compute a few accounts without keeping them: what computations run is prepared then."""
+        if self._engine.is_prepared:
+            return
         self._slicer.open_usage(usage_files(self._pipeline.settings, self._now()).files)
-        part = self._slicer.slice_of(Concerned(accounts=frozenset(ids)))
-        for _ in range(REHEARSALS if part.accounts and not self._engine.is_prepared else 0):
+        for account in _various(self._population().facts):
+            part = self._slicer.slice_of(Concerned(accounts=frozenset({account})))
             self._work(part, keep=False)
             self._engine.settle()
 
@@ -271,6 +273,14 @@ class Refresher:
             settings = self._pipeline.settings
             self._declared = day, declared(settings, settings.home / RATES, day)[0]
         return self._declared[1]
+
+
+def _various(facts: pd.DataFrame) -> list[str]:
+    """Return an account of each status, the commonest first and twice: what two share is prepared."""
+    commonest = facts["status"].value_counts().index
+    first = facts.drop_duplicates("status").set_index("status")["account_id"]
+    accounts = first.reindex(commonest).head(REHEARSALS - 1).tolist()
+    return [*accounts[:1], *accounts]
 
 
 def _concerned(touched: Touched, found: Reread) -> Concerned:
