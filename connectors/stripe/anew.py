@@ -177,7 +177,10 @@ class StripeAnew:
 
 def _without(stream: type[StripeStream], id_: str) -> Found:
     """Tell that an object is not there any more, and what came inside it neither."""
-    found = Found(gone=[(stream.name, "id", id_)], missing={Ref(stream.api_object, id_)})
+    found = Found(missing={Ref(stream.api_object, id_)})
+    if stream is Events:
+        return found  # Stripe forgets an event after 30 days; what it told stays true
+    found.gone.append((stream.name, "id", id_))
     if stream.name in _PARTS:
         part, field = _PARTS[stream.name]
         found.gone.append((part, field, id_))

@@ -222,6 +222,23 @@ def test_a_customer_that_is_deleted_is_void(world: Sandbox, homes: Homes) -> Non
     assert (id_,) not in rows_of(pipeline.landing, "stripe_customers")
 
 
+def test_an_event_that_stripe_has_forgotten_stays(world: Sandbox, homes: Homes) -> None:
+    pipeline = homes.pulled()
+    before = rows_of(pipeline.landing, "stripe_events")
+    known = next(iter(before))[0]
+    refs = frozenset({Ref("event", known), Ref("event", "evt_never_seen")})
+    with pytest.MonkeyPatch.context() as patched:
+        objects = type(world.world.stripe)
+        get = objects.get
+        patched.setattr(
+            objects, "get", lambda self, kind, one: None if kind == "event" else get(self, kind, one)
+        )
+        found = again(pipeline, Touched(stripe=refs))
+    assert found.missing == refs
+    assert rows_of(pipeline.landing, "stripe_events") == before
+    assert pipeline.landing.gone("stripe_events") == []
+
+
 def test_a_refused_key_costs_one_call_per_thread_and_nothing_lands(world: Sandbox, homes: Homes) -> None:
     pipeline = homes.pulled()
     before, asked = pipeline.landing.pull(), len(ask(world, "requests")["requests"])
