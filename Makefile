@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Empty means that bytecode is kept: without it the tests compile everything anew in each of their processes.
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: install demo test lint bench bench-ledger bench-health bench-foretell bench-webhooks bench-writes \
+.PHONY: install demo test quick lint bench bench-ledger bench-health bench-foretell bench-webhooks bench-writes \
 	bench-soak bench-latency lock clean
 
 install: .venv/.installed        ## .venv with the product
@@ -14,6 +14,9 @@ demo: install                    ## sandbox, pull, enrich, plan, apply, and the 
 
 test: .venv/.installed-dev lint  ## lint, types, import contracts and all tests
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+quick: .venv/.installed-dev      ## the tests but for the slow ones
+	$(BIN)/python -m pytest -n 2 -m "not slow"
 
 lint: .venv/.installed-dev
 	$(BIN)/ruff check .

@@ -83,6 +83,7 @@ def test_a_second_run_makes_no_call_at_all(store: Store) -> None:
     assert crm.calls == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("after", [False, True], ids=["lost request", "lost answer"])
 @pytest.mark.parametrize("pull_again", [False, True], ids=["same pull", "new pull"])
 def test_cut_at_any_call_the_next_run_ends_in_the_same_state(

@@ -276,6 +276,7 @@ _ACCOUNTS = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.slow
 @given(_ACCOUNTS, _ACCOUNTS)
 @settings(
     max_examples=12,

@@ -291,6 +291,7 @@ class Life:
         assert linked == set(world.crm.tasks), "each is linked"
 
 
+@pytest.mark.slow
 @BOTH
 @settings(max_examples=LIVES, deadline=None)
 @given(

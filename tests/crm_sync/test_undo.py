@@ -318,6 +318,7 @@ _VALUES = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.slow
 @given(_VALUES, _EDITS, st.integers(1, 6), st.booleans(), st.booleans())
 @settings(
     max_examples=30,

@@ -138,6 +138,7 @@ def assert_ends_calmly(sandbox: Sandbox, pipeline: Pipeline, calm: Calm) -> None
     assert crm_state(sandbox) == calm.state
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_impatient")
 def test_a_run_disturbed_in_every_way_ends_as_a_calm_one(
     make_sandbox: MakeSandbox, make_pipeline: MakePipeline, calm: Calm
@@ -242,6 +243,7 @@ def test_companies_gone_between_plan_and_apply(begin: Begin) -> None:
     assert_settled(pipeline)
 
 
+@pytest.mark.slow
 def test_a_property_archived_by_an_admin_blocks_every_write(begin: Begin) -> None:
     sandbox, pipeline = begin(**SMALL)
     edited = next(row["company_id"] for row in pipeline.accounts() if row["company_id"])
@@ -269,6 +271,7 @@ def changing_calls(sandbox: Sandbox) -> int:
     return sum(not call["path"].endswith(probe) for call in write_calls(sandbox))
 
 
+@pytest.mark.slow
 def test_a_value_edited_by_a_person_is_put_back(begin: Begin) -> None:
     sandbox, pipeline = begin(**SMALL)
     before = crm_state(sandbox)
@@ -280,6 +283,7 @@ def test_a_value_edited_by_a_person_is_put_back(begin: Begin) -> None:
     assert company(sandbox, edited).properties["phone"] == "1"
 
 
+@pytest.mark.slow
 def test_a_portal_that_refuses_the_task_property(make_pipeline: MakePipeline) -> None:
     from sandbox import Sandbox
 
@@ -312,6 +316,7 @@ NAMES = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("nameless", [False, True])
 def test_odd_names_and_none_at_all(
     nameless: bool, make_sandbox: MakeSandbox, make_pipeline: MakePipeline, calm: Calm
@@ -332,6 +337,7 @@ def test_odd_names_and_none_at_all(
     assert_settled(pipeline)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kept, accounts", [((), 0), (("customer",), 12)])
 def test_a_stripe_account_with_little_or_nothing_in_it(
     kept: tuple[str, ...],

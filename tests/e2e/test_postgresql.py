@@ -32,6 +32,7 @@ def saaskpi(*arguments: str) -> Result:
     return CliRunner().invoke(cli, list(arguments), standalone_mode=False)
 
 
+@pytest.mark.slow
 def test_a_whole_run_and_what_reads_it(
     make_sandbox: MakeSandbox, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

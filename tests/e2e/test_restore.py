@@ -8,6 +8,7 @@ import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
 from pydantic import SecretStr
 
 from saaskpi.pipeline import Pipeline
@@ -30,6 +31,7 @@ def pipeline_of(settings: Settings) -> Pipeline:
     return Pipeline(settings, lambda: datetime.now(UTC), Silent())
 
 
+@pytest.mark.slow
 def test_a_restored_sqlite_store_goes_on_and_writes_nothing_twice(kept: Kept, tmp_path: Path) -> None:
     sandbox, settings = kept.begin(tmp_path / "home", "enrich")
     # The pull after the restore finds by search what was written a moment before.

@@ -28,6 +28,7 @@ def contents(folder: Path) -> dict[str, str]:
 COMPANY = {"customers": 40, "months": 18, "seed": 3}
 
 
+@pytest.mark.slow
 def test_mrr_of_today_equals_the_truth_in_every_currency(begin: Begin) -> None:
     sandbox, pipeline = begin("enrich", **COMPANY)
     got: Counter[str] = Counter()
@@ -40,6 +41,7 @@ def test_mrr_of_today_equals_the_truth_in_every_currency(begin: Begin) -> None:
     assert +got == +want
 
 
+@pytest.mark.slow
 def test_every_month_end_equals_the_truth_and_another_policy_asks_nobody(
     make_sandbox: MakeSandbox, make_pipeline: MakePipeline
 ) -> None:
@@ -86,6 +88,7 @@ def test_crm_total_and_unmatched_make_up_the_mrr(begin: Begin) -> None:
     }
 
 
+@pytest.mark.slow
 def test_a_second_run_makes_no_write_call(make_sandbox: MakeSandbox, make_pipeline: MakePipeline) -> None:
     sandbox = make_sandbox(customers=40, months=18)
     pipeline = make_pipeline(sandbox)
@@ -99,6 +102,7 @@ def test_a_second_run_makes_no_write_call(make_sandbox: MakeSandbox, make_pipeli
     assert len(write_calls(sandbox)) == before
 
 
+@pytest.mark.slow
 def test_a_lost_store_costs_no_property_and_no_second_task(begin: Begin, make_pipeline: MakePipeline) -> None:
     sandbox, _ = begin(**COMPANY)
     before = len(write_calls(sandbox))
@@ -111,6 +115,7 @@ def test_a_lost_store_costs_no_property_and_no_second_task(begin: Begin, make_pi
     }
 
 
+@pytest.mark.slow
 def test_a_day_later_only_what_changed_is_written(begin: Begin) -> None:
     sandbox, pipeline = begin(**COMPANY)
     sandbox.world.advance(7)

@@ -58,6 +58,7 @@ def test_a_guard_stops_before_any_call(begin: Begin, monkeypatch: pytest.MonkeyP
     assert pipeline.apply(allowed=Allowed(tasks=tasks)).result.tasks_opened == tasks
 
 
+@pytest.mark.slow
 def test_a_run_taken_back_leaves_the_crm_as_it_was_but_for_what_people_changed(begin: Begin) -> None:
     sandbox, pipeline = begin("enrich")
     empty = crm_state(sandbox)

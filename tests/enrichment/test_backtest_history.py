@@ -62,6 +62,7 @@ def test_months_are_looked_at_and_the_present_comes_back() -> None:
     assert (panel.too_recent, panel.outside) == (0, 0)
 
 
+@pytest.mark.slow
 def test_what_came_later_changes_no_snapshot() -> None:
     plain, changed = shop(), shop()
     for books, more in ((plain, {}), (changed, ended("2026-09-20"))):

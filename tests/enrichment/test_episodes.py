@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from random import Random
 
 import pandas as pd
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -178,6 +179,7 @@ class Diary:
         ]
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(LOOKS, st.integers(0, 20), st.randoms(use_true_random=False))
 def test_episodes_are_those_of_the_diary(

@@ -10,6 +10,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 import pandas as pd
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -52,6 +53,7 @@ def usual() -> dict[str, list[tuple[Any, ...]]]:
     return {name: sorted_rows(table) for name, table in computed(books_of(), Policy()).items()}
 
 
+@pytest.mark.slow
 @quick
 @given(st.integers(0, 1 << 30))
 def test_order_duplicates_and_pulls_change_nothing(seed: int) -> None:
@@ -87,6 +89,7 @@ def exact(term: Term, months: int) -> int:
     return round(Fraction(term.unit) * term.seats * (100 - term.off) / 100 / months)
 
 
+@pytest.mark.slow
 @quick
 @given(st.lists(contracts, min_size=20, max_size=30))
 def test_rounding_never_drifts(made: list[tuple[int, list[Term]]]) -> None:

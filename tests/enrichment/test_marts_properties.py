@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pandas as pd
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -170,6 +171,7 @@ def oracle(ledger: Ledger, policy: Policy, calendar: pd.DataFrame) -> list[tuple
     return sorted(found)
 
 
+@pytest.mark.slow
 @settings(max_examples=20, deadline=None)
 @given(ledgers(), policies)
 def test_native_movements_are_the_oracles(ledger: Ledger, policy: Policy) -> None:
@@ -181,6 +183,7 @@ def test_native_movements_are_the_oracles(ledger: Ledger, policy: Policy) -> Non
     assert sorted(ours) == oracle(ledger, policy, marts["months"])
 
 
+@pytest.mark.slow
 @settings(max_examples=20, deadline=None)
 @given(ledgers(), policies)
 def test_one_computation_under_every_table(ledger: Ledger, policy: Policy) -> None:
@@ -281,6 +284,7 @@ def assert_cohorts(accounts: pd.DataFrame, cohorts: pd.DataFrame, calendar: pd.D
         assert (row["customers_0"], row["mrr_0"]) == start
 
 
+@pytest.mark.slow
 @settings(max_examples=8, deadline=None)
 @given(ledgers(), policies, st.randoms(use_true_random=False))
 def test_the_order_of_rows_changes_nothing(ledger: Ledger, policy: Policy, rng: random.Random) -> None:

@@ -147,6 +147,7 @@ def known() -> tuple[pd.DataFrame, pd.DataFrame]:
     return now, then
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name, status, mrr",
     [

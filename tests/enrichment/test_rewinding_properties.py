@@ -8,6 +8,7 @@ from functools import cache
 from itertools import pairwise
 
 import pandas as pd
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -163,6 +164,7 @@ def known() -> pd.DataFrame:
     return known_after([[]])[0]
 
 
+@pytest.mark.slow
 @quick
 @given(st.lists(st.lists(changes, min_size=2, max_size=12), min_size=8, max_size=8))
 def test_what_comes_later_changes_nothing_of_what_was_known(futures: list[list[Change]]) -> None:

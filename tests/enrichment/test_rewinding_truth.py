@@ -73,11 +73,13 @@ def check(one: pd.DataFrame, other: pd.DataFrame, uncertain: frozenset[str] = UN
     assert {name: n for name, n in counts.items() if name not in uncertain or n > allowed} == {}
 
 
+@pytest.mark.slow
 def test_facts_of_then_are_found_again_months_later() -> None:
     seen = look(400, customers=30, months=14, days=240)
     check(seen.then, seen.later)
 
 
+@pytest.mark.slow
 def test_a_second_before_the_present_all_is_as_at_the_present() -> None:
     seen = look(400, customers=30, months=14, days=240)
     check(seen.then, seen.a_second_later, WAITING)

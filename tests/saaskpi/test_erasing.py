@@ -186,6 +186,7 @@ def planted(home_of_all: tuple[Settings, str, str], tmp_path: Path) -> Iterator[
     pipeline.close()
 
 
+@pytest.mark.slow
 def test_no_byte_is_left_and_everything_else_stays(planted: tuple[Pipeline, str, str]) -> None:
     pipeline, contact, company = planted
     home = pipeline.settings.home
@@ -264,6 +265,7 @@ def test_a_pull_that_began_before_is_waited_for(planted: tuple[Pipeline, str, st
     assert finish_erasures(pipeline)
 
 
+@pytest.mark.slow
 def test_where_refreshes_ran_nothing_is_left_either(planted: tuple[Pipeline, str, str]) -> None:
     pipeline, contact, company = planted
     home = pipeline.settings.home

@@ -32,6 +32,7 @@ def matches(settings: Settings) -> dict[str, tuple[Any, str]]:
     return {row["customer_id"]: (row["company_id"], row["rule"]) for row in found}
 
 
+@pytest.mark.slow
 def test_a_link_counts_before_every_rule_until_it_is_removed(
     saaskpi: CommandLine, settings: Settings
 ) -> None:

@@ -125,6 +125,7 @@ def test_a_missing_permission(saaskpi: CommandLine, make_sandbox: MakeSandbox, p
     assert "rak_invoice_read" in ended.out
 
 
+@pytest.mark.slow
 def test_a_restricted_key_that_may_not_read_its_account(
     saaskpi: CommandLine, make_sandbox: MakeSandbox, point_at: PointAt
 ) -> None:
@@ -176,6 +177,7 @@ def test_a_damaged_store(saaskpi: CommandLine, begin: Begin) -> None:
     assert "FAIL" in ended.out
 
 
+@pytest.mark.slow
 def test_a_home_that_another_process_is_writing(
     saaskpi: CommandLine, make_sandbox: MakeSandbox, point_at: PointAt, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -203,6 +205,7 @@ def test_two_whole_pulls_at_once(saaskpi: CommandLine, make_sandbox: MakeSandbox
         lock.release()
 
 
+@pytest.mark.slow
 def test_check_tells_removed_properties_from_those_that_are_yet_to_come(
     saaskpi: CommandLine, make_sandbox: MakeSandbox, point_at: PointAt
 ) -> None:
@@ -288,6 +291,7 @@ def test_a_typing_slip_shows_the_usage(saaskpi: CommandLine) -> None:
     assert "accounts" in ended.err
 
 
+@pytest.mark.slow
 def test_enrich_says_what_it_kept_aside_and_where_evidence_disagrees(
     saaskpi: CommandLine, begin: Begin, tmp_path: Path
 ) -> None:

@@ -75,6 +75,7 @@ def world(kept: Kept, tmp_path: Path) -> Iterator[World]:
     made.pipeline.close()
 
 
+@pytest.mark.slow
 def test_a_failed_payment_reaches_the_crm_and_once_is_enough(world: World) -> None:
     account, touched = world.fail_a_payment()
     assert world.refresh(touched) > 0
@@ -84,6 +85,7 @@ def test_a_failed_payment_reaches_the_crm_and_once_is_enough(world: World) -> No
     world.check_against_whole_run()
 
 
+@pytest.mark.slow
 def test_a_worn_refresher_is_replaced_and_nobody_sees_the_difference(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -96,6 +98,7 @@ def test_a_worn_refresher_is_replaced_and_nobody_sees_the_difference(
     world.check_against_whole_run()
 
 
+@pytest.mark.slow
 def test_a_company_that_claims_a_customer_of_another_one_gets_it(world: World) -> None:
     first, second = world.paying()[:2]
     claim = f"{second['stripe_customer_ids'][0]}, {first['stripe_customer_ids'][0]}"
@@ -109,6 +112,7 @@ def test_a_company_that_claims_a_customer_of_another_one_gets_it(world: World) -
     world.check_against_whole_run()
 
 
+@pytest.mark.slow
 def test_a_deleted_company_leaves_its_customers_to_themselves(world: World) -> None:
     row = world.paying()[0]
     company = Ref("companies", row["company_id"])
@@ -121,6 +125,7 @@ def test_a_deleted_company_leaves_its_customers_to_themselves(world: World) -> N
     world.check_against_whole_run()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", ["marts.patch", "store.remember", "apply"])
 def test_broken_off_anywhere_and_begun_again_it_ends_the_same(
     world: World, monkeypatch: pytest.MonkeyPatch, step: str
@@ -155,6 +160,7 @@ def test_a_refresh_that_computes_nothing_announces_nothing(
     assert world.pipeline._refresher.band_changes == []
 
 
+@pytest.mark.slow
 def test_a_plan_that_a_refresh_overtook_is_stale_where_it_writes_the_same_accounts(world: World) -> None:
     account, touched = world.fail_a_payment()
     other = next(row["account_id"] for row in world.paying() if row["account_id"] != account)

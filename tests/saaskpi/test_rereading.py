@@ -119,6 +119,7 @@ def test_a_pull_of_what_has_changed_leaves_what_a_full_pull_leaves(world: Sandbo
     assert set(different(before.landing, whole.landing)) <= {"stripe_meter_event_summaries"}
 
 
+@pytest.mark.slow
 def test_without_bookmarks_or_when_they_are_too_old_everything_is_read_and_it_says_so(
     world: Sandbox, homes: Homes
 ) -> None:

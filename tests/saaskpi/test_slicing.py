@@ -164,6 +164,7 @@ def test_every_account_computed_in_some_company_is_as_the_whole_run_has_it(
     assert differences(home.whole, tables_of(home.pipeline)) == {}
 
 
+@pytest.mark.slow
 @settings(
     max_examples=4,
     deadline=None,

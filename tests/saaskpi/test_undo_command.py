@@ -40,6 +40,7 @@ def saaskpi(
     return CommandLine(monkeypatch, capsys)
 
 
+@pytest.mark.slow
 def test_a_guard_names_the_flag_that_lets_it_through_and_undo_takes_it_back(
     saaskpi: CommandLine, sandbox: Sandbox
 ) -> None:

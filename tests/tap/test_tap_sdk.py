@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 SUITE = Path(__file__).with_name("sdk_suite.py")
 
 
+@pytest.mark.slow
 def test_the_sdk_suite(make_sandbox: Callable[..., Sandbox], home: Path) -> None:
     # A process of its own: the suite starts the tap while it is collected, and warns of fields that no
     # record happens to have, which is no error.

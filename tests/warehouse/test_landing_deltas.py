@@ -321,6 +321,7 @@ class Scenario:
             self.model.pull(writer.number, rows)
 
 
+@pytest.mark.slow
 @given(STEPS)
 @settings(max_examples=int(os.environ.get("SAASKPI_TEST_EXAMPLES", "25")), deadline=None)
 def test_any_order_of_pulls_deltas_and_compactions_reads_like_a_dict(

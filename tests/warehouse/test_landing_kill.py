@@ -82,6 +82,7 @@ DELTA = """
 """
 
 
+@pytest.mark.slow
 def test_killed_before_any_step_a_pull_leaves_a_whole_one(tmp_path: Path) -> None:
     root = tmp_path / "raw"
     command = [sys.executable, "-c", FRAME % PULL, str(root), str(ROWS), *STREAMS]
@@ -105,6 +106,7 @@ def run(worker: subprocess.Popen[str], nth: int) -> int:
     return int(worker.stdout.readline())
 
 
+@pytest.mark.slow
 def test_killed_before_any_step_a_delta_or_a_compaction_leaves_what_readers_see(tmp_path: Path) -> None:
     root = tmp_path / "raw"
     command = [sys.executable, "-c", FRAME % DELTA, str(root), "5", *STREAMS]
@@ -152,6 +154,7 @@ print(writer.number)
 """
 
 
+@pytest.mark.slow
 def test_deltas_pulls_and_compactions_of_several_processes_lose_nothing(tmp_path: Path) -> None:
     root = str(tmp_path / "raw")
     subprocess.run([sys.executable, "-c", PARALLEL, root, "full", "1"], check=True, capture_output=True)

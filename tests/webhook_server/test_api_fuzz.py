@@ -105,6 +105,7 @@ def without_security(document: dict[str, Any]) -> dict[str, Any]:
     return document
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method, path, mode", OPERATIONS)
 def test_answers_keep_to_the_document(api: Caller, method: str, path: str, mode: Mode) -> None:
     schema = schemathesis.openapi.from_dict(without_security(openapi.document(ROUTES)))

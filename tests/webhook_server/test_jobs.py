@@ -118,6 +118,7 @@ def change(pipeline: Pipeline, table: str, edit: Callable[[pd.DataFrame], pd.Dat
     edit(pd.read_parquet(path)).to_parquet(path, index=False, schema=schema)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("preset", ["chartmogul", "profitwell"])
 def test_an_untouched_run_balances_under_policies_that_follow_invoices(
     enriched: Pipeline, preset: str
@@ -161,6 +162,7 @@ def test_a_table_that_lost_a_row_is_named(enriched: Pipeline, table: str, name: 
     assert name in {mismatch.what for mismatch in balance(enriched).mismatches}
 
 
+@pytest.mark.slow
 def test_what_does_not_reconcile_asks_a_person(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
     enrich = Pipeline.enrich
 
@@ -235,6 +237,7 @@ def test_compacting_forgets_what_is_old(backend: str, make_services: Any) -> Non
     assert [record.scheduled_for for record in ledger.recent("pull")] == [new]
 
 
+@pytest.mark.slow
 def test_jobs_wait_for_a_command_in_the_same_home(
     services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
