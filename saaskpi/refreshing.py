@@ -43,7 +43,7 @@ PATIENCE: Final = 600.0
 """Seconds for which a refresh waits until others are done in the home: a whole enrichment takes its time."""
 FEW_CUSTOMERS: Final = 100
 """With more of them it pays to let the SQL engine think anew."""
-REHEARSALS: Final = 6
+REHEARSALS: Final = 3
 """Accounts that are computed before any has to be; a second or so each."""
 MOST_CUSTOMERS: Final = 5_000
 """After so many computations of one customer the engine is worn: it holds some kilobytes of each until it is
@@ -102,6 +102,7 @@ class Refresher:
         self._declared: tuple[date, Reporting] | None = None
         self._looking: Thread | None = None
         self._computed = 0
+        self._is_rehearsed = False
         self.band_changes: list[dict[str, Any]] = []
 
     @property
@@ -128,9 +129,13 @@ class Refresher:
             self._slicer.update()
 
     def _rehearse(self) -> None:
-        """Compute a few accounts without keeping them: what computations run is prepared then."""
-        if self._engine.is_prepared:
+        """Compute a few accounts without keeping them: what computations run is prepared then.
+
+        Once: what is forgotten later is learnt again by the refreshes, without letting any wait.
+        """
+        if self._is_rehearsed:
             return
+        self._is_rehearsed = True
         self._slicer.open_usage(usage_files(self._pipeline.settings, self._now()).files)
         for account in _various(self._population().facts):
             part = self._slicer.slice_of(Concerned(accounts=frozenset({account})))
