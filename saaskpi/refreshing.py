@@ -163,7 +163,8 @@ class Refresher:
                 report(f"{accounts} accounts, {read} records", accounts=accounts, records=read)
             looking.join()
             written = pipeline.apply(only=only)
-            self._tidy()
+            with suppress(SaaskpiError):  # it is written, and whoever comes next tidies up
+                self._tidy()
         return written
 
     def _looked_ahead(self) -> Thread:

@@ -22,6 +22,7 @@ from connectors.touched import Ref, Touched, all_of
 from saaskpi.erasing import erase
 from saaskpi.errors import (
     AccessError,
+    MissingPermissionError,
     NeedsPersonError,
     SaaskpiError,
     StoreError,
@@ -129,14 +130,19 @@ class Worker:
 
     def _catch_up(self) -> None:
         """Take in what Stripe told of while no server was there."""
-        last = self._inbox.newest("stripe")
-        if not self._is_own or last is None:
+        if not self._is_own:
             return
         try:
-            for events in missed(self._opened().stripe, last, self._services.now()):
-                self._inbox.add(events)
-        except SaaskpiError as error:
+            last = self._inbox.newest("stripe")
+            if last is not None:
+                for events in missed(self._opened().stripe, last, self._services.now()):
+                    self._inbox.add(events)
+        except MissingPermissionError as error:  # to see events is one permission of many
             log.warning("what was missed waits for the scheduled jobs: %s", error)
+        except AccessError as error:
+            self._halt(str(error))
+        except Exception as error:  # noqa: BLE001 - whatever it is, the worker has to begin
+            log.warning("what was missed waits for the scheduled jobs: %s", type(error).__name__)
 
     def _warm(self) -> None:
         """Take in what others did in the home, so that no event need wait for it."""

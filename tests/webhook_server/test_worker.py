@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from connectors.touched import Touched
 from saaskpi.errors import (
     AccessError,
+    MissingPermissionError,
     NeedsPersonError,
     SaaskpiError,
     StoreError,
@@ -115,6 +117,30 @@ def home(tmp_path: Path, clock: Clock) -> Iterator[Home]:
     services = Services(webhook_settings(tmp_path), now=clock)
     yield Home(Live(services))
     services.close()
+
+
+@pytest.mark.parametrize(
+    "error, is_halted",
+    [
+        (AccessError("The key is refused."), True),
+        (MissingPermissionError("The key may not see events."), False),
+        (UnavailableError("Stripe does not answer."), False),
+        (sa.exc.OperationalError("SELECT", None, Exception("the store is away")), False),
+    ],
+)
+def test_whatever_catching_up_meets_the_worker_begins(
+    home: Home, monkeypatch: pytest.MonkeyPatch, error: Exception, is_halted: bool
+) -> None:
+    def fails(*_: object) -> object:
+        raise error
+
+    home.send(1)
+    monkeypatch.setattr("webhook_server.worker.missed", fails)
+    monkeypatch.setattr(Worker, "_opened", lambda self: SimpleNamespace(stripe=None, close=lambda: None))
+    worker = Worker(home.live)
+    worker._catch_up()
+    assert (worker.trouble() is not None) == is_halted
+    assert home.inbox.counts().waiting == 1
 
 
 def test_the_end_of_a_burst_is_waited_for_once(home: Home) -> None:
