@@ -43,7 +43,7 @@ def set_link(context: Context, customer: str, company: str) -> None:
     Replaces what was said before. Counts from the next saaskpi enrich on.
     """
     pipeline = context.pipeline()
-    if customer not in set(pipeline.marts.read("account_match")["customer_id"]):
+    if not any(customer in row["stripe_customer_ids"] for row in pipeline.accounts()):
         raise UsageError(
             f"There is no Stripe customer {customer} in the current run.",
             hint="saaskpi plan names those without a company; saaskpi accounts --search finds the others.",

@@ -51,6 +51,13 @@ def test_a_link_counts_before_every_rule_until_it_is_removed(
     assert saaskpi("link", "remove", customer).code == 2
 
 
+def test_a_customer_of_every_account_can_be_named(saaskpi: CommandLine, settings: Settings) -> None:
+    company = next(one for one, _ in matches(settings).values() if isinstance(one, str))
+    for row in json.loads(saaskpi("accounts", "--format", "json").out):
+        for customer in row["stripe_customer_ids"]:
+            assert saaskpi("link", "set", customer, company).code == 0
+
+
 def test_what_is_not_there_cannot_be_linked(saaskpi: CommandLine, settings: Settings) -> None:
     known = next(iter(matches(settings)))
     assert "no Stripe customer cus_unknown" in saaskpi("link", "set", "cus_unknown", "1").err
