@@ -110,7 +110,8 @@ def compute(
 
     Args:
         engine: holds one table per landed stream, named as the stream; missing ones count as empty.
-        match: called with the keywords ``customers`` (customer_id, name, email, metadata), ``companies``
+        match: called with the keywords ``customers`` (customer_id, name, email, metadata; of a customer that
+            Stripe deleted the id alone), ``companies``
             (company_id, name, domain, properties) and ``contacts`` (contact_id, email, company_id,
             properties); returns ``customer_id, company_id (nullable), rule, candidates (list)``, one row per
             customer.
@@ -279,9 +280,10 @@ def rate(engine: EngineProtocol, rater: ItemRater) -> None:
 
 def _match(engine: EngineProtocol, match: Match) -> None:
     """Ask whose company each customer is."""
+    run_models(engine, ("matchable_customers",))
     found = match(
         customers=engine.frame(
-            "SELECT customer_id, customer_name AS name, email, metadata FROM stg_customers "
+            "SELECT customer_id, customer_name AS name, email, metadata FROM matchable_customers "
             "ORDER BY customer_id"
         ),
         companies=engine.frame("SELECT * FROM stg_companies ORDER BY company_id"),

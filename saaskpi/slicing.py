@@ -245,6 +245,10 @@ class Slicer:
         if stream == "stripe_customers":
             found = self._engine.frame(f"SELECT id AS customer_id, email, metadata FROM {rows}")
             self._candidates.add_customers(found)
+        elif stream == "stripe_subscriptions":
+            # Of a customer that Stripe deleted there is nothing else.
+            found = self._engine.frame(f"SELECT DISTINCT owner AS customer_id FROM {rows}")
+            self._candidates.add_customers(found.dropna().assign(email=None, metadata=None))
         elif stream == "hubspot_companies":
             self._candidates.add_companies(self._engine.frame(f"SELECT {_COMPANY} FROM {rows}"))
         elif stream == "hubspot_contacts":
@@ -254,8 +258,10 @@ class Slicer:
         """Match some customers as if all were matched."""
         companies = self._candidates.companies_of(customers)
         contacts = self._candidates.contacts_of(customers)
+        listed = self._newest("stripe_customers", "id AS customer_id, email, metadata", customers)
+        deleted = pd.DataFrame({"customer_id": sorted(set(customers) - set(listed["customer_id"]))})
         return match(
-            self._newest("stripe_customers", "id AS customer_id, email, metadata", customers),
+            pd.concat([listed, deleted], ignore_index=True),
             self._living("hubspot_companies", _COMPANY, companies),
             self._living("hubspot_contacts", _CONTACT, contacts),
             links=links,

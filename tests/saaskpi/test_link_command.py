@@ -32,6 +32,11 @@ def matches(settings: Settings) -> dict[str, tuple[Any, str]]:
     return {row["customer_id"]: (row["company_id"], row["rule"]) for row in found}
 
 
+def accounts(saaskpi: CommandLine) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(saaskpi("accounts", "--format", "json").out)
+    return found
+
+
 @pytest.mark.slow
 def test_a_link_counts_before_every_rule_until_it_is_removed(
     saaskpi: CommandLine, settings: Settings
@@ -51,11 +56,18 @@ def test_a_link_counts_before_every_rule_until_it_is_removed(
     assert saaskpi("link", "remove", customer).code == 2
 
 
-def test_a_customer_of_every_account_can_be_named(saaskpi: CommandLine, settings: Settings) -> None:
+@pytest.mark.slow
+def test_customers_of_every_kind_of_account_move(saaskpi: CommandLine, settings: Settings) -> None:
+    """Also those that pay nothing, and the one that Stripe deleted, of which only its subscriptions are left."""
     company = next(one for one, _ in matches(settings).values() if isinstance(one, str))
-    for row in json.loads(saaskpi("accounts", "--format", "json").out):
-        for customer in row["stripe_customer_ids"]:
-            assert saaskpi("link", "set", customer, company).code == 0
+    told = [row for row in accounts(saaskpi) if not row["mrr"] or row["company_id"] is None]
+    customers = {one for row in told for one in row["stripe_customer_ids"]}
+    assert {row["status"] for row in told} >= {"active", "churned", "never_paid", "trialing"}
+    for customer in sorted(customers):
+        assert saaskpi("link", "set", customer, company).code == 0
+    matches(settings)
+    found = {one: row["account_id"] for row in accounts(saaskpi) for one in row["stripe_customer_ids"]}
+    assert {found[one] for one in customers} == {company}
 
 
 def test_what_is_not_there_cannot_be_linked(saaskpi: CommandLine, settings: Settings) -> None:

@@ -126,6 +126,33 @@ def test_a_deleted_company_leaves_its_customers_to_themselves(world: World) -> N
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("named_by", ["company", "link"])
+def test_a_customer_that_stripe_deleted_stays_with_whom_its_id_belongs_to(
+    world: World, named_by: str
+) -> None:
+    row, other = world.paying()[:2]
+    customer, company = row["stripe_customer_ids"][0], other["company_id"]
+    if named_by == "company":
+        world.sandbox.edit("companies", company, {"stripe_customer_id": customer}, "CRM_UI")
+        world.sandbox.edit("companies", row["company_id"], {"stripe_customer_id": ""}, "CRM_UI")
+    else:
+        world.pipeline.store.set_link(customer, company, "someone", datetime.now(UTC))
+    told = world.sandbox.happen("delete", customer)
+    gone = Ref("customer", customer)
+    objects = [event["data"]["object"] for event in told["events"]]
+    touched = Touched(
+        stripe=frozenset(Ref(one["object"], one["id"]) for one in objects if one["object"] != "customer"),
+        customers=frozenset({customer}),
+        gone=frozenset({gone}),
+        hubspot=frozenset(Ref("companies", one) for one in (company, row["company_id"])),
+    )
+    assert world.refresh(touched) > 0
+    [found] = [one for one in world.pipeline.accounts() if customer in one["stripe_customer_ids"]]
+    assert found["account_id"] == company
+    world.check_against_whole_run()
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("step", ["marts.patch", "store.remember", "apply"])
 def test_broken_off_anywhere_and_begun_again_it_ends_the_same(
     world: World, monkeypatch: pytest.MonkeyPatch, step: str
