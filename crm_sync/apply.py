@@ -8,6 +8,7 @@ are idempotent.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from concurrent.futures import Executor, wait
 from datetime import datetime
 
 from crm_sync.definitions import Definitions, PortalMemory, stop_at, told
@@ -35,6 +36,7 @@ def apply(
     allowed: Allowed = NOTHING_ALLOWED,
     memory: PortalMemory | None = None,
     computed_since: Collection[str] = (),
+    beside: Executor | None = None,
 ) -> ApplyResult:
     """Write a plan: definitions, companies, tasks, links.
 
@@ -52,6 +54,8 @@ def apply(
         allowed: what a person lets through beyond that.
         memory: what earlier applies found of the portal; None looks anew.
         computed_since: ids of accounts that were computed anew since the plan was made.
+        beside: writes the tasks while the companies are written, for when somebody waits; a refused token
+            costs a call of each then. None writes one after the other.
 
     Raises:
         NeedsPersonError: the plan is blocked or stale, would do more than the limits allow, or the portal's
@@ -62,7 +66,7 @@ def apply(
     """
     _refuse_unfit(plan, ledger, computed_since)
     check_guards(plan, limits, allowed)
-    run = _Application(plan, writer, ledger, now, progress or _quiet, memory or PortalMemory())
+    run = _Application(plan, writer, ledger, now, progress or _quiet, memory or PortalMemory(), beside)
     if not plan.writes_nothing:
         run.check()
         run.write()
@@ -101,6 +105,7 @@ class _Application:
         now: Callable[[], datetime],
         progress: Progress,
         memory: PortalMemory,
+        beside: Executor | None,
     ) -> None:
         self._plan = plan
         self._writer = writer
@@ -111,6 +116,7 @@ class _Application:
         self.result = self._recorder.result
         self._tasks = TaskWrites(plan, writer, ledger, self._recorder)
         self._memory = memory
+        self._beside = beside
         self._definitions = Definitions(plan, writer, ledger, memory, now, opens_by_key=self._tasks.needs_key)
 
     def write(self) -> None:
@@ -119,8 +125,7 @@ class _Application:
         self._ledger.begin_apply(apply_id, self._plan.hash, self._plan.made_from.run_id, self._now())
         try:
             self._define()
-            self._update_companies()
-            self._tasks.write()
+            self._write_records()
         except SaaskpiError as error:
             self._memory.forget()
             self._ledger.fail_apply(apply_id, self._now(), self.result.counts(), error.message)
@@ -143,6 +148,19 @@ class _Application:
         self.result.properties_created, refused = self._definitions.write(self._progress)
         if refused is not None:
             self._tasks.do_without_key(refused)
+
+    def _write_records(self) -> None:
+        """Write companies and tasks; neither needs to know what HubSpot says of the other."""
+        if self._beside is None:
+            self._update_companies()
+            self._tasks.write()
+            return
+        tasks = self._beside.submit(self._tasks.write)
+        try:
+            self._update_companies()
+        finally:
+            wait([tasks])
+        tasks.result()
 
     # Companies
 

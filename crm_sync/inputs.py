@@ -19,11 +19,13 @@ from warehouse.deltas import JOINED, Void, without_void
 from warehouse.landing import Landing
 from warehouse.landing_reader import LandingReader
 from warehouse.marts import Marts, any_of
+from warehouse.parquet import read_small
 from warehouse.store import Store
 
 READ_AT = "read_at"
 _COMPANY = ("id", "archived", "properties", READ_AT)
 _DEFINITION = ("object_type", "name", "type", "archived", "hasUniqueValue", "options")
+_SMALL = 1_000
 _OURS = (*(one.property.name for one in FIELDS), TASK_KEY)
 
 
@@ -175,11 +177,16 @@ def newest_rows(
 def _columns_of(
     file: Path, columns: Sequence[str], gone: Sequence[Void], only: Mapping[str, Collection[str]] | None
 ) -> pa.Table:
-    there = set(pq.read_schema(file).names)
+    with pq.ParquetFile(file) as opened:
+        there, is_small = set(opened.schema_arrow.names), opened.metadata.num_rows <= _SMALL
     ruled = {column for rule in gone for column in rule.column.split(JOINED)}
-    held = "_" + READ_AT
-    wanted = {*columns, *ruled, held, "_seq"} & there
-    table = pq.read_table(file, columns=sorted(wanted), filters=any_of(only), partitioning=None)
+    held, condition = "_" + READ_AT, any_of(only)
+    wanted = {*columns, *ruled, *(only or ()), held, "_seq"} & there
+    if is_small:
+        table = read_small(file, sorted(wanted))
+        table = table if condition is None else table.filter(condition)
+    else:
+        table = pq.read_table(file, columns=sorted(wanted), filters=condition, partitioning=None)
     table = without_void(table, gone)
     if READ_AT in columns:
         read_at = table[held] if held in there else pa.nulls(len(table), pa.timestamp("us"))

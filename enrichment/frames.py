@@ -10,6 +10,8 @@ import pandas as pd
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """Return the rows as dicts of plain Python values; null is None and a timestamp is its date."""
+    if frame.empty:
+        return []
     columns = {name: _plain(frame[name]) for name in frame.columns}
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
@@ -17,5 +19,4 @@ def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
 def _plain(column: pd.Series[Any]) -> list[Any]:
     if isinstance(column.dtype, np.dtype) and column.dtype.kind == "M":
         return [None if value is pd.NaT else value.date() for value in column]
-    objects = column.astype(object)
-    return objects.where(column.notna(), None).tolist()
+    return [None if gone else value for value, gone in zip(column.tolist(), column.isna(), strict=True)]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from concurrent.futures import Executor
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -242,7 +243,12 @@ class Pipeline:
         return plan
 
     def apply(
-        self, plan: Plan | None = None, *, only: Only | None = None, allowed: Allowed = NOTHING_ALLOWED
+        self,
+        plan: Plan | None = None,
+        *,
+        only: Only | None = None,
+        allowed: Allowed = NOTHING_ALLOWED,
+        beside: Executor | None = None,
     ) -> Written:
         """Write a plan, or what :meth:`plan` would show now.
 
@@ -250,6 +256,7 @@ class Pipeline:
             plan: as it was made or read from its file.
             only: what to plan for when there is no plan; None for everything.
             allowed: what a person lets through the guards.
+            beside: writes the tasks while the companies are written; None writes one after the other.
 
         Raises:
             NeedsPersonError: the plan is blocked or stale, or a guard tripped.
@@ -274,6 +281,7 @@ class Pipeline:
                 allowed=allowed,
                 memory=self.memory,
                 computed_since=self.marts.patched_since(plan.made_from.run_id, plan.made_from.patch),
+                beside=beside,
             )
             companies, tasks = result.companies_updated, result.tasks_opened
             report(f"{companies} companies, {tasks} tasks", companies=companies, tasks=tasks)

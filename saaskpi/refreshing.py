@@ -7,7 +7,8 @@ is simply begun again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -33,6 +34,7 @@ from saaskpi.results import Written
 from saaskpi.shelf import SHELF, Shelf
 from saaskpi.slicing import Concerned, Slice, Slicer
 from warehouse.files import make_directory
+from warehouse.marts import to_frame
 from warehouse.patches import Patch, table_bytes
 from warehouse.rehearsed import RehearsedEngine, UnfitError
 
@@ -48,6 +50,9 @@ REHEARSALS: Final = 3
 MOST_CUSTOMERS: Final = 5_000
 """After so many computations of one customer the engine is worn: it holds some kilobytes of each until it is
 closed (in DuckDB 2.0 the values by which rows of files are chosen are among them)."""
+FEWEST_ROWS, MOST_ROWS = 5_000, 50_000
+"""Rows of deltas are folded into the full reads when they are a quarter of those, within these bounds: until
+then they are kept in memory, and a fold writes everything anew."""
 _WORKPLACE: Final = "slice"
 
 
@@ -101,7 +106,9 @@ class Refresher:
         self._known: _Known | None = None
         self._declared: tuple[date, Reporting] | None = None
         self._looking: Thread | None = None
+        self._beside = ThreadPoolExecutor(1, thread_name_prefix="beside")
         self._computed = 0
+        self._unfolded = 0
         self._is_rehearsed = False
         self.band_changes: list[dict[str, Any]] = []
 
@@ -112,6 +119,7 @@ class Refresher:
 
     def close(self) -> None:
         """Free the memory."""
+        self._beside.shutdown()
         self._engine.close()
 
     def warm(self) -> None:
@@ -125,8 +133,19 @@ class Refresher:
         """Do what the next refresh need not wait for then."""
         self._engine.settle()
         self._pipeline.marts.fold()
-        if self._pipeline.landing.merge_deltas():
+        self._unfolded = min(self._unfolded, self._shelf.delta_rows)
+        if self._is_heavy():
+            self._pipeline.landing.compact()
             self._slicer.update()
+            # Beside a pull some cannot be folded; then again when as many have come once more.
+            self._unfolded = self._shelf.delta_rows
+        elif self._pipeline.landing.merge_deltas():
+            self._slicer.update()
+
+    def _is_heavy(self) -> bool:
+        """Say whether so many rows of deltas have come that they are to be folded away."""
+        most = min(max(FEWEST_ROWS, self._shelf.full_rows // 4), MOST_ROWS)
+        return self._shelf.delta_rows - self._unfolded > most
 
     def _rehearse(self) -> None:
         """Compute a few accounts without keeping them: what computations run is prepared then.
@@ -162,7 +181,7 @@ class Refresher:
                 accounts, read = len(only.accounts), sum(found.rows.values())
                 report(f"{accounts} accounts, {read} records", accounts=accounts, records=read)
             looking.join()
-            written = pipeline.apply(only=only)
+            written = pipeline.apply(only=only, beside=self._beside)
             with suppress(SaaskpiError):  # it is written, and whoever comes next tidies up
                 self._tidy()
         return written
@@ -242,20 +261,20 @@ class Refresher:
             table: f"SELECT * FROM {table} WHERE {key} IN (SELECT id FROM computed_ids WHERE kind = '{key}')"
             for table, key in OF_ACCOUNTS.items()
         }
-        contents = {table: table_bytes(self._engine.arrow(sql)) for table, sql in queries.items()}
+        tables = {table: self._engine.arrow(sql) for table, sql in queries.items()}
+        contents = {name: table_bytes(table) for name, table in tables.items()}
         marts, known = self._pipeline.marts, self._population()
         changes = records(self._engine.frame("SELECT * FROM band_changes ORDER BY score, account_id"))
         self.band_changes = [row for row in changes if row["account_id"] in part.accounts]
         former = marts.version()
         marts.patch(Patch(contents, OF_ACCOUNTS, ids))
-        self._pipeline.store.remember(*self._left(queries, "flag_episodes", "band_alerts"))
-        self._slicer.patched(part, former, *self._left(queries, "account_match", "usage_holders"))
+        self._pipeline.store.remember(to_frame(tables["flag_episodes"]), to_frame(tables["band_alerts"]))
+        self._slicer.patched(
+            part, former, to_frame(tables["account_match"]), to_frame(tables["usage_holders"])
+        )
         others = known.facts[~known.facts["account_id"].isin(part.accounts)]
-        facts = pd.concat([others, *self._left(queries, "account_facts")], ignore_index=True)
+        facts = pd.concat([others, self._engine.frame(queries["account_facts"])], ignore_index=True)
         self._known = _Known(marts.version(), facts, known.rest)
-
-    def _left(self, queries: Mapping[str, str], *tables: str) -> list[pd.DataFrame]:
-        return [self._engine.frame(queries[table]) for table in tables]
 
     def _population(self) -> _Known:
         """Return what is known of all accounts, as the current run and its patches have it."""

@@ -26,6 +26,7 @@ from warehouse.deltas import Void
 from warehouse.engine import Engine, joined_values
 from warehouse.files import make_directory, sync_directory, writing
 from warehouse.landing import Landing
+from warehouse.parquet import read_small
 
 SHELF: Final = "shelf"
 """Its folder in the home."""
@@ -111,6 +112,11 @@ class _Shape:
     kept: int
     more: int = 0
 
+    @property
+    def rows(self) -> int:
+        """How many rows it has."""
+        return self.kept + self.more
+
     def takes(self, incoming: pa.Table) -> bool:
         """Say whether rows can be appended; counts them as if they were."""
         self.more += len(incoming)
@@ -131,6 +137,7 @@ class Shelf:
         pull: the number of what landed last, as far as it was taken in.
         news: the streams of which the last update took in rows of deltas, each with the least ``_seq`` of
             them.
+        full_rows: how many rows the copy has.
     """
 
     def __init__(
@@ -143,14 +150,20 @@ class Shelf:
         self._made_of = ""
         self.pull = 0
         self.news: dict[str, int] = {}
+        self.full_rows = 0
         self._deltas: dict[str, list[Path]] = {}
         self._shapes: dict[str, _Shape] = {}
-        self._void: dict[str, str] = {}
+        self._void: dict[str, tuple[list[Void], str]] = {}
 
     @property
     def streams(self) -> tuple[str, ...]:
         """The streams that are there."""
         return tuple(self._deltas)
+
+    @property
+    def delta_rows(self) -> int:
+        """How many rows of deltas are kept in memory."""
+        return sum(shape.rows for shape in self._shapes.values())
 
     def update(self) -> bool:
         """Take in what the landing holds by now; True when the full reads are others.
@@ -176,7 +189,7 @@ class Shelf:
         # What a line belongs to is known by its invoice, which may have come with it.
         for stream, paths in sorted(files.items(), key=lambda one: one[0] in _THROUGH):
             self._add(stream, [path for path in paths if not _is_full(path)])
-        self._void = {one: self._without(one, rules) for one in files if (rules := view.gone(one))}
+        self._leave_out({one: rules for one in files if (rules := view.gone(one))})
         self.pull = view.pull()
         return is_other
 
@@ -190,7 +203,7 @@ class Shelf:
         """
         return " UNION ALL BY NAME ".join(
             f"SELECT landed.* FROM memory.main.{part}_{stream} landed "
-            f"WHERE ({said}){self._void.get(stream, '')}"
+            f"WHERE ({said}){self._void[stream][1] if stream in self._void else ''}"
             for part, said in (("full", where), ("delta", of_deltas or where))
         )
 
@@ -198,6 +211,7 @@ class Shelf:
         for stream in fulls:
             self._engine.register_files(f"full_{stream}", [made / f"{stream}.parquet"])
             self._engine.run(f"delta_{stream}", f"SELECT * FROM full_{stream} WHERE 1 = 0")
+        self.full_rows = sum(pq.read_metadata(made / f"{one}.parquet").num_rows for one in fulls)
         for name in (LINKS, CARRIED):
             self._engine.register_files(name, [made / f"{name}.parquet"])
 
@@ -208,7 +222,7 @@ class Shelf:
         if not new:
             return
         # Read past the engine, which keeps what it knows of each file that it has read.
-        tables = [pq.read_table(path, partitioning=None) for path in new]
+        tables = [read_small(path) for path in new]
         incoming = pa.concat_tables(tables, promote_options="permissive")
         if not set(former) <= set(paths):
             known = self._engine.arrow(f"SELECT _seq FROM delta_{stream}")["_seq"]
@@ -238,6 +252,16 @@ class Shelf:
             )
             self._shapes[stream] = _Shape(incoming.schema, self._engine.count(table))
         self.news[stream] = pc.min(incoming["_seq"]).as_py()
+
+    def _leave_out(self, void: Mapping[str, list[Void]]) -> None:
+        """Let rows be void from now on; what a stream's rules come to is kept while they are the same."""
+        former = self._void
+        self._void = {
+            stream: former[stream]
+            if stream in former and former[stream][0] == rules
+            else (rules, self._without(stream, rules))
+            for stream, rules in void.items()
+        }
 
     def _without(self, stream: str, rules: Sequence[Void]) -> str:
         """Return the condition that leaves void rows out; the rules go into a table."""

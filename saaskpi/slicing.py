@@ -331,6 +331,9 @@ class Slicer:
     def _put_linked(self, stream: str, leading: pd.DataFrame) -> None:
         """Put the records of one type that lead to the companies or contacts of a slice."""
         records = leading[leading["from_object_type"] == stream.removeprefix("hubspot_")]
+        if records.empty:  # known without looking into the files
+            self._engine.run(stream, f"SELECT * FROM memory.main.delta_{stream} WHERE 1 = 0")
+            return
         where = f"id IN ({_listed(set(records['from_id']))})"
         self._put(stream, f"{self._owned(records)} AND {where}", where)
 

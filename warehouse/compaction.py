@@ -32,6 +32,7 @@ from warehouse.incoming import Claim, live
 from warehouse.landing_reader import LandingReader
 from warehouse.landing_writer import directory_name
 from warehouse.manifest import Delta, Manifest, StreamEntry, changing, locked
+from warehouse.parquet import read_small
 
 MEMORY_LIMIT = "512MB"
 NEVER_WHOLE = datetime(1970, 1, 1, tzinfo=UTC)
@@ -229,8 +230,7 @@ def _write_newest(engine: Engine, view: LandingReader, stream: str, keys: Sequen
 
 def _write_merged(view: LandingReader, stream: str, keys: Sequence[str], path: Path) -> int:
     """Do what :func:`_write_newest` does with the few rows of deltas: quicker with many tiny files."""
-    # For tiny files a thread pool costs more than it brings.
-    tables = [pq.ParquetFile(file).read(use_threads=False) for file in view.files(stream)]
+    tables = [read_small(file) for file in view.files(stream)]
     table = without_void(pa.concat_tables(tables, promote_options="default"), view.gone(stream))
     newest: dict[tuple[object, ...], tuple[int, int]] = {}
     values = [table[key].to_pylist() for key in keys]

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from warehouse.files import sync_directory, sync_file
 from warehouse.manifest import Manifest
+from warehouse.parquet import read_small
 
 DELTAS = "_deltas"
 REJECTED = "_rejected"
@@ -72,7 +73,7 @@ def write_gone(directory: Path, gone: Sequence[tuple[str, str, str, int]]) -> No
 
 def read_gone(directory: Path) -> list[tuple[str, str, str, int]]:
     """Return what a delta declares void: stream, column, value, the seq that rows must reach to stay."""
-    table = pq.ParquetFile(directory / _GONE).read(use_threads=False)
+    table = read_small(directory / _GONE)
     return list(zip(*(column.to_pylist() for column in table.columns), strict=True))
 
 

@@ -86,6 +86,8 @@ class Marts:
         path = directory / f"{table}.parquet"
         try:
             overlay = self._patches_of(directory).overlay(table, any_of(where))
+            if overlay.rows is not None and overlay.covers(where):
+                return overlay.rows
             return overlay.whole(pq.read_table(path, filters=any_of(where)))
         except FileNotFoundError as error:
             raise StoreError(

@@ -21,6 +21,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from warehouse.files import make_directory, replace_file, writing
+from warehouse.parquet import read_small
 
 FOLDER: Final = "patches"
 MOST: Final = 20
@@ -47,7 +48,7 @@ class Patch:
 
     def rows(self, table: str) -> pa.Table:
         """Return the rows of a table."""
-        return pq.read_table(io.BytesIO(self.tables[table]))
+        return read_small(io.BytesIO(self.tables[table]))
 
     def to_bytes(self) -> bytes:
         """Return it as the content of a file."""
@@ -80,6 +81,12 @@ class Overlay:
             kept = _without(self.rows, key, ids)
             rows = pa.concat_tables([kept, rows], promote_options="permissive").combine_chunks()
         return Overlay(key, self.ids.union(ids), rows)
+
+    def covers(self, where: Mapping[str, Collection[str]] | None) -> bool:
+        """Say whether all rows that a choice by the key can find stand here: the run's own need no look."""
+        return bool(where) and all(
+            key == self.key and self.ids.issuperset(ids) for key, ids in (where or {}).items()
+        )
 
     def over(self, table: Any) -> Any:
         """Return an Arrow table, or a batch of one, without the rows that are replaced."""
@@ -214,7 +221,7 @@ class _Opened:
     def rows(self, table: str) -> pa.Table:
         """Return the rows of a table."""
         with zipfile.ZipFile(self._path) as archive:
-            return pq.read_table(io.BytesIO(archive.read(f"{table}.parquet")))
+            return read_small(io.BytesIO(archive.read(f"{table}.parquet")))
 
 
 def _stamp(path: Path) -> _Stamp:

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -70,6 +72,39 @@ def test_the_whole_plan_is_written_and_nothing_else(store: Store) -> None:
         "upsert",
         "associate",
     ]
+
+
+def test_companies_and_tasks_are_written_beside_each_other_where_somebody_waits(store: Store) -> None:
+    meeting = Barrier(2, timeout=10)
+
+    class Meeting(FakeCrm):
+        def call(self, name: str) -> bool:
+            if name in ("update", "upsert"):
+                meeting.wait()
+            return super().call(name)
+
+    whole = ready_crm("1", "2")
+    crm = Meeting(companies=whole.companies, definitions=whole.definitions, groups=whole.groups)
+    with ThreadPoolExecutor(1) as beside:
+        result = apply(plan_of(crm, store), crm, store, at(NOW), beside=beside)
+    assert (result.companies_updated, result.tasks_opened, result.tasks_linked) == (2, 2, 2)
+
+
+@pytest.mark.parametrize("refused", ["update", "upsert"])
+def test_what_was_beside_a_refused_call_is_remembered(store: Store, refused: str) -> None:
+    class Revoked(FakeCrm):
+        def call(self, name: str) -> bool:
+            if name == refused:
+                raise AccessError("HubSpot refuses the token.")
+            return super().call(name)
+
+    whole = ready_crm("1", "2")
+    crm = Revoked(companies=whole.companies, definitions=whole.definitions, groups=whole.groups)
+    with pytest.raises(AccessError), ThreadPoolExecutor(1) as beside:
+        apply(plan_of(crm, store), crm, store, at(NOW), beside=beside)
+    written = {"update": store.pushed(TASKS), "upsert": store.pushed(COMPANIES)}
+    assert written[refused]["object_id"].nunique() == 2
+    assert store.pushed(COMPANIES if refused == "update" else TASKS).empty
 
 
 def test_a_second_run_makes_no_call_at_all(store: Store) -> None:

@@ -58,7 +58,7 @@ def test_a_link_counts_before_every_rule_until_it_is_removed(
 
 @pytest.mark.slow
 def test_customers_of_every_kind_of_account_move(saaskpi: CommandLine, settings: Settings) -> None:
-    """Also those that pay nothing, and the one that Stripe deleted, of which only its subscriptions are left."""
+    """Also those that pay nothing, and the one that Stripe deleted: only its subscriptions are left."""
     company = next(one for one, _ in matches(settings).values() if isinstance(one, str))
     told = [row for row in accounts(saaskpi) if not row["mrr"] or row["company_id"] is None]
     customers = {one for row in told for one in row["stripe_customer_ids"]}

@@ -40,3 +40,14 @@ def test_after_folding_no_later_one_is_missed(patches: Patches) -> None:
     patches.add(patch_of("new"))
     assert patches.ids_since(last, "account_id") >= {"new"}
     assert patches.ids_since(patches.last(), "account_id") == set()
+
+
+def test_a_choice_of_patched_rows_needs_no_others(patches: Patches) -> None:
+    for account in ("1", "2"):
+        patches.add(patch_of(account))
+    overlay = patches.overlay("accounts")
+    assert overlay.covers({"account_id": {"1", "2"}})
+    assert not overlay.covers({"account_id": {"1", "3"}})
+    assert not overlay.covers({"account_id": {"1"}, "company_id": {"1"}})
+    assert not overlay.covers(None)
+    assert not patches.overlay("unpatched").covers({"account_id": {"1"}})
