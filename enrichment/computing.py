@@ -18,7 +18,6 @@ from enrichment.facts.crm import CRM_FIRSTS
 from enrichment.facts.crm import STREAMS as CRM_STREAMS
 from enrichment.facts.describing import describe, prepare
 from enrichment.facts.usage_findings import usage_findings
-from enrichment.frames import records
 from enrichment.fx import value_ledger
 from enrichment.health.assessing import HEALTH_TABLES, Assessed, FlagSettings, Remembered, assess
 from enrichment.health.config import HealthConfig
@@ -233,7 +232,7 @@ def _stage(engine: EngineProtocol, as_of: datetime, policy: Policy, config: Heal
     """Take the newest row of each record and rename its columns; set the clock that the models read."""
     take_newest(engine, (stream for stream in SOURCES if stream not in CRM_STREAMS))
     engine.run("odd_dates", odd_dates_sql())
-    leave(engine, "known_currencies", pd.DataFrame({"currency": CURRENCIES}), {"currency": "VARCHAR"})
+    engine.fill("known_currencies", {"currency": "VARCHAR"}, [(code,) for code in CURRENCIES])
     set_clock(engine, as_of, policy, config)
     run_models(engine, STAGING)
 
@@ -255,14 +254,14 @@ def set_clock(engine: EngineProtocol, as_of: datetime, policy: Policy, config: H
         **{name: getattr(config, name) for name in windows},
         "policy_hash": policy.hash,
     }
-    leave(engine, "run_clock", pd.DataFrame([clock]), tables.RUN_CLOCK)
+    engine.fill("run_clock", tables.RUN_CLOCK, [[clock[name] for name in tables.RUN_CLOCK]])
 
 
 def read_books(engine: EngineProtocol) -> tuple[dict[str, Price | DataError], DiscountBook]:
     """Return the prices by id and what finds the discounts."""
-    coupons = {row["id"]: row for row in map(_coupon, records(engine.frame("stg_coupons")))}
-    discounts = {row["id"]: row for row in map(_discount, records(engine.frame("stg_discounts")))}
-    prices = {row["price_id"]: price_or_error(row) for row in records(engine.frame("stg_prices"))}
+    coupons = {row["id"]: row for row in map(_coupon, engine.rows("stg_coupons"))}
+    discounts = {row["id"]: row for row in map(_discount, engine.rows("stg_discounts"))}
+    prices = {row["price_id"]: price_or_error(row) for row in engine.rows("stg_prices")}
     return prices, DiscountBook(coupons, discounts)
 
 

@@ -59,7 +59,7 @@ def value_ledger(engine: EngineProtocol, policy: Policy, reporting_currency: str
     if reporting_currency is None or policy.fx_mode == NATIVE:
         _run(engine, "mrr_ledger", "mrr_ledger_native")
         _leave_conversions(engine, pd.DataFrame(columns=list(FX_CONVERSIONS)))
-        leave(engine, "fx_rejected", pd.DataFrame(columns=list(REJECTED_ROWS)), REJECTED_ROWS)
+        engine.fill("fx_rejected", REJECTED_ROWS, [])
         return
     target = _checked(reporting_currency)
     settings = pd.DataFrame({"reporting_currency": [target], "fx_mode": [policy.fx_mode]})

@@ -11,6 +11,7 @@ from typing import Final
 import pandas as pd
 
 from enrichment.engine import EngineProtocol
+from enrichment.frames import plain_rows
 
 _TEXT, _INT, _FLOAT, _BOOL, _LIST = "VARCHAR", "BIGINT", "DOUBLE PRECISION", "BOOLEAN", "VARCHAR[]"
 
@@ -274,6 +275,10 @@ MRR_BRIDGE: Final = {
 }
 
 
+FEW_ROWS: Final = 20
+"""So many go into the engine as they are: to carry a frame there takes longer."""
+
+
 def leave(engine: EngineProtocol, name: str, frame: pd.DataFrame, columns: Mapping[str, str]) -> None:
     """Put ``frame`` into the engine as table ``name`` with exactly ``columns``, typed even when it is empty.
 
@@ -283,21 +288,9 @@ def leave(engine: EngineProtocol, name: str, frame: pd.DataFrame, columns: Mappi
         frame: has at least these columns.
         columns: name to SQL type.
     """
-    if frame.empty:
-        leave_empty(engine, name, columns)
+    if len(frame) <= FEW_ROWS:
+        engine.fill(name, columns, plain_rows(frame[list(columns)]))
         return
     engine.register_frame(f"{name}_frame", frame[list(columns)])
     typed = ", ".join(f"CAST({column} AS {sql_type}) AS {column}" for column, sql_type in columns.items())
     engine.run(name, f"SELECT {typed} FROM {name}_frame")
-
-
-def leave_empty(engine: EngineProtocol, name: str, columns: Mapping[str, str]) -> None:
-    """Put table ``name`` without rows into the engine; it costs a tenth of carrying an empty frame there.
-
-    Args:
-        engine: where the table goes.
-        name: of the table.
-        columns: name to SQL type.
-    """
-    typed = ", ".join(f'CAST(NULL AS {sql_type}) AS "{column}"' for column, sql_type in columns.items())
-    engine.run(name, f"SELECT {typed} WHERE 1 = 0")

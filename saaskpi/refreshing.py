@@ -20,7 +20,6 @@ import pandas as pd
 from connectors.touched import Touched
 from crm_sync.inputs import Only
 from enrichment.computing import OF_ACCOUNTS, compute
-from enrichment.frames import records
 from enrichment.health.assessing import Remembered
 from enrichment.population import Population
 from enrichment.reporting import Reporting
@@ -264,7 +263,7 @@ class Refresher:
         tables = {table: self._engine.arrow(sql) for table, sql in queries.items()}
         contents = {name: table_bytes(table) for name, table in tables.items()}
         marts, known = self._pipeline.marts, self._population()
-        changes = records(self._engine.frame("SELECT * FROM band_changes ORDER BY score, account_id"))
+        changes = self._engine.rows("SELECT * FROM band_changes ORDER BY score, account_id")
         self.band_changes = [row for row in changes if row["account_id"] in part.accounts]
         former = marts.version()
         marts.patch(Patch(contents, OF_ACCOUNTS, ids))

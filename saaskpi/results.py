@@ -144,7 +144,7 @@ def enriched(engine: Engine, tables: Path, as_of: datetime, language: str, notes
         accounts=len(accounts),
         bands=dict(Counter(accounts["health_band"]).most_common()),
         flags=dict(Counter(engine.frame("account_flags")["kind"])),
-        band_changes=records(engine.frame("SELECT * FROM band_changes ORDER BY score, account_id")),
+        band_changes=engine.rows("SELECT * FROM band_changes ORDER BY score, account_id"),
         rejected=dict(Counter(rejected["stream"])),
         reasons=dict(zip(firsts["stream"], firsts["id"] + ": " + firsts["reason"], strict=True)),
         differences=dict(Counter(engine.frame("mrr_differences")["reason"]).most_common()),

@@ -7,11 +7,13 @@ Only ``connect``, ``execute``, ``fetchall``, ``df`` and ``register`` of DuckDB a
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
+from math import isnan
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import duckdb
 import numpy as np
@@ -196,9 +198,38 @@ class Engine:
         Args:
             name_or_query: a name, or SQL that begins with SELECT, WITH or FROM.
         """
+        return with_lists(self._selected(name_or_query).df())
+
+    def _selected(self, name_or_query: str) -> duckdb.DuckDBPyConnection:
         whole = _NAME.fullmatch(name_or_query.strip())
-        frame = self._execute(f"SELECT * FROM {name_or_query}" if whole else name_or_query).df()
-        return with_lists(frame)
+        return self._execute(f"SELECT * FROM {name_or_query}" if whole else name_or_query)
+
+    def rows(self, name_or_query: str) -> list[dict[str, Any]]:
+        """Return the same as plain Python rows; null and NaN are None, and a timestamp is its date."""
+        found = self._selected(name_or_query)
+        names = [column[0] for column in found.description or ()]
+        return [dict(zip(names, map(_plain, row), strict=True)) for row in found.fetchall()]
+
+    def fill(self, name: str, columns: Mapping[str, str], rows: Sequence[Sequence[object]]) -> None:
+        """Build the table ``name`` with exactly these columns from a few rows of plain values.
+
+        Args:
+            name: of the table, replaced when it is there.
+            columns: name to SQL type.
+            rows: their values, in that order.
+        """
+        typed = ", ".join(f'"{column}" {sql_type}' for column, sql_type in columns.items())
+        self._execute(f"CREATE OR REPLACE TABLE {quoted(name)} ({typed})")
+        self._insert(name, columns, rows)
+
+    def _insert(self, name: str, columns: Iterable[str], rows: Sequence[Sequence[object]]) -> None:
+        if rows:
+            listed = ", ".join(f'"{column}"' for column in columns)
+            row = f"({', '.join('?' * len(rows[0]))})"
+            values = [_given(value) for one in rows for value in one]
+            self._execute(
+                f"INSERT INTO {quoted(name)} ({listed}) VALUES {', '.join([row] * len(rows))}", values
+            )
 
     def columns(self, name: str) -> list[str]:
         """Return the column names of a table or view, in order; empty when there is none of that name."""
@@ -279,6 +310,17 @@ def arrow_of(frame: pd.DataFrame) -> pa.Table:
         return table
     fields = [f.with_type(pa.string()) if pa.types.is_null(f.type) else f for f in table.schema]
     return table.cast(pa.schema(fields))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.date()
+    return None if isinstance(value, float) and isnan(value) else value
+
+
+def _given(value: Any) -> Any:
+    """Return a value as DuckDB takes it: NumPy's own types are unknown to it."""
+    return value.tolist() if isinstance(value, np.generic | np.ndarray) else value
 
 
 def quoted(name: str) -> str:

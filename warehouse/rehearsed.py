@@ -11,7 +11,7 @@ its executions would be bound and planned anew. So new tables are made all at on
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -21,7 +21,7 @@ import pandas as pd
 from typing_extensions import override
 
 from saaskpi.errors import StoreError
-from warehouse.engine import Engine, arrow_of, quoted, with_lists
+from warehouse.engine import Engine, arrow_of, quoted
 
 _PLACE: Final = "rehearsed"
 _WORD: Final = re.compile(r"\w+")
@@ -135,6 +135,20 @@ class RehearsedEngine(Engine):
         self._execute(f"EXECUTE {prepared}" if prepared else f"INSERT INTO {quoted(name)} BY NAME {sql}")
 
     @override
+    def fill(self, name: str, columns: Mapping[str, str], rows: Sequence[Sequence[object]]) -> None:
+        if not self._is_inside:
+            super().fill(name, columns, rows)
+            return
+        is_again = name in self._filled
+        self._filled.add(name)
+        if name not in self._tables:
+            super().fill(name, columns, rows)
+            return
+        if is_again:
+            self._execute(f"DELETE FROM {quoted(name)}")
+        self._insert(name, columns, rows)
+
+    @override
     def register_frame(self, name: str, frame: pd.DataFrame) -> None:
         if not self._is_inside:
             super().register_frame(name, frame)
@@ -143,15 +157,13 @@ class RehearsedEngine(Engine):
         self._frames.add(name)
 
     @override
-    def frame(self, name_or_query: str) -> pd.DataFrame:
+    def _selected(self, name_or_query: str) -> duckdb.DuckDBPyConnection:
         if not self._is_inside:
-            return super().frame(name_or_query)
+            return super()._selected(name_or_query)
         if self._is_plain:
             self._seen[("", name_or_query)] = None
         prepared = self._prepared.get(("", name_or_query))
-        if prepared is None:
-            return super().frame(name_or_query)
-        return with_lists(self._execute(f"EXECUTE {prepared}").df())
+        return self._execute(f"EXECUTE {prepared}") if prepared else super()._selected(name_or_query)
 
     @override
     def columns(self, name: str) -> list[str]:

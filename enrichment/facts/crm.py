@@ -6,16 +6,13 @@ import json
 from collections.abc import Iterator
 from typing import Any, Final
 
-import pandas as pd
-
 from enrichment.engine import EngineProtocol
 from enrichment.facts.parts import leave_unknown
 from enrichment.facts.sources import FactSources
-from enrichment.frames import records
 from enrichment.money import CURRENCIES, exponent
 from enrichment.sources import take_newest
 from enrichment.sql import run_models
-from enrichment.tables import REJECTED_ROWS, leave, leave_empty
+from enrichment.tables import REJECTED_ROWS
 
 STREAMS: Final = (
     "hubspot_calls",
@@ -83,18 +80,18 @@ def prepare_crm(engine: EngineProtocol, sources: FactSources) -> None:
     """
     run_models(engine, ("crm_companies",))
     if not _has_companies(engine):
-        leave_empty(engine, "crm_rejected", REJECTED_ROWS)
-        leave_empty(engine, "crm_firsts", CRM_FIRSTS)
+        engine.fill("crm_rejected", REJECTED_ROWS, [])
+        engine.fill("crm_firsts", CRM_FIRSTS, [])
         return
     take_newest(engine, STREAMS)
     surveys = [("nps", sources.nps_property), ("csat", sources.csat_property)]
     settings = (sources.budget_property, bool(sources.expansion_pipelines))
-    pipelines = records(engine.frame("SELECT * FROM latest_hubspot_pipelines ORDER BY object_type, id"))
-    _leave(engine, "crm_settings", [settings], _SETTINGS)
-    _leave(engine, "crm_survey_properties", [row for row in surveys if row[1]], _SURVEY_PROPERTIES)
-    _leave(engine, "crm_currencies", [(code, 10 ** exponent(code)) for code in CURRENCIES], _MINOR_UNITS)
-    _leave(engine, "crm_stages", list(_stages(pipelines)), _STAGES)
-    _leave(engine, "crm_pipelines", _deal_pipelines(pipelines, sources.expansion_pipelines), _PIPELINES)
+    pipelines = engine.rows("SELECT * FROM latest_hubspot_pipelines ORDER BY object_type, id")
+    engine.fill("crm_settings", _SETTINGS, [settings])
+    engine.fill("crm_survey_properties", _SURVEY_PROPERTIES, [row for row in surveys if row[1]])
+    engine.fill("crm_currencies", _MINOR_UNITS, [(code, 10 ** exponent(code)) for code in CURRENCIES])
+    engine.fill("crm_stages", _STAGES, list(_stages(pipelines)))
+    engine.fill("crm_pipelines", _PIPELINES, _deal_pipelines(pipelines, sources.expansion_pipelines))
     run_models(engine, DATED)
 
 
@@ -112,11 +109,7 @@ def describe_crm(engine: EngineProtocol) -> None:
 
 def _has_companies(engine: EngineProtocol) -> bool:
     """Tell whether any account is in the CRM; without one there is nothing to build."""
-    return not engine.frame("SELECT account_id FROM crm_companies LIMIT 1").empty
-
-
-def _leave(engine: EngineProtocol, name: str, rows: list[tuple[Any, ...]], columns: dict[str, str]) -> None:
-    leave(engine, name, pd.DataFrame(rows, columns=list(columns)), columns)
+    return bool(engine.rows("SELECT account_id FROM crm_companies LIMIT 1"))
 
 
 def _stages(pipelines: list[dict[str, Any]]) -> Iterator[tuple[str, str, str, bool]]:

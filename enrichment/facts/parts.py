@@ -6,10 +6,9 @@ from collections.abc import Iterable
 
 from enrichment.engine import EngineProtocol
 from enrichment.facts.catalogue import PART_COLUMNS
-from enrichment.tables import leave_empty
 
 
 def leave_unknown(engine: EngineProtocol, parts: Iterable[str]) -> None:
     """Leave parts without rows: their facts are known of no account."""
     for part in parts:
-        leave_empty(engine, part, PART_COLUMNS[part])
+        engine.fill(part, PART_COLUMNS[part], [])

@@ -37,7 +37,7 @@ from enrichment.policy import Policy
 from enrichment.prices import Price
 from enrichment.rating import Rater
 from enrichment.sql import ACCOUNTS, RATING, models, run_models
-from enrichment.tables import ITEM_RATES, leave, leave_empty
+from enrichment.tables import ITEM_RATES
 from saaskpi.errors import DataError
 
 DATED: Final = ("invoice_attempts", "dated_lines", "item_tellings")
@@ -131,7 +131,7 @@ def _compute_ledger(engine: EngineProtocol, as_of: datetime, policy: Policy) -> 
     prices, book, rater = _prices(engine, policy)
     rate(engine, ItemRater(prices, book, policy, as_of, rater))
     engine.run("rates_of_then", "SELECT * FROM item_rates")
-    leave_empty(engine, "item_rates", ITEM_RATES)
+    engine.fill("item_rates", ITEM_RATES, [])
     build_ledger(engine, prices, book, policy, as_of, beside=False, rater=rater)
     _run(engine, "mrr_ledger", "mrr_ledger_native")
     engine.run("item_rates", "SELECT * FROM rates_of_then")
@@ -170,8 +170,8 @@ def _present(engine: EngineProtocol) -> datetime:
 
 def _is_aside(engine: EngineProtocol) -> bool:
     """Say whether the present is set aside: the engine itself knows, as several may be in use."""
-    return bool(engine.columns("set_aside_frame")) and bool(engine.frame("set_aside")["is_aside"].any())
+    return bool(engine.columns("set_aside")) and bool(engine.frame("set_aside")["is_aside"].any())
 
 
 def _mark(engine: EngineProtocol, *, aside: bool) -> None:
-    leave(engine, "set_aside", pd.DataFrame({"is_aside": [aside]}), _ASIDE)
+    engine.fill("set_aside", _ASIDE, [[aside]])

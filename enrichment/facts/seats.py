@@ -10,12 +10,8 @@ import re
 import unicodedata
 from typing import Final
 
-import pandas as pd
-
 from enrichment.engine import EngineProtocol
 from enrichment.facts.sources import FactSources
-from enrichment.frames import records
-from enrichment.tables import leave
 
 PEOPLE: Final = frozenset((
     "agent", "collaborateur", "collaboratrice", "collaborator", "colleague", "contributor", "developer",
@@ -39,11 +35,8 @@ def leave_seat_products(engine: EngineProtocol, sources: FactSources) -> None:
         sources: may name the products, by id or name, in any case; then nothing else decides.
     """
     named = {_plain(name) for name in sources.seat_products}
-    rows = [
-        {"product_id": row["product_id"], "is_seat": _is_seat(row, named)}
-        for row in records(engine.frame(_PRODUCTS))
-    ]
-    leave(engine, "seat_products", pd.DataFrame(rows, columns=list(SEAT_PRODUCTS)), SEAT_PRODUCTS)
+    rows = [(row["product_id"], _is_seat(row, named)) for row in engine.rows(_PRODUCTS)]
+    engine.fill("seat_products", SEAT_PRODUCTS, rows)
 
 
 def means_people(label: str) -> bool:

@@ -18,7 +18,7 @@ from enrichment.facts.parts import leave_unknown
 from enrichment.facts.sources import FactSources
 from enrichment.facts.usage_properties import prepare_properties
 from enrichment.sql import run_models
-from enrichment.tables import REJECTED_ROWS, leave, leave_empty
+from enrichment.tables import REJECTED_ROWS, leave
 from saaskpi.errors import UsageError
 
 USAGE_EVENTS: Final = {
@@ -80,10 +80,10 @@ def prepare_usage(engine: EngineProtocol, sources: FactSources) -> None:
     _leave_limits(engine, sources.limits)
     if not _is_connected(engine, sources):
         for table, columns in _NO_USAGE.items():
-            leave_empty(engine, table, columns)
+            engine.fill(table, columns, [])
         return
     if not engine.columns("usage_events"):
-        leave_empty(engine, "usage_events", USAGE_EVENTS)
+        engine.fill("usage_events", USAGE_EVENTS, [])
     run_models(engine, ("meter_events", *_KEYS))
     named = engine.frame("SELECT event FROM usage_named ORDER BY event")["event"]
     core = pd.DataFrame({"event": list(dict.fromkeys(sources.core_events)) or named})
