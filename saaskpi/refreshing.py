@@ -50,7 +50,7 @@ MOST_CUSTOMERS: Final = 5_000
 """After so many computations of one customer the engine is worn: it holds some kilobytes of each until it is
 closed (in DuckDB 2.0 the values by which rows of files are chosen are among them)."""
 FEWEST_ROWS, MOST_ROWS = 5_000, 50_000
-"""Rows of deltas are folded into the full reads when they are a quarter of those, within these bounds: until
+"""Rows of deltas are folded into the full reads when they are an eighth of those, within these bounds: until
 then they are kept in memory, and a fold writes everything anew."""
 _WORKPLACE: Final = "slice"
 
@@ -143,7 +143,7 @@ class Refresher:
 
     def _is_heavy(self) -> bool:
         """Say whether so many rows of deltas have come that they are to be folded away."""
-        most = min(max(FEWEST_ROWS, self._shelf.full_rows // 4), MOST_ROWS)
+        most = min(max(FEWEST_ROWS, self._shelf.full_rows // 8), MOST_ROWS)
         return self._shelf.delta_rows - self._unfolded > most
 
     def _rehearse(self) -> None:

@@ -153,7 +153,7 @@ class ServerSettings(_Section):
     port: int = Field(default=8080, ge=0, le=65535)
     public_url: str | None = Field(default=None, pattern=r"^https?://[^\s]+$")
     threads: int = Field(default=16, ge=1, le=256)
-    debounce_seconds: float = Field(default=0.1, ge=0, le=60)
+    debounce_seconds: float = Field(default=0.05, ge=0, le=60)
     payload_days: int = Field(default=7, ge=0)
     requests_per_minute: int = Field(default=120, ge=1)
 

@@ -210,6 +210,9 @@ class Shelf:
     def _open(self, made: Path, fulls: Mapping[str, Sequence[Path]]) -> None:
         for stream in fulls:
             self._engine.register_files(f"full_{stream}", [made / f"{stream}.parquet"])
+            if stream in GLOBAL:  # read by every computation
+                self._engine.run(f"held_{stream}", f"SELECT * FROM full_{stream}")
+                self._engine.view(f"full_{stream}", f"SELECT * FROM memory.main.held_{stream}")
             self._engine.run(f"delta_{stream}", f"SELECT * FROM full_{stream} WHERE 1 = 0")
         self.full_rows = sum(pq.read_metadata(made / f"{one}.parquet").num_rows for one in fulls)
         for name in (LINKS, CARRIED):

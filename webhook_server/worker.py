@@ -45,6 +45,8 @@ MOST: Final = 1000
 """Events claimed at once."""
 LEASE: Final = timedelta(seconds=60)
 """A claim is renewed while its worker lives."""
+MANY, BUSY = 10, 0.25
+"""After a claim of so many events, seconds until the next: it is a commit, for which others wait."""
 LOOK: Final = 1.0
 """Seconds between two looks when nobody says that something came in."""
 WARM: Final = 10.0
@@ -88,7 +90,7 @@ class Worker:
         self._is_own = refresh is None
         self._halted: str | None = None
         self._accepted = self._stumbled = False
-        self._failures = 0
+        self._failures = self._claimed = 0
         self._paused_until = self._warm_at = self._spare_at = 0.0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="worker", daemon=True)
@@ -178,7 +180,8 @@ class Worker:
         seconds = max(seconds, self._paused_until - time.monotonic())
         if self._live.arrived.wait(timeout=min(max(seconds, 0.01), LOOK)):
             # Not one claim for each event: what comes within the quiet time is claimed at once.
-            self._stop.wait(min(self._quiet, LOOK))
+            least = BUSY if self._claimed >= MANY else 0.0
+            self._stop.wait(min(max(self._quiet, least), LOOK))
             self._live.arrived.clear()
         elif self._debounce.next_due() is None:
             self._warm()
@@ -193,7 +196,9 @@ class Worker:
             self._inbox.give_back(self._services.holder, now)
             self._stumbled = False
         nothing = []
-        for row in self._inbox.claim(self._services.holder, now, MOST, LEASE):
+        claimed = self._inbox.claim(self._services.holder, now, MOST, LEASE)
+        self._claimed = len(claimed)
+        for row in claimed:
             touched = touched_by(row, self._usage_key)
             if touched or row.source == "usage":
                 self._debounce.add(about(touched), row)

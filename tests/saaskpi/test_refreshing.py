@@ -99,6 +99,20 @@ def test_a_worn_refresher_is_replaced_and_nobody_sees_the_difference(
 
 
 @pytest.mark.slow
+def test_what_has_come_in_many_refreshes_is_folded_and_nobody_sees_the_difference(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("saaskpi.refreshing.MOST_ROWS", 20)
+    deltas = []
+    for _ in range(4):
+        world.refresh(world.fail_a_payment()[1])
+        deltas.append(len(world.pipeline.landing.manifest().deltas))
+    assert 0 in deltas
+    assert max(deltas) > 0
+    world.check_against_whole_run()
+
+
+@pytest.mark.slow
 def test_a_company_that_claims_a_customer_of_another_one_gets_it(world: World) -> None:
     first, second = world.paying()[:2]
     claim = f"{second['stripe_customer_ids'][0]}, {first['stripe_customer_ids'][0]}"
