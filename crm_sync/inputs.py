@@ -69,7 +69,7 @@ def gather(
         flags=marts.read("account_flags", where=scope.of_accounts),
         episodes=store.flag_episodes(scope.known_as),
         matches=marts.read("account_match", where=scope.of_customers),
-        items=marts.read("subscription_items", where=scope.of_customers),
+        items=marts.read("subscription_items", where=scope.of_accounts),
         companies=scope.companies,
         pushed=store.pushed(COMPANIES, scope.company_ids),
         intended=store.intended(COMPANIES, scope.company_ids),

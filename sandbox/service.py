@@ -213,7 +213,8 @@ class Sandbox:
 
     def _warm_up(self) -> None:
         """Find again what the API looks up by customer, so that the next reader does not wait for it."""
-        for kind in ("subscription", "invoice", "charge", "discount", "payment_method", "credit_note"):
+        kinds = ("subscription", "invoice", "charge", "discount", "payment_method", "credit_note")
+        for kind in (*kinds, "meter_event_summary"):
             self.world.stripe.where(kind, "customer", "")
 
     def _arranged(self, events: list[dict[str, Any]]) -> list[dict[str, Any]]:

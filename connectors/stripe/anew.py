@@ -7,8 +7,8 @@ from functools import partial
 from typing import Any
 
 from connectors.found import Found, Task
-from connectors.http import Json
-from connectors.stripe.client import StripeClient
+from connectors.http import Json, JsonRows
+from connectors.stripe.client import PAGE, StripeClient
 from connectors.stripe.streams import (
     Charges,
     Coupons,
@@ -29,7 +29,9 @@ from connectors.stripe.streams import (
     UsageReader,
     discounts_of,
     of_customer,
+    usage_pages,
 )
+from connectors.stripe.usage import Window, parts
 from connectors.touched import Ref
 from saaskpi.errors import MissingPermissionError, RejectedError
 
@@ -165,14 +167,23 @@ class StripeAnew:
     def _usage(self, customer: str, subscriptions: list[Json]) -> Found:
         if MeterEventSummaries.name not in self._streams:
             return Found()
+        added = UsageReader(self._client).added(subscriptions)
+        return Found(more=[partial(self._days, *one) for one in added])
+
+    def _days(self, meter: str, customer: str, window: Window) -> Found:
+        """Read the newest page of a customer's usage; what it leaves is read at once, not page by page."""
         try:
-            days = list(UsageReader(self._client).added_days(subscriptions))
+            page: JsonRows = next(usage_pages(self._client, meter, customer, window), [])
         except MissingPermissionError:
             return Found()  # a full pull says so
-        return Found(
-            rows=[(MeterEventSummaries.name, day) for day in days],
+        found = Found(
+            rows=[(MeterEventSummaries.name, day) for day in page],
             gone=[(MeterEventSummaries.name, "customer", customer)],
         )
+        if len(page) >= PAGE:
+            left = (window[0], min(day["start_time"] for day in page))
+            found.more = [partial(self._days, meter, customer, part) for part in parts(left, PAGE)]
+        return found
 
 
 def _without(stream: type[StripeStream], id_: str) -> Found:

@@ -383,24 +383,33 @@ class UsageReader:
 
     def added_days(self, subscriptions: JsonRows) -> Iterator[Json]:
         """Read what some subscriptions add, the newest first."""
+        for meter, customer, window in self.added(subscriptions):
+            for page in usage_pages(self._client, meter, customer, window):
+                yield from page
+
+    def added(self, subscriptions: JsonRows) -> Iterator[tuple[str, str, Window]]:
+        """Give what there is to read: meter, customer and days; each day once."""
         # No clock is asked: the latest period of the newest subscriptions ends after all usage so far.
         self._until = max(self._until, last_end(subscriptions))
         for subscription in subscriptions:
             window = whole_days(subscription["start_date"], self._until)
+            customer = subscription["customer"]
             for item in subscription["items"]["data"]:
                 meter = (item["price"].get("recurring") or {}).get("meter")
                 if meter:
-                    yield from self._summaries(meter, subscription["customer"], window)
+                    read = self._read.setdefault((meter, customer), [])
+                    for part in uncovered(window, read):
+                        read.append(part)
+                        yield meter, customer, part
 
-    def _summaries(self, meter: str, customer: str, window: Window) -> Iterator[Json]:
-        read = self._read.setdefault((meter, customer), [])
-        for start, end in uncovered(window, read):
-            read.append((start, end))
-            span = {"start_time": start, "end_time": end, "value_grouping_window": "day"}
-            path = f"/v1/billing/meters/{meter}/event_summaries"
-            for page in of_customer(self._client, path, {"customer": customer, **span}):
-                for summary in page:
-                    yield {**summary, "customer": customer}
+
+def usage_pages(client: StripeClient, meter: str, customer: str, window: Window) -> Iterator[JsonRows]:
+    """Read the days of a customer on a meter that have usage, the newest first."""
+    start, end = window
+    span = {"start_time": start, "end_time": end, "value_grouping_window": "day"}
+    path = f"/v1/billing/meters/{meter}/event_summaries"
+    for page in of_customer(client, path, {"customer": customer, **span}):
+        yield [{**summary, "customer": customer} for summary in page]
 
 
 def discounts_of(client: StripeClient, parent: str, row: Json) -> Iterator[Json]:

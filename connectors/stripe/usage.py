@@ -24,6 +24,12 @@ def whole_days(start: int, end: int) -> Window:
     return start // DAY * DAY, -(-max(end, start + 1) // DAY) * DAY
 
 
+def parts(window: Window, days: int) -> list[Window]:
+    """Cut a window into parts of so many days at most, in order."""
+    start, end = window
+    return [(first, min(first + days * DAY, end)) for first in range(start, end, days * DAY)]
+
+
 def uncovered(window: Window, read: Iterable[Window]) -> list[Window]:
     """Take out of ``window`` what was read before.
 

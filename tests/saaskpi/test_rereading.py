@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from connectors.stripe.events import touched_by
@@ -284,3 +288,26 @@ def test_one_account_is_read_in_few_round_trips(world: Sandbox, homes: Homes) ->
     started = time.monotonic()
     again(pipeline, touched)
     assert time.monotonic() - started < 3 * 2.0, "two round trips, and the time of a busy machine"
+
+
+@pytest.mark.slow
+def test_much_usage_of_a_customer_is_read_whole_and_in_three_round_trips(
+    kept: Kept, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world, settings = kept.begin(tmp_path / "first", "pull", customers=30, months=5)
+    homes = Homes(world, settings)
+    monkeypatch.setattr("connectors.stripe.client.PAGE", 10)
+    monkeypatch.setattr("connectors.stripe.anew.PAGE", 10)
+    before = homes.pulled()
+    usage = before.landing.files("stripe_meter_event_summaries")
+    counts = pa.concat_tables([pq.read_table(file, partitioning=None) for file in usage])["customer"]
+    customer, days = max(Counter(counts.to_pylist()).items(), key=itemgetter(1))
+    assert days > 8 * 10
+    touched = Touched(customers=frozenset({customer}))
+    again(before, touched)
+    assert different(before.landing, homes.pulled().landing) == {}
+    world.faults.add(Fault("latency", seconds=1.0))
+    started = time.monotonic()
+    again(before, touched)
+    assert time.monotonic() - started < 6.0
+    homes.close()
