@@ -109,11 +109,10 @@ def compute(
 
     Args:
         engine: holds one table per landed stream, named as the stream; missing ones count as empty.
-        match: called with the keywords ``customers`` (customer_id, name, email, metadata; of a customer that
-            Stripe deleted the id alone), ``companies``
-            (company_id, name, domain, properties) and ``contacts`` (contact_id, email, company_id,
-            properties); returns ``customer_id, company_id (nullable), rule, candidates (list)``, one row per
-            customer.
+        match: called with the keywords ``customers`` (customer_id, name, email, metadata; of those that
+            Stripe deleted the id), ``companies`` (company_id, name, domain, properties) and ``contacts``
+            (contact_id, email, company_id, properties); returns ``customer_id, company_id (nullable), rule,
+            candidates (list)``, one row per customer.
         as_of: the instant that the numbers describe, aware.
         policy: the MRR policy.
         config: of the health score.
