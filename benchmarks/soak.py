@@ -239,14 +239,24 @@ def resident_kib(pid: int) -> int:
 
 
 def left_to_write(told: dict[str, Any], environment: dict[str, str]) -> Counter[str]:
-    """Return what a fresh home would still write, by property; ``task`` for tasks to open."""
+    """Return what a fresh home would still write, by property; ``task`` for tasks to open.
+
+    What nobody expects is printed whole: an account, the CRM's value, and the oracle's.
+    """
     with tempfile.TemporaryDirectory() as fresh:
         anew = environment | {"SAASKPI_HOME": fresh}
         for stage in ("pull", "enrich"):
             command(anew, stage)
         plan = command(anew, "plan")["plan"]
-    left = Counter(change["property"] for one in plan["updates"] for change in one["changes"])
-    left["task"] += sum(one["action"] == "open" for one in plan["tasks"])
+    changes = [(one["account_id"], change) for one in plan["updates"] for change in one["changes"]]
+    for account, change in changes:
+        if change["property"] not in OF_WHOLE_RUNS:
+            print(f"unexpected       {account} {json.dumps(change, ensure_ascii=False)}")
+    left = Counter(change["property"] for _, change in changes)
+    opened = [one for one in plan["tasks"] if one["action"] == "open"]
+    for one in opened:
+        print(f"unexpected       {json.dumps(one, ensure_ascii=False)}")
+    left["task"] += len(opened)
     return +left
 
 

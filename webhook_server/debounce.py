@@ -24,6 +24,10 @@ class Debounce:
         self._quiet = quiet
         self._held: defaultdict[str, list[Received]] = defaultdict(list)
 
+    def __len__(self) -> int:
+        """Return how many events are held back."""
+        return sum(map(len, self._held.values()))
+
     def add(self, about: str, row: Received) -> None:
         """Hold an event back.
 
@@ -33,10 +37,16 @@ class Debounce:
         """
         self._held[about].append(row)
 
-    def ripe(self, now: datetime) -> list[Received]:
-        """Let go of every event that has waited enough, oldest first."""
-        due = [about for about, rows in self._held.items() if self._due(rows) <= now]
-        rows = [row for about in due for row in self._held.pop(about)]
+    def ripe(self, now: datetime, most: int) -> list[Received]:
+        """Let go of the events that have waited enough, oldest first.
+
+        Args:
+            now: aware, UTC.
+            most: accounts whose events are let go of; those that are due the longest.
+        """
+        due = sorted((self._due(rows), about) for about, rows in self._held.items())
+        ripe = [about for at, about in due if at <= now][:most]
+        rows = [row for about in ripe for row in self._held.pop(about)]
         return sorted(rows, key=lambda row: (row.received_at, row.id))
 
     def all(self) -> list[Received]:

@@ -42,7 +42,9 @@ from webhook_server.missed import missed
 log = logging.getLogger(__name__)
 
 MOST: Final = 1000
-"""Events claimed at once."""
+"""Events claimed at once; while so many are held back, no others are claimed."""
+MOST_ACCOUNTS: Final = 100
+"""Accounts of one refresh: the memory it takes grows with them, and whoever waits has to wait for all."""
 LEASE: Final = timedelta(seconds=60)
 """A claim is renewed while its worker lives."""
 MANY, BUSY = 10, 0.25
@@ -178,6 +180,8 @@ class Worker:
         due = self._debounce.next_due()
         seconds = LOOK if due is None else (due - self._services.now()).total_seconds()
         seconds = max(seconds, self._paused_until - time.monotonic())
+        if seconds <= 0:  # more was due than one refresh takes
+            return
         if self._live.arrived.wait(timeout=min(max(seconds, 0.01), LOOK)):
             # Not one claim for each event: what comes within the quiet time is claimed at once.
             least = BUSY if self._claimed >= MANY else 0.0
@@ -196,7 +200,8 @@ class Worker:
             self._inbox.give_back(self._services.holder, now)
             self._stumbled = False
         nothing = []
-        claimed = self._inbox.claim(self._services.holder, now, MOST, LEASE)
+        room = len(self._debounce) < MOST
+        claimed = self._inbox.claim(self._services.holder, now, MOST, LEASE) if room else []
         self._claimed = len(claimed)
         for row in claimed:
             touched = touched_by(row, self._usage_key)
@@ -206,7 +211,7 @@ class Worker:
                 nothing.append(row)
         if nothing:
             self._done(nothing)
-        ripe = self._debounce.ripe(now)
+        ripe = self._debounce.ripe(now, MOST_ACCOUNTS)
         if ripe:
             self._process(ripe)
         return len(ripe) + len(nothing)

@@ -46,10 +46,19 @@ def test_a_burst_waits_until_it_is_over() -> None:
     for number, (about, at) in enumerate([("a", 0), ("b", 0), ("a", 0.5), ("a", 1.2)]):
         held.add(about, row(number, at))
     assert held.next_due() == START + QUIET
-    assert [one.id for one in held.ripe(START + QUIET)] == [1]
-    assert held.ripe(START + 2 * QUIET) == []
-    assert [one.id for one in held.ripe(START + 2.2 * QUIET)] == [0, 2, 3]
+    assert [one.id for one in held.ripe(START + QUIET, 9)] == [1]
+    assert held.ripe(START + 2 * QUIET, 9) == []
+    assert [one.id for one in held.ripe(START + 2.2 * QUIET, 9)] == [0, 2, 3]
     assert held.next_due() is None
+
+
+def test_of_many_that_are_due_those_go_first_that_are_due_the_longest() -> None:
+    held = Debounce(QUIET)
+    for number, (about, at) in enumerate([("a", 0.2), ("b", 0.1), ("c", 0), ("b", 0.3), ("d", 5)]):
+        held.add(about, row(number, at))
+    at = START + 3 * QUIET
+    assert [[one.id for one in held.ripe(at, 2)] for _ in range(3)] == [[2, 0], [1, 3], []]
+    assert len(held) == 1
 
 
 @given(st.lists(st.floats(0, 0.9), max_size=40))
@@ -162,6 +171,51 @@ def test_many_due_accounts_are_one_refresh(home: Home, clock: Clock) -> None:
     assert home.inbox.counts().waiting == 0
     home.work(clock, 3)
     assert len(home.refreshed) == 1
+
+
+def test_a_storm_is_refreshed_in_parts_and_nothing_of_it_is_lost(
+    home: Home, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("webhook_server.worker.MOST", 40)
+    monkeypatch.setattr("webhook_server.worker.MOST_ACCOUNTS", 20)
+    home.send(*range(100))
+    claimed = []
+    while home.inbox.counts().waiting:
+        home.work(clock)
+        claimed.append(len(home.worker._debounce))
+    assert [len(customers) for customers in home.refreshed] == [20] * 5
+    assert set().union(*home.refreshed) == {f"cus_{n}" for n in range(100)}
+    assert max(claimed) < 2 * 40, "what is held back is bounded, too"
+
+
+class Stop(threading.Event):
+    """Waits for nothing, and knows how long it should have."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waited: list[float | None] = []
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.waited.append(timeout)
+        return False
+
+
+def test_the_next_part_of_a_storm_begins_at_once(home: Home) -> None:
+    home.worker._stop = stop = Stop()
+    home.worker._debounce.add("cus_1", row(1, -5))
+    home.live.arrived.set()
+    home.worker._wait()
+    assert stop.waited == []
+
+
+def test_after_a_large_claim_more_is_let_come_in_before_the_next(home: Home, clock: Clock) -> None:
+    home.worker._stop, home.worker._quiet = (stop := Stop()), 0.05
+    for numbers in ([0], range(1, 50)):
+        home.send(*numbers)
+        home.work(clock)
+        home.live.arrived.set()
+        home.worker._wait()
+    assert stop.waited == [0.05, 0.25]
 
 
 def test_what_touches_nothing_is_done_without_a_refresh(home: Home, clock: Clock) -> None:
