@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -30,16 +30,53 @@ _OURS = (*(one.property.name for one in FIELDS), TASK_KEY)
 
 
 @dataclass(frozen=True, slots=True)
+class CrmRows:
+    """What the landing holds of the CRM, but for tasks.
+
+    Attributes:
+        companies: the newest row of each.
+        definitions: of our properties.
+        owners: all.
+        asked: ids of the companies that were looked for; None for all.
+    """
+
+    companies: pd.DataFrame
+    definitions: pd.DataFrame
+    owners: pd.DataFrame
+    asked: frozenset[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Only:
     """A part of the accounts, for a plan that leaves everything else as it is.
 
     Attributes:
         accounts: ids of accounts.
         companies: ids of companies that may have gained or lost an account, beside those of the accounts.
+        crm: what the landing holds for them, if it was read already.
     """
 
     accounts: frozenset[str]
     companies: frozenset[str] = frozenset()
+    crm: CrmRows | None = None
+
+
+def crm_rows(landing: LandingReader, companies: Collection[str] | None = None) -> CrmRows:
+    """Read what a plan takes from the landing.
+
+    Args:
+        landing: of the home.
+        companies: ids of those to look for; None for all.
+    """
+    only = None if companies is None else {"id": companies}
+    return CrmRows(
+        newest_rows(landing, "hubspot_companies", _COMPANY, only=only),
+        newest_rows(
+            landing, "hubspot_properties", _DEFINITION, ("object_type", "name"), only={"name": _OURS}
+        ),
+        newest_rows(landing, "hubspot_owners", ("id", "archived")),
+        None if companies is None else frozenset(companies),
+    )
 
 
 def gather(
@@ -70,14 +107,12 @@ def gather(
         episodes=store.flag_episodes(scope.known_as),
         matches=marts.read("account_match", where=scope.of_customers),
         items=marts.read("subscription_items", where=scope.of_accounts),
-        companies=scope.companies,
+        companies=scope.crm.companies,
         pushed=store.pushed(COMPANIES, scope.company_ids),
         intended=store.intended(COMPANIES, scope.company_ids),
-        definitions=newest_rows(
-            landing, "hubspot_properties", _DEFINITION, ("object_type", "name"), only={"name": _OURS}
-        ),
+        definitions=scope.crm.definitions,
         definitions_pulled_at=landing.pulled_at("hubspot_properties"),
-        owners=newest_rows(landing, "hubspot_owners", ("id", "archived")),
+        owners=scope.crm.owners,
         tasks=newest_rows(
             landing, "hubspot_tasks", ("id", "properties"), only=_tasks(store, task_ledger, only)
         ),
@@ -95,7 +130,7 @@ class _Scope:
 
     Attributes:
         accounts: the accounts table.
-        companies: what the CRM holds of theirs.
+        crm: what the CRM holds of theirs.
         company_ids: of these companies.
         known_as: ids that the accounts have, or had before a merge: what was known of a company that was
             merged is known of its survivor.
@@ -104,7 +139,7 @@ class _Scope:
     """
 
     accounts: pd.DataFrame
-    companies: pd.DataFrame
+    crm: CrmRows
     company_ids: list[str] | None = None
     known_as: list[str] | None = None
     task_keys: list[str] | None = None
@@ -114,23 +149,31 @@ class _Scope:
 
 def _scope(landing: Landing, marts: Marts, portal_id: str, only: Only | None) -> _Scope:
     if only is None:
-        return _Scope(marts.read("accounts"), newest_rows(landing, "hubspot_companies", _COMPANY))
+        return _Scope(marts.read("accounts"), crm_rows(landing))
     # A company's accounts are looked for too: only without any of them it is to be cleared.
     wanted = {"account_id": only.accounts, "company_id": only.companies}
     accounts = marts.read("accounts", where=wanted)
     ids = _of(accounts, "account_id")
     company_ids = [*_of(accounts, "company_id"), *only.companies]
-    companies = newest_rows(landing, "hubspot_companies", _COMPANY, only={"id": company_ids})
-    known_as = sorted({*ids, *only.accounts, *survivors_of(companies)})
+    crm = _of_companies(company_ids, only.crm) or crm_rows(landing, company_ids)
+    known_as = sorted({*ids, *only.accounts, *survivors_of(crm.companies)})
     return _Scope(
         accounts,
-        companies,
+        crm,
         company_ids,
         known_as,
         [f"{portal_id}:{one}:" for one in known_as],
         {"account_id": ids},
         {"customer_id": frozenset(one for row in accounts["stripe_customer_ids"] for one in row)},
     )
+
+
+def _of_companies(ids: Collection[str], crm: CrmRows | None) -> CrmRows | None:
+    """Return what was read, of some companies alone; None when not all of these were looked for."""
+    if crm is None or crm.asked is None or not crm.asked.issuperset(ids):
+        return None
+    companies = crm.companies[crm.companies["id"].isin(list(ids))]
+    return replace(crm, companies=companies.reset_index(drop=True), asked=frozenset(ids))
 
 
 def _of(frame: pd.DataFrame, column: str) -> list[str]:

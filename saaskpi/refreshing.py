@@ -7,8 +7,8 @@ is simply begun again.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -16,11 +16,13 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
+import pyarrow as pa
 
 from connectors.touched import Touched
-from crm_sync.inputs import Only
+from crm_sync.inputs import Only, crm_rows
 from enrichment.computing import OF_ACCOUNTS, compute
 from enrichment.health.assessing import Remembered
+from enrichment.health.scoring import CUSTOMERS
 from enrichment.population import Population
 from enrichment.reporting import Reporting
 from saaskpi.declared import declared
@@ -61,13 +63,30 @@ class _Known:
 
     Attributes:
         version: of the run's tables.
-        facts: ``account_facts`` of all accounts.
+        facts: ``account_facts`` of all customers: nobody else is ranked among.
         rest: the population without them.
     """
 
     version: str
     facts: pd.DataFrame
     rest: Population
+
+
+@dataclass(frozen=True)
+class _Patched:
+    """A patch that was laid over the run.
+
+    Attributes:
+        part: whose rows it replaced.
+        former: the version of the tables before it.
+        version: their version since.
+        tables: its rows.
+    """
+
+    part: Slice
+    former: str
+    version: str
+    tables: Mapping[str, pa.Table]
 
 
 class Refresher:
@@ -103,6 +122,7 @@ class Refresher:
             lambda: pipeline.store.links(),  # noqa: PLW0108
         )
         self._known: _Known | None = None
+        self._patched: _Patched | None = None
         self._declared: tuple[date, Reporting] | None = None
         self._looking: Thread | None = None
         self._beside = ThreadPoolExecutor(1, thread_name_prefix="beside")
@@ -130,6 +150,7 @@ class Refresher:
 
     def _tidy(self) -> None:
         """Do what the next refresh need not wait for then."""
+        self._slicer.forget_ahead()
         self._engine.settle()
         self._pipeline.marts.fold()
         self._unfolded = min(self._unfolded, self._shelf.delta_rows)
@@ -155,7 +176,7 @@ class Refresher:
             return
         self._is_rehearsed = True
         self._slicer.open_usage(usage_files(self._pipeline.settings, self._now()).files)
-        for account in _various(self._population().facts):
+        for account in _various(self._pipeline.marts.read("accounts")):
             part = self._slicer.slice_of(Concerned(accounts=frozenset({account})))
             self._work(part, keep=False)
             self._engine.settle()
@@ -173,17 +194,34 @@ class Refresher:
             # In any case before the writes, and the vendors' answers and the computation leave time for it.
             looking = self._looked_ahead()
             with stage as report:
-                found = reread(pipeline.landing, pipeline.stripe, pipeline.hubspot, touched, self._now())
+                found = self._reread(touched)
                 held.enter_context(pipeline.alone(wait=PATIENCE))
                 follow_some(pipeline, found)
                 only = self.recompute(_concerned(touched, found))
                 accounts, read = len(only.accounts), sum(found.rows.values())
                 report(f"{accounts} accounts, {read} records", accounts=accounts, records=read)
             looking.join()
-            written = pipeline.apply(only=only, beside=self._beside)
+            try:
+                written = pipeline.apply(only=only, beside=self._beside)
+            finally:
+                self._learn()
             with suppress(SaaskpiError):  # it is written, and whoever comes next tidies up
                 self._tidy()
         return written
+
+    def _reread(self, touched: Touched) -> Reread:
+        """Read what may have changed anew; what stays as it was is taken out of the files meanwhile."""
+        pipeline = self._pipeline
+        ahead = self._beside.submit(self._slice_ahead, touched)
+        try:
+            return reread(pipeline.landing, pipeline.stripe, pipeline.hubspot, touched, self._now())
+        finally:
+            wait([ahead])  # the engine serves one at a time
+            ahead.result()
+
+    def _slice_ahead(self, touched: Touched) -> None:
+        with suppress(SaaskpiError):  # whatever it is, the slice meets it again and says so
+            self._slicer.look_ahead(_named(touched))
 
     def _looked_ahead(self) -> Thread:
         """Return the thread that looks at the portal; one of a refresh that failed may still be at it."""
@@ -204,12 +242,18 @@ class Refresher:
         """
         if self._pipeline.store.current_run() is None:
             raise StoreError("There is no finished run yet.", hint="Run: saaskpi pull, then saaskpi enrich")
+        self._learn()
         self._slicer.update()
         self._slicer.open_usage(usage_files(self._pipeline.settings, self._now()).files)
         part = self._slicer.slice_of(concerned)
-        if part.accounts:
+        if not part.accounts:
+            return Only(part.accounts, part.companies)
+        crm = self._beside.submit(crm_rows, self._pipeline.landing, part.companies)
+        try:
             self._work(part)
-        return Only(part.accounts, part.companies)
+        finally:
+            wait([crm])
+        return Only(part.accounts, part.companies, crm.result())
 
     def _work(self, part: Slice, *, keep: bool = True) -> None:
         """Compute a slice, in tables that are kept for the next one if it is small."""
@@ -253,27 +297,37 @@ class Refresher:
             )
 
     def _keep(self, part: Slice) -> None:
-        """Lay the accounts' rows over the run's tables, and remember what the next look needs."""
+        """Lay the accounts' rows over the run's tables."""
         ids = {"account_id": part.accounts, "customer_id": part.customers}
         self._engine.run("computed_ids", _ids_sql(ids))
-        queries = {
-            table: f"SELECT * FROM {table} WHERE {key} IN (SELECT id FROM computed_ids WHERE kind = '{key}')"
+        tables = {
+            table: self._engine.arrow(
+                f"SELECT * FROM {table} WHERE {key} IN (SELECT id FROM computed_ids WHERE kind = '{key}')"
+            )
             for table, key in OF_ACCOUNTS.items()
         }
-        tables = {table: self._engine.arrow(sql) for table, sql in queries.items()}
         contents = {name: table_bytes(table) for name, table in tables.items()}
-        marts, known = self._pipeline.marts, self._population()
         changes = self._engine.rows("SELECT * FROM band_changes ORDER BY score, account_id")
         self.band_changes = [row for row in changes if row["account_id"] in part.accounts]
+        marts = self._pipeline.marts
         former = marts.version()
         marts.patch(Patch(contents, OF_ACCOUNTS, ids))
         self._pipeline.store.remember(to_frame(tables["flag_episodes"]), to_frame(tables["band_alerts"]))
-        self._slicer.patched(
-            part, former, to_frame(tables["account_match"]), to_frame(tables["usage_holders"])
-        )
-        others = known.facts[~known.facts["account_id"].isin(part.accounts)]
-        facts = pd.concat([others, self._engine.frame(queries["account_facts"])], ignore_index=True)
-        self._known = _Known(marts.version(), facts, known.rest)
+        self._patched = _Patched(part, former, marts.version(), tables)
+
+    def _learn(self) -> None:
+        """Take in the patch that was laid last; nobody need wait for it."""
+        new, self._patched = self._patched, None
+        if new is None:
+            return
+        matches, holders = (to_frame(new.tables[name]) for name in ("account_match", "usage_holders"))
+        self._slicer.patched(new.part, new.former, new.version, matches, holders)
+        known = self._known
+        if known is not None and known.version == new.former:
+            others = known.facts[~known.facts["account_id"].isin(new.part.accounts)]
+            own = _customers(self._engine.framed(new.tables["account_facts"]))
+            facts = pd.concat([others, own], ignore_index=True)
+            self._known = _Known(new.version, facts, known.rest)
 
     def _population(self) -> _Known:
         """Return what is known of all accounts, as the current run and its patches have it."""
@@ -288,7 +342,8 @@ class Refresher:
                 firsts=marts.read("crm_firsts"),
                 attempts=int(attempts[0]) if attempts else None,
             )
-            self._known = _Known(version, self._engine.framed(marts.arrow("account_facts")), rest)
+            facts = self._engine.framed(marts.arrow("account_facts"))
+            self._known = _Known(version, _customers(facts), rest)
         return self._known
 
     def _reporting(self, day: date) -> Reporting:
@@ -299,12 +354,26 @@ class Refresher:
         return self._declared[1]
 
 
-def _various(facts: pd.DataFrame) -> list[str]:
+def _customers(facts: pd.DataFrame) -> pd.DataFrame:
+    return facts[facts["status"].isin(CUSTOMERS)]
+
+
+def _various(accounts: pd.DataFrame) -> list[str]:
     """Return an account of each status, the commonest first and twice: what two share is prepared."""
-    commonest = facts["status"].value_counts().index
-    first = facts.drop_duplicates("status").set_index("status")["account_id"]
-    accounts = first.reindex(commonest).head(REHEARSALS - 1).tolist()
-    return [*accounts[:1], *accounts]
+    commonest = accounts["status"].value_counts().index
+    first = accounts.drop_duplicates("status").set_index("status")["account_id"]
+    chosen = first.reindex(commonest).head(REHEARSALS - 1).tolist()
+    return [*chosen[:1], *chosen]
+
+
+def _named(touched: Touched) -> Concerned:
+    """Return what is concerned as far as it is known before anything is read."""
+    return Concerned(
+        customers=touched.customers,
+        companies=frozenset(ref.id for ref in touched.hubspot if ref.kind == "companies"),
+        contacts=frozenset(ref.id for ref in touched.hubspot if ref.kind == "contacts"),
+        accounts=touched.accounts,
+    )
 
 
 def _concerned(touched: Touched, found: Reread) -> Concerned:

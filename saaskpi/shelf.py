@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -32,13 +33,16 @@ SHELF: Final = "shelf"
 """Its folder in the home."""
 LINKS: Final = "links"
 """The associations once more, in the order of what they lead to; ``owner`` is that of what they come from."""
-CARRIED: Final = "carried_prices"
-"""One item per price that no list of prices has: price_id, item_id."""
+CARRYING: Final = "carrying_items"
+"""One item per price that no list of prices has, in memory; there is none without items."""
 GROUP: Final = 2_048
 """Rows that are read at a time: a few owners' worth."""
 FEW_ROWS: Final = 500
 """A table of rows of deltas grows by so many, and doubles, before superseded rows are taken out of it."""
 
+_ITEMS: Final = "stripe_subscription_items"
+_CARRIED: Final = "carried_prices"
+"""Which those are: price_id, item_id."""
 _OF_CUSTOMERS: Final = (
     "stripe_subscriptions",
     "stripe_invoices",
@@ -72,6 +76,8 @@ RECORDS: Final = (
     "hubspot_deals",
 )
 """What is linked to companies and contacts."""
+ANYBODY: Final = "TRUE"
+"""The condition on ``owner`` that every row meets."""
 _HOMES: Final = """
 WITH named AS (
     SELECT id, NULLIF(CAST(properties AS JSON) ->> 'associatedcompanyid', '') AS company_id
@@ -134,7 +140,6 @@ class Shelf:
         threads: for making the copy.
 
     Attributes:
-        pull: the number of what landed last, as far as it was taken in.
         news: the streams of which the last update took in rows of deltas, each with the least ``_seq`` of
             them.
         full_rows: how many rows the copy has.
@@ -148,12 +153,13 @@ class Shelf:
         self._folder = folder
         self._limits = (memory_limit, threads)
         self._made_of = ""
-        self.pull = 0
         self.news: dict[str, int] = {}
         self.full_rows = 0
         self._deltas: dict[str, list[Path]] = {}
         self._shapes: dict[str, _Shape] = {}
         self._void: dict[str, tuple[list[Void], str]] = {}
+        self._ahead: dict[tuple[str, str], str] = {}
+        self._is_ahead = False
 
     @property
     def streams(self) -> tuple[str, ...]:
@@ -173,8 +179,6 @@ class Shelf:
         """
         self.news = {}
         view = self._landing.view()
-        if self._made_of and view.pull() == self.pull:
-            return False
         files = {one: view.files(one) for one in SOURCES if one in set(view.streams())}
         fulls = {one: [path for path in paths if _is_full(path)] for one, paths in files.items()}
         # Whoever is taken out of the landing is not in a copy of it either.
@@ -190,24 +194,65 @@ class Shelf:
         for stream, paths in sorted(files.items(), key=lambda one: one[0] in _THROUGH):
             self._add(stream, [path for path in paths if not _is_full(path)])
         self._leave_out({one: rules for one in files if (rules := view.gone(one))})
-        self.pull = view.pull()
         return is_other
 
-    def rows(self, stream: str, where: str, of_deltas: str | None = None) -> str:
+    def rows(self, stream: str, owned: str, also: str = "TRUE") -> str:
         """Return the SELECT of a stream's rows that are not void.
 
         Args:
             stream: one of ``streams``.
-            where: which of the rows; says of whom they are if it can.
-            of_deltas: the same for what was read in deltas, where it has to be said otherwise.
+            owned: whose rows, as a condition on ``owner``. Deltas do not tell it of what is linked: of those,
+                all rows meet it.
+            also: a further condition.
         """
+        is_linked = stream in RECORDS or stream == "hubspot_associations"
+        void = self._void[stream][1] if stream in self._void else ""
+        parts = (
+            (self._copied(f"full_{stream}", owned), owned),
+            (f"delta_{stream}", ANYBODY if is_linked else owned),
+        )
         return " UNION ALL BY NAME ".join(
-            f"SELECT landed.* FROM memory.main.{part}_{stream} landed "
-            f"WHERE ({said}){self._void[stream][1] if stream in self._void else ''}"
-            for part, said in (("full", where), ("delta", of_deltas or where))
+            f"SELECT landed.* FROM memory.main.{table} landed WHERE ({whose}) AND ({also}){void}"
+            for table, whose in parts
         )
 
+    def links_to(self, where: str) -> str:
+        """Return the SELECT of ``from_object_type``, ``from_id`` and ``owner`` of links, some of them void.
+
+        Args:
+            where: a condition on ``to_object_type`` and ``to_id``.
+        """
+        return " UNION ALL BY NAME ".join(
+            f"SELECT from_object_type, from_id, owner FROM memory.main.{table} WHERE {where}"
+            for table in (self._copied(LINKS, where), "delta_hubspot_associations")
+        )
+
+    @contextmanager
+    def ahead(self) -> Iterator[None]:
+        """Take what is asked for out of the copy at once, and give it to whoever asks for the same later."""
+        self.forget_ahead()
+        self._is_ahead = True
+        try:
+            yield
+        finally:
+            self._is_ahead = False
+
+    def forget_ahead(self) -> None:
+        """Free what was taken out ahead."""
+        for table in self._ahead.values():
+            self._engine.drop(table)
+        self._ahead = {}
+
+    def _copied(self, name: str, where: str) -> str:
+        """Return the table that has the rows of the copy that meet a condition, perhaps among others."""
+        if self._is_ahead and where != ANYBODY and (name, where) not in self._ahead:
+            table = f"ahead_{len(self._ahead)}"
+            self._engine.run(table, f"SELECT * FROM {name} WHERE {where}")
+            self._ahead[name, where] = table
+        return self._ahead.get((name, where), name)
+
     def _open(self, made: Path, fulls: Mapping[str, Sequence[Path]]) -> None:
+        self.forget_ahead()
         for stream in fulls:
             self._engine.register_files(f"full_{stream}", [made / f"{stream}.parquet"])
             if stream in GLOBAL:  # read by every computation
@@ -215,8 +260,12 @@ class Shelf:
                 self._engine.view(f"full_{stream}", f"SELECT * FROM memory.main.held_{stream}")
             self._engine.run(f"delta_{stream}", f"SELECT * FROM full_{stream} WHERE 1 = 0")
         self.full_rows = sum(pq.read_metadata(made / f"{one}.parquet").num_rows for one in fulls)
-        for name in (LINKS, CARRIED):
-            self._engine.register_files(name, [made / f"{name}.parquet"])
+        self._engine.register_files(LINKS, [made / f"{LINKS}.parquet"])
+        if _ITEMS in fulls:
+            self._engine.register_files(_CARRIED, [made / f"{_CARRIED}.parquet"])
+            self._engine.run(
+                CARRYING, f"SELECT * FROM full_{_ITEMS} WHERE id IN (SELECT item_id FROM {_CARRIED})"
+            )
 
     def _add(self, stream: str, paths: list[Path]) -> None:
         """Take the rows of further files into memory; deltas that were merged hold some that are there."""
@@ -339,7 +388,7 @@ def _statements(engine: Engine, fulls: Mapping[str, Sequence[Path]]) -> Iterable
         "ORDER BY l.to_id",
     )
     yield (
-        CARRIED,
+        _CARRIED,
         "SELECT CAST(price AS JSON) ->> 'id' AS price_id, MIN(id) AS item_id FROM stripe_subscription_items "
         "WHERE CAST(price AS JSON) ->> 'id' NOT IN (SELECT id FROM stripe_prices) GROUP BY 1",
     )

@@ -13,7 +13,7 @@ import pandas as pd
 from crm_sync.candidates import Candidates
 from crm_sync.matching import match
 from saaskpi.members import Members
-from saaskpi.shelf import BY_ID, CARRIED, GLOBAL, LINKS, RECORDS, Shelf
+from saaskpi.shelf import ANYBODY, BY_ID, CARRYING, GLOBAL, RECORDS, Shelf
 from warehouse.engine import Engine
 from warehouse.marts import Marts
 
@@ -28,6 +28,8 @@ _OF_CUSTOMERS: Final = (
 )
 _ITEMS: Final = "stripe_subscription_items"
 _USAGE: Final = "usage_events"
+Tables = dict[str, str | pd.DataFrame]
+"""Tables by name: a SELECT over the shelf, or the rows."""
 _NEWEST: Final = "QUALIFY ROW_NUMBER() OVER (PARTITION BY id ORDER BY _seq DESC) = 1"
 
 
@@ -102,7 +104,7 @@ class Slicer:
         """Take in what the landing and the current run hold by now."""
         if self._shelf.update():
             self._candidates = Candidates()
-            self._has_carried = not self._engine.frame(f"SELECT item_id FROM {CARRIED} LIMIT 1").empty
+            self._has_carried = _ITEMS in self._shelf.streams and self._engine.count(CARRYING) > 0
             for stream in self._shelf.streams:
                 self._take_in(stream, f"full_{stream}")
         for stream, seq in self._shelf.news.items():
@@ -113,12 +115,15 @@ class Slicer:
             self._holders = self._marts.read("usage_holders")
             self._version = version
 
-    def patched(self, part: Slice, former: str, matches: pd.DataFrame, holders: pd.DataFrame) -> None:
-        """Take in a patch that was just laid over the current run.
+    def patched(
+        self, part: Slice, former: str, version: str, matches: pd.DataFrame, holders: pd.DataFrame
+    ) -> None:
+        """Take in a patch that was laid over the current run.
 
         Args:
             part: whose rows it replaces.
             former: the version of the tables before it.
+            version: their version since.
             matches: the patch's ``account_match``.
             holders: its ``usage_holders``.
         """
@@ -127,7 +132,7 @@ class Slicer:
         self._members.replace(part.customers, matches)
         others = self._holders[~self._holders["account_id"].isin(part.accounts)]
         self._holders = pd.concat([others, holders], ignore_index=True)
-        self._version = self._marts.version()
+        self._version = version
 
     def slice_of(self, concerned: Concerned) -> Slice:
         """Return the accounts that a change concerns, old and new ones, with all their customers.
@@ -167,6 +172,16 @@ class Slicer:
             if files:
                 self._engine.register_files(_USAGE, files)
 
+    def look_ahead(self, concerned: Concerned) -> None:
+        """Take those rows out of the files that a slice is most likely made of, while its news are awaited.
+
+        Args:
+            concerned: what is known to be concerned by now.
+        """
+        if self._shelf.streams:
+            with self._shelf.ahead():
+                self._rows_of(self.slice_of(concerned))
+
     def put_rows(self, part: Slice) -> Slice:
         """Put every row that a slice is made of into the engine's own tables, under the streams' names.
 
@@ -176,32 +191,40 @@ class Slicer:
         Returns:
             The slice with its context.
         """
-        for stream in self._there(_OF_CUSTOMERS):
-            self._put(stream, f"owner IN ({_listed(part.customers)})")
-        for stream in self._there(GLOBAL):
-            self._put(stream, "TRUE")
-        self._put_discounts(part)
-        contacts, linked = self._put_records(part)
-        context = self._context(part, linked | self._put_usage(part))
+        tables, context = self._rows_of(part)
+        for name, rows in tables.items():
+            if isinstance(rows, str):
+                self._engine.run(name, rows)
+            else:
+                self._engine.register_frame(name, rows)
+        return Slice(part.customers, part.accounts, part.companies, part.matched, context)
+
+    def forget_ahead(self) -> None:
+        """Free what was taken out of the files ahead."""
+        self._shelf.forget_ahead()
+
+    def _rows_of(self, part: Slice) -> tuple[Tables, dict[str, str | None]]:
+        """Return every row that a slice is made of, and its context."""
+        customers = f"owner IN ({_listed(part.customers)})"
+        tables: Tables = {one: self._shelf.rows(one, customers) for one in self._there(_OF_CUSTOMERS)}
+        if _ITEMS in tables and self._has_carried:
+            # Items of others that carry a price which no list has: their own carry no more of it.
+            tables[_ITEMS] = f"{tables[_ITEMS]} UNION BY NAME SELECT * FROM memory.main.{CARRYING}"
+        tables |= {one: self._shelf.rows(one, ANYBODY) for one in self._there(GLOBAL)}
+        # Those that name no customer, too: any of theirs may be meant.
+        unowned = f"{customers} OR owner IS NULL"
+        tables |= {one: self._shelf.rows(one, unowned) for one in self._there(["stripe_discounts"])}
+        records, contacts, linked = self._records_of(part)
+        usage, holders = self._usage_of(part)
+        context = self._context(part, linked | holders)
         own = {"hubspot_contacts": contacts}
         own["hubspot_companies"] = {*part.companies, *(one for one in context.values() if one)}
         own["stripe_customers"] = {*part.customers, *context}
-        for stream in self._there(BY_ID):
-            self._put(stream, f"owner IN ({_listed(own[stream])})")
-        return Slice(part.customers, part.accounts, part.companies, part.matched, context)
+        by_id = {one: self._shelf.rows(one, f"owner IN ({_listed(own[one])})") for one in self._there(BY_ID)}
+        return {**tables, **records, **usage, **by_id}, context
 
     def _there(self, streams: Iterable[str]) -> list[str]:
         return [one for one in streams if one in self._shelf.streams]
-
-    def _put(self, stream: str, where: str, of_deltas: str | None = None) -> None:
-        rows = self._shelf.rows(stream, where, of_deltas)
-        if stream == _ITEMS and self._has_carried:
-            # Items of others that carry a price which no list has: their own carry no more of it.
-            rows += (
-                f" UNION BY NAME SELECT * FROM memory.main.full_{stream} "
-                f"WHERE id IN (SELECT item_id FROM memory.main.{CARRIED})"
-            )
-        self._engine.run(stream, rows)
 
     def _take_in(self, stream: str, rows: str) -> None:
         """Give the keys of customers, companies or contacts to the candidates."""
@@ -238,18 +261,12 @@ class Slicer:
         found = self._newest(stream, f"{columns}, archived", ids)
         return found[~found["archived"].eq(True).fillna(False).astype(bool)].drop(columns="archived")
 
-    def _put_discounts(self, part: Slice) -> None:
-        """Put the customers' discounts, and those that name no customer: any of theirs may be meant."""
-        for stream in self._there(["stripe_discounts"]):
-            self._put(stream, f"owner IN ({_listed(part.customers)}) OR owner IS NULL")
-
-    def _put_records(self, part: Slice) -> tuple[set[str], set[str]]:
-        """Put what is linked to the companies of a slice; returns the contacts and all companies linked."""
+    def _records_of(self, part: Slice) -> tuple[Tables, set[str], set[str]]:
+        """Return what is linked to the companies of a slice; the contacts and all companies linked."""
         contacts = self._candidates.contacts_of_companies(part.companies)
         if "hubspot_associations" not in self._shelf.streams:
-            for stream in self._there(RECORDS):
-                self._put(stream, "FALSE")
-            return contacts, self._candidates.companies_of_contacts(contacts)
+            none: Tables = {stream: _none_of(stream) for stream in self._there(RECORDS)}
+            return none, contacts, self._candidates.companies_of_contacts(contacts)
         leading = self._leading("companies", part.companies)
         contacts |= set(leading.loc[leading["from_object_type"] == "contacts", "from_id"])
         leading = pd.concat([leading, self._leading("contacts", contacts)])
@@ -266,62 +283,50 @@ class Slicer:
             )
             links = pd.concat([links, self._links_from(theirs)])
             contacts |= further
-        rows = links.drop(columns=["owner", "to_home"]).drop_duplicates()
-        self._engine.register_frame("hubspot_associations", rows)
-        for stream in self._there(RECORDS):
-            self._put_linked(stream, leading)
+        tables: Tables = {
+            "hubspot_associations": links.drop(columns=["owner", "to_home"]).drop_duplicates(),
+            **{stream: self._linked(stream, leading) for stream in self._there(RECORDS)},
+        }
         linked = set(links.loc[links["to_object_type"] == "companies", "to_id"])
-        return contacts, linked | self._candidates.companies_of_contacts(contacts)
+        return tables, contacts, linked | self._candidates.companies_of_contacts(contacts)
 
     def _leading(self, kind: str, ids: Collection[str]) -> pd.DataFrame:
         """Return what leads to some records: from_object_type, from_id and owner (null: unknown)."""
-        columns, where = (
-            "from_object_type, from_id",
-            f"to_object_type = '{kind}' AND to_id IN ({_listed(ids)})",
-        )
-        return self._engine.frame(
-            f"SELECT {columns}, owner FROM memory.main.{LINKS} WHERE {where} UNION ALL BY NAME "
-            f"SELECT {columns}, owner FROM memory.main.delta_hubspot_associations WHERE {where}"
-        ).drop_duplicates()
+        where = f"to_object_type = '{kind}' AND to_id IN ({_listed(ids)})"
+        return self._engine.frame(self._shelf.links_to(where)).drop_duplicates()
 
     def _links_from(self, records: pd.DataFrame) -> pd.DataFrame:
         """Return all links from some records."""
         self._engine.register_frame("from_records", records.drop_duplicates())
         where = "(from_object_type, from_id) IN (SELECT from_object_type, from_id FROM from_records)"
-        rows = self._shelf.rows("hubspot_associations", f"{self._owned(records)} AND {where}", where)
-        return self._engine.frame(rows)
+        return self._engine.frame(self._shelf.rows("hubspot_associations", self._owned(records), where))
 
-    def _put_linked(self, stream: str, leading: pd.DataFrame) -> None:
-        """Put the records of one type that lead to the companies or contacts of a slice."""
+    def _linked(self, stream: str, leading: pd.DataFrame) -> str:
+        """Return the records of one type that lead to the companies or contacts of a slice."""
         records = leading[leading["from_object_type"] == stream.removeprefix("hubspot_")]
         if records.empty:  # known without looking into the files
-            self._engine.run(stream, f"SELECT * FROM memory.main.delta_{stream} WHERE 1 = 0")
-            return
-        where = f"id IN ({_listed(set(records['from_id']))})"
-        self._put(stream, f"{self._owned(records)} AND {where}", where)
+            return _none_of(stream)
+        return self._shelf.rows(stream, self._owned(records), f"id IN ({_listed(set(records['from_id']))})")
 
     @staticmethod
     def _owned(records: pd.DataFrame) -> str:
         """Return where the rows of records lie; of some that were linked since, only that it is anywhere."""
         if records["owner"].isna().any():
-            return "TRUE"
+            return ANYBODY
         return f"owner IN ({_listed(set(records['owner']))})"
 
-    def _put_usage(self, part: Slice) -> set[str]:
-        """Put the usage under every key that may mean an account; returns who else has such a key."""
+    def _usage_of(self, part: Slice) -> tuple[Tables, set[str]]:
+        """Return the usage under every key that may mean an account, and who else has such a key."""
         if not self._usage:
-            return set()
-        engine = self._engine
+            return {}, set()
         names = self._names(part)
-        engine.run("account_names", f"SELECT UNNEST([{_listed(names)}]) AS name")
-        engine.run(
-            _USAGE,
-            f"SELECT * FROM memory.main.{_USAGE} "
-            "WHERE LOWER(TRIM(account_key)) IN (SELECT name FROM account_names)",
-        )
         holders = self._holders
         shares = holders["account_key"].str.strip().str.lower().isin(names)
-        return set(holders.loc[shares, "account_id"])
+        return {
+            "account_names": f"SELECT UNNEST([{_listed(names)}]) AS name",
+            _USAGE: f"SELECT * FROM memory.main.{_USAGE} "
+            "WHERE LOWER(TRIM(account_key)) IN (SELECT name FROM account_names)",
+        }, set(holders.loc[shares, "account_id"])
 
     def _names(self, part: Slice) -> set[str]:
         """Return, in lower case, everything by which usage may name the accounts of a slice."""
@@ -359,6 +364,10 @@ _CONTACT: Final = (
     "CAST(properties AS VARCHAR) AS properties, "
     "NULLIF(CAST(properties AS JSON) ->> 'associatedcompanyid', '') AS company_id"
 )
+
+
+def _none_of(stream: str) -> str:
+    return f"SELECT * FROM memory.main.delta_{stream} WHERE 1 = 0"
 
 
 def _listed(ids: Collection[str]) -> str:

@@ -153,6 +153,10 @@ class Engine:
         """
         self._execute(f"CREATE OR REPLACE TABLE {quoted(name)} AS {sql}")
 
+    def drop(self, name: str) -> None:
+        """Free a table."""
+        self._execute(f"DROP TABLE {quoted(name)}")
+
     def view(self, name: str, sql: str) -> None:
         """Let ``name`` stand for a query.
 

@@ -175,3 +175,19 @@ def test_any_accounts_are_as_the_whole_run_has_them(rich_home: Home, data: st.Da
     chosen = data.draw(st.sets(st.sampled_from(rich_home.accounts), min_size=1, max_size=6))
     rich_home.compute(*chosen)
     assert differences(rich_home.whole, tables_of(rich_home.pipeline)) == {}
+
+
+def test_what_was_looked_at_ahead_is_not_looked_for_in_the_files_again(rich_home: Home) -> None:
+    shelf = rich_home.pipeline.settings.home / "shelf"
+    away = shelf.with_name("away")
+    slicer = rich_home.refresher._slicer
+    for account in rich_home.accounts[:6]:
+        rich_home.compute(account)
+        slicer.look_ahead(Concerned(accounts=frozenset({account})))
+        shelf.rename(away)
+        try:
+            rich_home.compute(account)
+        finally:
+            away.rename(shelf)
+    slicer.forget_ahead()
+    assert differences(rich_home.whole, tables_of(rich_home.pipeline)) == {}

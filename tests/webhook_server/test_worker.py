@@ -56,8 +56,8 @@ def test_of_many_that_are_due_those_go_first_that_are_due_the_longest() -> None:
     held = Debounce(QUIET)
     for number, (about, at) in enumerate([("a", 0.2), ("b", 0.1), ("c", 0), ("b", 0.3), ("d", 5)]):
         held.add(about, row(number, at))
-    at = START + 3 * QUIET
-    assert [[one.id for one in held.ripe(at, 2)] for _ in range(3)] == [[2, 0], [1, 3], []]
+    later = START + 3 * QUIET
+    assert [[one.id for one in held.ripe(later, 2)] for _ in range(3)] == [[2, 0], [1, 3], []]
     assert len(held) == 1
 
 
