@@ -72,9 +72,10 @@ def main() -> None:
             soak = Soak(told, url, process.pid, token, random.Random(options.seed))
             soak.run(60 * options.minutes, options.rate)
             soak.settle()
+        tell(soak)
         left = left_to_write(told, environment)
         command(environment, "run")
-        report(soak, left, left_to_write(told, environment))
+        report(left, left_to_write(told, environment))
 
 
 @contextmanager
@@ -241,17 +242,17 @@ def resident_kib(pid: int) -> int:
 def left_to_write(told: dict[str, Any], environment: dict[str, str]) -> Counter[str]:
     """Return what a fresh home would still write, by property; ``task`` for tasks to open.
 
-    What nobody expects is printed whole: an account, the CRM's value, and the oracle's.
+    What nobody expects is printed whole: company, the CRM's value, and the oracle's.
     """
     with tempfile.TemporaryDirectory() as fresh:
         anew = environment | {"SAASKPI_HOME": fresh}
         for stage in ("pull", "enrich"):
             command(anew, stage)
         plan = command(anew, "plan")["plan"]
-    changes = [(one["account_id"], change) for one in plan["updates"] for change in one["changes"]]
-    for account, change in changes:
+    changes = [(one["company_id"], change) for one in plan["updates"] for change in one["changes"]]
+    for company_id, change in changes:
         if change["property"] not in OF_WHOLE_RUNS:
-            print(f"unexpected       {account} {json.dumps(change, ensure_ascii=False)}")
+            print(f"unexpected       {company_id} {json.dumps(change, ensure_ascii=False)}")
     left = Counter(change["property"] for _, change in changes)
     opened = [one for one in plan["tasks"] if one["action"] == "open"]
     for one in opened:
@@ -260,8 +261,8 @@ def left_to_write(told: dict[str, Any], environment: dict[str, str]) -> Counter[
     return +left
 
 
-def report(soak: Soak, left: Counter[str], after_a_run: Counter[str]) -> None:
-    """Print what came out; exit code 1 when the end state is not the oracle's."""
+def tell(soak: Soak) -> None:
+    """Print what was sent, and what it did to the memory."""
     third = max(1, len(soak.memory) // 3)
     first = statistics.median(kib for _, kib in soak.memory[third // 2 : third + third // 2])
     last = statistics.median(kib for _, kib in soak.memory[-third:])
@@ -271,6 +272,10 @@ def report(soak: Soak, left: Counter[str], after_a_run: Counter[str]) -> None:
     print(
         f"memory           {first / 1024:.0f} MB -> {last / 1024:.0f} MB ({100 * (last / first - 1):+.1f} %)"
     )
+
+
+def report(left: Counter[str], after_a_run: Counter[str]) -> None:
+    """Print what the oracle says; exit code 1 when the end state is not the oracle's."""
     print(f"left to write    {dict(left)}; after a whole run {dict(after_a_run)}")
     sys.exit(bool(after_a_run) or bool(set(left) - OF_WHOLE_RUNS))
 
