@@ -207,10 +207,9 @@ class Shelf:
         """
         is_linked = stream in RECORDS or stream == "hubspot_associations"
         void = self._void[stream][1] if stream in self._void else ""
-        parts = (
-            (self._copied(f"full_{stream}", owned), owned),
-            (f"delta_{stream}", ANYBODY if is_linked else owned),
-        )
+        parts = [(self._copied(f"full_{stream}", owned), owned)]
+        if stream in self._shapes:  # otherwise the table of deltas is empty
+            parts.append((f"delta_{stream}", ANYBODY if is_linked else owned))
         return " UNION ALL BY NAME ".join(
             f"SELECT landed.* FROM memory.main.{table} landed WHERE ({whose}) AND ({also}){void}"
             for table, whose in parts

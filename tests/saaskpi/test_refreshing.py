@@ -102,7 +102,7 @@ def test_a_worn_refresher_is_replaced_and_nobody_sees_the_difference(
 def test_what_has_come_in_many_refreshes_is_folded_and_nobody_sees_the_difference(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("saaskpi.refreshing.MOST_ROWS", 20)
+    monkeypatch.setattr("saaskpi.refreshing.MOST_ROWS", 100)
     deltas = []
     for _ in range(4):
         world.refresh(world.fail_a_payment()[1])
