@@ -10,8 +10,7 @@ kept in memory beside it.
 from __future__ import annotations
 
 import hashlib
-import shutil
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,40 +22,20 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from enrichment.sources import SOURCES, landed_columns, record_key
+from saaskpi.shelf_copy import CARRIED, LINKS, RECORDS, THROUGH, make_copy, owner_of
 from warehouse.deltas import Void
 from warehouse.engine import Engine, joined_values
-from warehouse.files import make_directory, sync_directory, writing
 from warehouse.landing import Landing
 from warehouse.parquet import read_small
 
 SHELF: Final = "shelf"
 """Its folder in the home."""
-LINKS: Final = "links"
-"""The associations once more, in the order of what they lead to; ``owner`` is that of what they come from."""
 CARRYING: Final = "carrying_items"
-"""One item per price that no list of prices has, in memory; there is none without items."""
-GROUP: Final = 2_048
-"""Rows that are read at a time: a few owners' worth."""
+"""The items of :data:`saaskpi.shelf_copy.CARRIED`, in memory; there is none without items."""
 FEW_ROWS: Final = 500
 """A table of rows of deltas grows by so many, and doubles, before superseded rows are taken out of it."""
 
 _ITEMS: Final = "stripe_subscription_items"
-_CARRIED: Final = "carried_prices"
-"""Which those are: price_id, item_id."""
-_OF_CUSTOMERS: Final = (
-    "stripe_subscriptions",
-    "stripe_invoices",
-    "stripe_charges",
-    "stripe_discounts",
-    "stripe_meter_event_summaries",
-)
-_THROUGH: Final = {
-    "stripe_subscription_items": ("subscription", "stripe_subscriptions"),
-    "stripe_invoice_lines": ("invoice", "stripe_invoices"),
-}
-"""Streams whose rows name a record that names the customer."""
-BY_ID: Final = ("stripe_customers", "hubspot_companies", "hubspot_contacts")
-"""Streams that are in the order of their own ids."""
 GLOBAL: Final = (
     "stripe_products",
     "stripe_prices",
@@ -66,42 +45,8 @@ GLOBAL: Final = (
     "hubspot_pipelines",
 )
 """Streams that belong to everybody; they are small."""
-RECORDS: Final = (
-    "hubspot_calls",
-    "hubspot_emails",
-    "hubspot_meetings",
-    "hubspot_notes",
-    "hubspot_tickets",
-    "hubspot_feedback_submissions",
-    "hubspot_deals",
-)
-"""What is linked to companies and contacts."""
 ANYBODY: Final = "TRUE"
 """The condition on ``owner`` that every row meets."""
-_HOMES: Final = """
-WITH named AS (
-    SELECT id, NULLIF(CAST(properties AS JSON) ->> 'associatedcompanyid', '') AS company_id
-    FROM hubspot_contacts
-),
-linked AS (
-    SELECT
-        a.from_object_type AS kind,
-        a.from_id AS id,
-        MIN(CASE WHEN a.to_object_type = 'companies' THEN a.to_id END) AS company_id,
-        MIN(c.company_id) AS through
-    FROM hubspot_associations a
-    LEFT JOIN named c ON a.to_object_type = 'contacts' AND c.id = a.to_id
-    GROUP BY a.from_object_type, a.from_id
-)
-SELECT l.kind, l.id, COALESCE(c.company_id, l.company_id, l.through) AS home
-FROM linked l
-LEFT JOIN named c ON l.kind = 'contacts' AND c.id = l.id
-UNION ALL
-SELECT 'contacts', c.id, c.company_id
-FROM named c
-WHERE c.company_id IS NOT NULL AND c.id NOT IN (SELECT id FROM linked WHERE kind = 'contacts')
-"""
-_EVENT_CUSTOMER: Final = "((CAST(l.data AS JSON) -> 'object') ->> 'customer')"
 
 
 @dataclass
@@ -187,11 +132,11 @@ class Shelf:
         if is_other:
             made = self._folder / name
             if not made.is_dir():
-                _make(fulls, made, self._folder, *self._limits)
+                make_copy(fulls, made, self._folder, *self._limits)
             self._open(made, fulls)
             self._made_of, self._deltas, self._shapes = name, {one: [] for one in fulls}, {}
         # What a line belongs to is known by its invoice, which may have come with it.
-        for stream, paths in sorted(files.items(), key=lambda one: one[0] in _THROUGH):
+        for stream, paths in sorted(files.items(), key=lambda one: one[0] in THROUGH):
             self._add(stream, [path for path in paths if not _is_full(path)])
         self._leave_out({one: rules for one in files if (rules := view.gone(one))})
         return is_other
@@ -261,9 +206,9 @@ class Shelf:
         self.full_rows = sum(pq.read_metadata(made / f"{one}.parquet").num_rows for one in fulls)
         self._engine.register_files(LINKS, [made / f"{LINKS}.parquet"])
         if _ITEMS in fulls:
-            self._engine.register_files(_CARRIED, [made / f"{_CARRIED}.parquet"])
+            self._engine.register_files(CARRIED, [made / f"{CARRIED}.parquet"])
             self._engine.run(
-                CARRYING, f"SELECT * FROM full_{_ITEMS} WHERE id IN (SELECT item_id FROM {_CARRIED})"
+                CARRYING, f"SELECT * FROM full_{_ITEMS} WHERE id IN (SELECT item_id FROM {CARRIED})"
             )
 
     def _add(self, stream: str, paths: list[Path]) -> None:
@@ -284,10 +229,10 @@ class Shelf:
         there = set(incoming.column_names)
         columns = ", ".join(f'l."{name}"' for name in landed_columns(stream) if name in there)
         owner, joined = "CAST(NULL AS VARCHAR)", ""
-        if stream in _THROUGH:
+        if stream in THROUGH:
             owner, joined = _owner_in_delta(stream)
         elif stream not in RECORDS and stream != "hubspot_associations":
-            owner, joined = _owner(stream, there)
+            owner, joined = owner_of(stream, there)
         table = f"delta_{stream}"
         rows = f"SELECT {columns}, {owner} AS owner FROM incoming l{joined}"
         shape = self._shapes.get(stream)
@@ -326,7 +271,7 @@ class Shelf:
 
 
 def _owner_in_delta(stream: str) -> tuple[str, str]:
-    column, above = _THROUGH[stream]
+    column, above = THROUGH[stream]
     owners = " UNION ALL ".join(
         f"SELECT id, customer FROM {part}_{above} WHERE id IN (SELECT {column} FROM incoming)"
         for part in ("full", "delta")
@@ -337,77 +282,3 @@ def _owner_in_delta(stream: str) -> tuple[str, str]:
 
 def _is_full(path: Path) -> bool:
     return path.parent.name.startswith("full-")
-
-
-def _make(
-    fulls: Mapping[str, Sequence[Path]], made: Path, folder: Path, memory_limit: str, threads: int | None
-) -> None:
-    """Write the copy; it is there whole or not at all."""
-    incoming = folder / ".incoming"
-    shutil.rmtree(incoming, ignore_errors=True)
-    make_directory(incoming)
-    with Engine(memory_limit, threads, folder / "tmp") as engine:
-        _register(engine, fulls)
-        engine.run("homes", _HOMES)
-        for name, sql in _statements(engine, fulls):
-            engine.write(sql, incoming / f"{name}.parquet", group=GROUP)
-    with writing(folder):
-        for former in folder.glob("[!.]*/"):
-            shutil.rmtree(former, ignore_errors=True)
-        incoming.replace(made)
-        sync_directory(folder)
-
-
-def _register(engine: Engine, fulls: Mapping[str, Sequence[Path]]) -> None:
-    """Register the streams; those that the homes are found by are there in any case."""
-    for stream, paths in fulls.items():
-        engine.register_files(stream, paths)
-    for stream in SOURCES:
-        if stream not in fulls:
-            columns = ", ".join(f'CAST(NULL AS VARCHAR) AS "{name}"' for name in landed_columns(stream))
-            engine.run(stream, f"SELECT {columns} WHERE 1 = 0")
-
-
-def _statements(engine: Engine, fulls: Mapping[str, Sequence[Path]]) -> Iterable[tuple[str, str]]:
-    for stream in fulls:
-        there = engine.columns(stream)
-        columns = ", ".join(f'l."{name}"' for name in landed_columns(stream) if name in there)
-        owner, joined = _owner(stream, there)
-        more = ""
-        if stream == "hubspot_associations":
-            more = ", t.home AS to_home"
-            joined += (
-                " LEFT JOIN homes t ON t.kind = 'contacts' AND l.to_object_type = t.kind AND t.id = l.to_id"
-            )
-        yield stream, f"SELECT {columns}, {owner} AS owner{more} FROM {stream} l{joined} ORDER BY owner"
-    yield (
-        LINKS,
-        "SELECT l.to_object_type, l.to_id, l.from_object_type, l.from_id, h.home AS owner "
-        "FROM hubspot_associations l LEFT JOIN homes h ON h.kind = l.from_object_type AND h.id = l.from_id "
-        "ORDER BY l.to_id",
-    )
-    yield (
-        _CARRIED,
-        "SELECT CAST(price AS JSON) ->> 'id' AS price_id, MIN(id) AS item_id FROM stripe_subscription_items "
-        "WHERE CAST(price AS JSON) ->> 'id' NOT IN (SELECT id FROM stripe_prices) GROUP BY 1",
-    )
-
-
-def _owner(stream: str, there: Collection[str]) -> tuple[str, str]:
-    """Return the expression of the owner and what it has to be joined with."""
-    if stream in BY_ID:
-        return "l.id", ""
-    if stream in _OF_CUSTOMERS and "customer" in there:
-        return "l.customer", ""
-    if stream in _THROUGH:
-        column, above = _THROUGH[stream]
-        owners = f"SELECT id, MIN(customer) AS customer FROM {above} GROUP BY id"
-        return "o.customer", f" LEFT JOIN ({owners}) o ON o.id = l.{column}"
-    if stream == "stripe_events":
-        return _EVENT_CUSTOMER, ""
-    if stream in RECORDS:
-        kind = stream.removeprefix("hubspot_")
-        return "h.home", f" LEFT JOIN homes h ON h.kind = '{kind}' AND h.id = l.id"
-    if stream == "hubspot_associations":
-        return "h.home", " LEFT JOIN homes h ON h.kind = l.from_object_type AND h.id = l.from_id"
-    return "CAST(NULL AS VARCHAR)", ""

@@ -13,7 +13,8 @@ import pandas as pd
 from crm_sync.candidates import Candidates
 from crm_sync.matching import match
 from saaskpi.members import Members
-from saaskpi.shelf import ANYBODY, BY_ID, CARRYING, GLOBAL, RECORDS, Shelf
+from saaskpi.shelf import ANYBODY, CARRYING, GLOBAL, Shelf
+from saaskpi.shelf_copy import BY_ID, RECORDS
 from warehouse.engine import Engine
 from warehouse.marts import Marts
 
