@@ -214,10 +214,11 @@ class Refresher:
         pipeline = self._pipeline
         ahead = self._beside.submit(self._slice_ahead, touched)
         try:
-            return reread(pipeline.landing, pipeline.stripe, pipeline.hubspot, touched, self._now())
+            found = reread(pipeline.landing, pipeline.stripe, pipeline.hubspot, touched, self._now())
         finally:
             wait([ahead])  # the engine serves one at a time
-            ahead.result()
+        ahead.result()
+        return found
 
     def _slice_ahead(self, touched: Touched) -> None:
         with suppress(SaaskpiError):  # whatever it is, the slice meets it again and says so

@@ -55,11 +55,6 @@ class RehearsedEngine(Engine):
         self._filled: set[str] = set()
         self._frames: set[str] = set()
 
-    @property
-    def is_prepared(self) -> bool:
-        """Whether the statements of a computation are prepared."""
-        return bool(self._prepared)
-
     @contextmanager
     def rehearsed(self) -> Iterator[None]:
         """Put what is made from here on into a place of its own; nothing of it is left in the end.

@@ -50,7 +50,7 @@ def test_each_time_is_as_the_first_time_in_an_empty_place(engine: RehearsedEngin
             assert computed(engine, owner, factor) == expected
         if settled == "each time" or turn == 4 or (settled == "now and then" and turn % 2):
             engine.settle()
-    assert engine.is_prepared
+    assert engine._prepared
     assert engine.columns("rows") == []
 
 
@@ -80,7 +80,7 @@ def test_what_cannot_be_prepared_is_learnt_anew(engine: RehearsedEngine) -> None
     expected = computed_twice()
     engine.run("landed", "SELECT 'b' AS other")
     engine.settle()
-    assert not engine.is_prepared
+    assert not engine._prepared
     engine.run("landed", "SELECT 'b' AS owner, 5 AS amount")
     assert computed_twice() == expected
     engine.settle()
