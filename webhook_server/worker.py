@@ -37,6 +37,7 @@ from warehouse.inbox import Received
 from webhook_server.debounce import Debounce
 from webhook_server.events import about, touched_by
 from webhook_server.live import Live
+from webhook_server.memory import give_back
 from webhook_server.missed import missed
 
 log = logging.getLogger(__name__)
@@ -55,6 +56,8 @@ WARM: Final = 10.0
 """Seconds between two looks at what others did, when there is nothing else to do."""
 SPARE: Final = 600.0
 """Seconds between two whole looks of the garbage collector when there is nothing else to do."""
+GIVE_BACK: Final = 10.0
+"""Seconds between two times at which memory is given back to the system."""
 PATIENCE: Final = 60.0
 """Seconds that posted usage waits for others who work in the home."""
 _FIRST_PAUSE: Final = 5.0
@@ -93,7 +96,7 @@ class Worker:
         self._halted: str | None = None
         self._accepted = self._stumbled = False
         self._failures = self._claimed = 0
-        self._paused_until = self._warm_at = self._spare_at = 0.0
+        self._paused_until = self._warm_at = self._spare_at = self._given_at = 0.0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="worker", daemon=True)
 
@@ -129,6 +132,7 @@ class Worker:
                 log.exception("the worker stumbled")
                 self._stumbled = True
                 self._pause()
+            self._give_back()
             self._wait()
         self._end()
 
@@ -168,6 +172,12 @@ class Worker:
             gc.unfreeze()
             gc.collect()
             gc.freeze()
+
+    def _give_back(self) -> None:
+        """Let the memory of refreshes not stay in pieces between what is held."""
+        if time.monotonic() >= self._given_at:
+            self._given_at = time.monotonic() + GIVE_BACK
+            give_back()
 
     def _renew(self) -> None:
         while not self._stop.wait(LEASE.total_seconds() / 3):
