@@ -44,7 +44,7 @@ log = logging.getLogger(__name__)
 
 MOST: Final = 1000
 """Events claimed at once; while so many are held back, no others are claimed."""
-MOST_ACCOUNTS: Final = 100
+MOST_ACCOUNTS: Final = 50
 """Accounts of one refresh: the memory it takes grows with them, and whoever waits has to wait for all."""
 LEASE: Final = timedelta(seconds=60)
 """A claim is renewed while its worker lives."""
