@@ -16,9 +16,6 @@ from warehouse.deltas import DELTAS, REJECTED, Void, delta_parts, read_gone
 from warehouse.manifest import Delta, Manifest, StreamEntry
 from warehouse.stream_file import REJECTED_SCHEMA
 
-MOST_REMEMBERED = 500
-"""Deltas whose void rows are remembered; their files never change."""
-
 
 class LandingReader:
     """Reads a landing as of one manifest, or as of whatever is newest at each call.
@@ -146,8 +143,11 @@ class LandingReader:
     def _gone_of(self, delta: Delta) -> list[tuple[str, str, str, int]]:
         if not delta.voids:
             return []
-        if delta.directory not in self._gone_read:
-            if len(self._gone_read) >= MOST_REMEMBERED:
-                self._gone_read.clear()
-            self._gone_read[delta.directory] = read_gone(self._root / DELTAS / delta.directory)
-        return self._gone_read[delta.directory]
+        known = self._gone_read.get(delta.directory)
+        if known is None:
+            # The files of a delta never change, and those that count are few: folded ones are forgotten.
+            for former in set(self._gone_read) - {one.directory for one in self.manifest().deltas}:
+                self._gone_read.pop(former, None)
+            known = read_gone(self._root / DELTAS / delta.directory)
+            self._gone_read[delta.directory] = known
+        return known

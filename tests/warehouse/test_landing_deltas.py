@@ -202,6 +202,17 @@ def test_many_deltas_become_few(landing: Landing, tmp_path: Path) -> None:
     assert seen(landing) == {"a1": MOST_DELTAS + 4} | {f"c{n}": n for n in range(MOST_DELTAS + 5)}
 
 
+def test_what_folded_deltas_declared_void_is_not_remembered(landing: Landing) -> None:
+    full(landing, {"a": 1, "b": 1})
+    for number in range(6):
+        delta(landing, {"a": number}, Gone("things", "id", "b"))
+        assert seen(landing) == {"a": number}
+        landing.compact()
+    delta(landing, {"a": 7}, Gone("things", "id", "b"))
+    assert seen(landing) == {"a": 7}
+    assert len(landing._gone_read) == 1
+
+
 def test_deltas_are_not_merged_across_a_full_pull_under_way(landing: Landing) -> None:
     full(landing, {"a1": 1})
     delta(landing, {"x1": 1})
