@@ -110,7 +110,7 @@ class Rereader:
     def read(self, touched: Touched, now: datetime) -> Reread:
         """Read what is named and land it; see :func:`reread`."""
         with self._landing.begin_delta(now) as delta:
-            whole = land(delta, self._found(touched), self._superfluous)
+            whole = land(delta, self._found(touched, now), self._superfluous)
         return Reread(
             customers=frozenset(whole.customers),
             companies=frozenset(whole.companies),
@@ -120,13 +120,13 @@ class Rereader:
             merged=whole.merged,
         )
 
-    def _found(self, touched: Touched) -> Iterator[Found]:
+    def _found(self, touched: Touched, now: datetime) -> Iterator[Found]:
         """Read what is named, then what that showed to be concerned as well."""
         for ref in touched.erased:
             yield Found(gone=gone_object("contacts", ref.id), missing={ref})
         customers = {ref for ref in touched.gone if ref.kind == "customer"}
         tasks = [
-            *self._stripe.tasks({*touched.stripe, *customers}, touched.customers),
+            *self._stripe.tasks({*touched.stripe, *customers}, touched.customers, now),
             *self._hubspot.tasks({*touched.hubspot, *touched.gone} - customers - touched.erased),
         ]
         while tasks:

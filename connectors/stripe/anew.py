@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -75,12 +76,20 @@ class StripeAnew:
         self._customers: set[str] = set()
         self._subscriptions: set[str] = set()
         self._waiting: set[str] = set()
+        self._until = 0
 
-    def tasks(self, refs: Iterable[Ref], customers: Iterable[str] = ()) -> list[Task]:
+    def tasks(
+        self, refs: Iterable[Ref], customers: Iterable[str] = (), now: datetime | None = None
+    ) -> list[Task]:
         """Give what to do for some objects and customers.
 
-        Kinds that no stream has are left out.
+        Args:
+            refs: the objects; kinds that no stream has are left out.
+            customers: ids of customers.
+            now: aware; usage is read up to then, which a customer may still have when all its subscriptions
+                have ended. None reads up to the end of their last periods.
         """
+        self._until = 0 if now is None else int(now.timestamp())
         refs = set(refs)
         named = {ref.id for ref in refs if ref.kind == Customers.api_object}
         tasks = self.of_customers({*named, *customers})
@@ -167,7 +176,7 @@ class StripeAnew:
     def _usage(self, customer: str, subscriptions: list[Json]) -> Found:
         if MeterEventSummaries.name not in self._streams:
             return Found()
-        added = UsageReader(self._client).added(subscriptions)
+        added = UsageReader(self._client, self._until).added(subscriptions)
         return Found(more=[partial(self._days, *one) for one in added])
 
     def _days(self, meter: str, customer: str, window: Window) -> Found:

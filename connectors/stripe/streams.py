@@ -374,12 +374,13 @@ class UsageReader:
 
     Args:
         client: of the account.
+        until: Unix seconds up to which all usage is read, also that of subscriptions which ended before.
     """
 
-    def __init__(self, client: StripeClient) -> None:
+    def __init__(self, client: StripeClient, until: int = 0) -> None:
         self._client = client
         self._read: dict[Pair, list[Window]] = {}
-        self._until = 0
+        self._until = until
 
     def added_days(self, subscriptions: JsonRows) -> Iterator[Json]:
         """Read what some subscriptions add, the newest first."""
