@@ -311,3 +311,26 @@ def test_much_usage_of_a_customer_is_read_whole_and_in_three_round_trips(
     again(before, touched)
     assert time.monotonic() - started < 6.0
     homes.close()
+
+
+@pytest.mark.slow
+def test_usage_after_the_last_subscription_has_ended_is_read_anew_as_well(kept: Kept, tmp_path: Path) -> None:
+    world, settings = kept.begin(tmp_path / "first", "pull", customers=300, months=12, seed=7)
+    homes = Homes(world, settings)
+    before = homes.pulled()
+    stayed = _used_after_the_end(before)
+    assert stayed, "somebody's meter goes on after the subscription has ended"
+    again(before, Touched(customers=frozenset(stayed)))
+    assert different(before.landing, homes.pulled().landing) == {}
+    homes.close()
+
+
+def _used_after_the_end(pipeline: Pipeline) -> set[str]:
+    """Customers with usage later than the last period of all their subscriptions."""
+    subscriptions = rows_of(pipeline.landing, "stripe_subscriptions")
+    ends: Counter[str] = Counter()
+    for item in rows_of(pipeline.landing, "stripe_subscription_items").values():
+        customer = subscriptions[item["subscription"],]["customer"]
+        ends[customer] = max(ends[customer], int(item["current_period_end"]))
+    usage = rows_of(pipeline.landing, "stripe_meter_event_summaries").values()
+    return {day["customer"] for day in usage if int(day["start_time"]) > ends[day["customer"]]}
