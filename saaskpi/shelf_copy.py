@@ -15,13 +15,14 @@ LINKS: Final = "links"
 """The associations once more, in the order of what they lead to; ``owner`` is that of what they come from."""
 CARRIED: Final = "carried_prices"
 """One item per price that no list of prices has: price_id, item_id."""
-_OF_CUSTOMERS: Final = (
+_BY_CUSTOMER: Final = (
     "stripe_subscriptions",
     "stripe_invoices",
     "stripe_charges",
     "stripe_discounts",
     "stripe_meter_event_summaries",
 )
+"""Streams whose rows name the customer."""
 THROUGH: Final = {
     "stripe_subscription_items": ("subscription", "stripe_subscriptions"),
     "stripe_invoice_lines": ("invoice", "stripe_invoices"),
@@ -141,7 +142,7 @@ def owner_of(stream: str, there: Collection[str]) -> tuple[str, str]:
     """
     if stream in BY_ID:
         return "l.id", ""
-    if stream in _OF_CUSTOMERS and "customer" in there:
+    if stream in _BY_CUSTOMER and "customer" in there:
         return "l.customer", ""
     if stream in THROUGH:
         column, above = THROUGH[stream]

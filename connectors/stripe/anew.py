@@ -27,12 +27,10 @@ from connectors.stripe.streams import (
     StripeStream,
     SubscriptionItems,
     Subscriptions,
-    UsageReader,
     discounts_of,
-    of_customer,
-    usage_pages,
 )
 from connectors.stripe.usage import Window, parts
+from connectors.stripe.usage_reader import UsageReader, usage_pages
 from connectors.touched import Ref
 from saaskpi.errors import MissingPermissionError, RejectedError
 
@@ -161,7 +159,7 @@ class StripeAnew:
             "customer": customer,
             "expand[]": [*Subscriptions.expand],
         }
-        for page in of_customer(self._client, Subscriptions.path, params):
+        for page in self._client.of_customer(Subscriptions.path, params):
             for row in page:
                 Subscriptions.make_whole(self._client, row)
                 found = self._found(Subscriptions, row)

@@ -87,6 +87,17 @@ class StripeClient:
         """
         return self._pages(path, dict(params or {}), after=None)
 
+    def of_customer(self, path: str, params: Mapping[str, Any] | None = None) -> Iterator[JsonRows]:
+        """Read a list of one customer as :meth:`list` does; empty when the customer has been deleted.
+
+        Stripe refuses the lists of those.
+        """
+        try:
+            yield from self.list(path, params)
+        except RejectedError as error:
+            if "No such customer" not in error.message:
+                raise
+
     def sublist(self, embedded: Mapping[str, Any]) -> Iterator[Json]:
         """Read a list that came inside an object to its end.
 

@@ -18,8 +18,8 @@ from connectors.http import Json, JsonRows
 from connectors.streams import ApiStream, ChildStream, only
 from connectors.stripe.client import StripeClient
 from connectors.stripe.coupons import ON_REQUEST
-from connectors.stripe.usage import Pair, Window, last_end, uncovered, whole_days
-from saaskpi.errors import MissingPermissionError, RejectedError
+from connectors.stripe.usage_reader import UsageReader
+from saaskpi.errors import MissingPermissionError
 
 
 class StripeStream(ApiStream[StripeClient]):
@@ -76,17 +76,6 @@ class StripeStream(ApiStream[StripeClient]):
 
 class StripeChild(ChildStream[StripeClient], StripeStream):
     """Objects that come inside others, or are listed per parent."""
-
-
-def of_customer(
-    client: StripeClient, path: str, params: Mapping[str, Any] | None = None
-) -> Iterator[JsonRows]:
-    """Read a list of one customer; empty when the customer has been deleted, whose lists are refused."""
-    try:
-        yield from client.list(path, params)
-    except RejectedError as error:
-        if "No such customer" not in error.message:
-            raise
 
 
 def load_schema(stream: str) -> dict[str, Any]:
@@ -307,7 +296,7 @@ class PaymentMethods(StripeChild):
             if self._is_refused:
                 return
             try:
-                for page in of_customer(self.client, f"/v1/customers/{customer['id']}/payment_methods"):
+                for page in self.client.of_customer(f"/v1/customers/{customer['id']}/payment_methods"):
                     yield from page
             except MissingPermissionError as error:
                 # Keys made before cards were looked at lack it; all else is worth reading without.
@@ -367,50 +356,6 @@ class MeterEventSummaries(StripeChild):
         except MissingPermissionError as error:
             self.logger.warning("%s is left out: %s", self.name, error.message)
             self._is_refused = True
-
-
-class UsageReader:
-    """Reads the usage of metered subscriptions, each day of a customer and meter once.
-
-    Args:
-        client: of the account.
-        until: Unix seconds up to which all usage is read, also that of subscriptions which ended before.
-    """
-
-    def __init__(self, client: StripeClient, until: int = 0) -> None:
-        self._client = client
-        self._read: dict[Pair, list[Window]] = {}
-        self._until = until
-
-    def added_days(self, subscriptions: JsonRows) -> Iterator[Json]:
-        """Read what some subscriptions add, the newest first."""
-        for meter, customer, window in self.added(subscriptions):
-            for page in usage_pages(self._client, meter, customer, window):
-                yield from page
-
-    def added(self, subscriptions: JsonRows) -> Iterator[tuple[str, str, Window]]:
-        """Give what there is to read: meter, customer and days; each day once."""
-        # No clock is asked: the latest period of the newest subscriptions ends after all usage so far.
-        self._until = max(self._until, last_end(subscriptions))
-        for subscription in subscriptions:
-            window = whole_days(subscription["start_date"], self._until)
-            customer = subscription["customer"]
-            for item in subscription["items"]["data"]:
-                meter = (item["price"].get("recurring") or {}).get("meter")
-                if meter:
-                    read = self._read.setdefault((meter, customer), [])
-                    for part in uncovered(window, read):
-                        read.append(part)
-                        yield meter, customer, part
-
-
-def usage_pages(client: StripeClient, meter: str, customer: str, window: Window) -> Iterator[JsonRows]:
-    """Read the days of a customer on a meter that have usage, the newest first."""
-    start, end = window
-    span = {"start_time": start, "end_time": end, "value_grouping_window": "day"}
-    path = f"/v1/billing/meters/{meter}/event_summaries"
-    for page in of_customer(client, path, {"customer": customer, **span}):
-        yield [{**summary, "customer": customer} for summary in page]
 
 
 def discounts_of(client: StripeClient, parent: str, row: Json) -> Iterator[Json]:
