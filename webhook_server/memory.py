@@ -8,8 +8,12 @@ import sys
 from typing import Final
 
 _M_ARENA_MAX: Final = -8
-"""Of glibc's ``malloc.h``."""
+_M_MMAP_THRESHOLD: Final = -3
+"""Both of glibc's ``malloc.h``."""
 _ARENAS: Final = 2
+_LARGE: Final = 256 * 1024
+"""Bytes from which a piece of memory is mapped by itself and goes back to the system at once. Left alone,
+glibc raises that up to 32 MB, and columns of a few hundred KB leave holes among what is held for long."""
 
 
 def hold_little() -> None:
@@ -23,6 +27,7 @@ def hold_little() -> None:
         mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
         if mallopt is not None:  # another C library has other ways
             mallopt(_M_ARENA_MAX, _ARENAS)
+            mallopt(_M_MMAP_THRESHOLD, _LARGE)
 
 
 def give_back() -> None:

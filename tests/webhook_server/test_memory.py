@@ -41,3 +41,24 @@ print(resident() / before)
 def test_what_lies_free_between_what_is_held_is_given_back() -> None:
     ended = subprocess.run([sys.executable, "-c", PIECES], capture_output=True, text=True, check=True)
     assert float(ended.stdout) < 0.5
+
+
+LARGE = """
+from pathlib import Path
+from webhook_server.memory import hold_little
+def resident():
+    return int(Path("/proc/self/statm").read_text().split()[1])
+hold_little()
+b"x" * 20_000_000
+pieces = [(b"x" * 300_000, bytes(2_000)) for _ in range(300)]
+before = resident()
+held = [small for _, small in pieces]
+del pieces
+print(resident() / before)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc's malloc alone keeps it")
+def test_large_pieces_are_given_back_at_once_also_from_between_what_is_held() -> None:
+    ended = subprocess.run([sys.executable, "-c", LARGE], capture_output=True, text=True, check=True)
+    assert float(ended.stdout) < 0.5
