@@ -14,7 +14,9 @@ import pyarrow.parquet as pq
 from warehouse.columns import Column, MisfitError, arrow_schema, misfit, to_array, to_json
 from warehouse.files import sync_file
 
-MAX_ROWS = 10_000
+MAX_ROWS = 1_000
+"""Rows of a stream that are kept as objects until they are written. Some twenty streams are read at a time:
+with ten times as many a pull of 1,000 customers took 612 MB instead of 309, and a server stayed larger."""
 MAX_BYTES = 64 * 1024 * 1024
 
 _REJECTED_FIELDS: dict[str, pa.DataType] = {
