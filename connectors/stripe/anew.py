@@ -76,18 +76,16 @@ class StripeAnew:
         self._waiting: set[str] = set()
         self._until = 0
 
-    def tasks(
-        self, refs: Iterable[Ref], customers: Iterable[str] = (), now: datetime | None = None
-    ) -> list[Task]:
+    def tasks(self, refs: Iterable[Ref], customers: Iterable[str], now: datetime) -> list[Task]:
         """Give what to do for some objects and customers.
 
         Args:
             refs: the objects; kinds that no stream has are left out.
             customers: ids of customers.
             now: aware; usage is read up to then, which a customer may still have when all its subscriptions
-                have ended. None reads up to the end of their last periods.
+                have ended.
         """
-        self._until = 0 if now is None else int(now.timestamp())
+        self._until = int(now.timestamp())
         refs = set(refs)
         named = {ref.id for ref in refs if ref.kind == Customers.api_object}
         tasks = self.of_customers({*named, *customers})
