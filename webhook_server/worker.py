@@ -11,8 +11,8 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -43,7 +43,10 @@ from webhook_server.missed import missed
 log = logging.getLogger(__name__)
 
 MOST: Final = 1000
-"""Events claimed at once; while so many are held back, no others are claimed."""
+"""Events claimed in one commit, for which others wait."""
+MOST_HELD: Final = 10_000
+"""While so many events are held back no others are claimed: some tens of megabytes of bodies. Of a backlog
+much has to be in sight, or each account in it is refreshed again and again instead of once."""
 MOST_ACCOUNTS: Final = 50
 """Accounts of one refresh: the memory it takes grows with them, and whoever waits has to wait for all."""
 LEASE: Final = timedelta(seconds=60)
@@ -210,10 +213,9 @@ class Worker:
             self._inbox.give_back(self._services.holder, now)
             self._stumbled = False
         nothing = []
-        room = len(self._debounce) < MOST
-        claimed = self._inbox.claim(self._services.holder, now, MOST, LEASE) if room else []
-        self._claimed = len(claimed)
-        for row in claimed:
+        self._claimed = 0
+        for row in self._claim(now):
+            self._claimed += 1
             touched = touched_by(row, self._usage_key)
             if touched or row.source == "usage":
                 self._debounce.add(about(touched), row)
@@ -225,6 +227,14 @@ class Worker:
         if ripe:
             self._process(ripe)
         return len(ripe) + len(nothing)
+
+    def _claim(self, now: datetime) -> Iterator[Received]:
+        """Take all that is due and has room."""
+        full = True
+        while full and len(self._debounce) < MOST_HELD:
+            claimed = self._inbox.claim(self._services.holder, now, MOST, LEASE)
+            full = len(claimed) == MOST
+            yield from claimed
 
     def _process(self, rows: Sequence[Received]) -> None:
         """Refresh all at once; when that fails for one event's sake, find it by halving."""
