@@ -83,7 +83,7 @@ class LandingWriter(GenericSingerWriter[str, Message]):
 
     @property
     def rows(self) -> dict[str, int]:
-        """Rows landed so far per stream, as of each stream's last row group; exact after :meth:`close`."""
+        """Rows landed so far per stream, without those still kept as objects; exact after :meth:`close`."""
         return {name: stream.rows for name, stream in self._streams.items()}
 
     @property
@@ -109,7 +109,7 @@ class LandingWriter(GenericSingerWriter[str, Message]):
     def write_message(self, message: Message) -> None:
         """Take one Singer message in.
 
-        A record handed over must not be changed afterwards: it is written with its row group.
+        A record handed over must not be changed afterwards: it becomes columns later.
 
         Raises:
             DataError: a record without a schema, a stream name that cannot be a folder, or a BATCH message.

@@ -155,13 +155,21 @@ def test_rows_that_do_not_fit_are_kept_aside_with_their_reason(landing: Landing)
     assert len(landing.rejected()) == 0
 
 
-def test_buffers_are_flushed_by_rows_and_by_bytes(landing: Landing, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "group_rows, expected",
+    [(3, [3, 3, 2, 1]), (4, [6, 2, 1]), (100, [8, 1])],
+    ids=["each batch", "two batches", "until the large row"],
+)
+def test_row_groups_end_by_rows_and_by_bytes(
+    landing: Landing, monkeypatch: pytest.MonkeyPatch, group_rows: int, expected: list[int]
+) -> None:
     monkeypatch.setattr(stream_file, "MAX_ROWS", 3)
-    monkeypatch.setattr(stream_file, "MAX_BYTES", 1000)
+    monkeypatch.setattr(stream_file, "GROUP_ROWS", group_rows)
+    monkeypatch.setattr(stream_file, "MAX_BYTES", 2000)
     pull(landing, *({"id": str(number)} for number in range(7)), {"id": "x" * 2000}, {"id": "last"})
     (file,) = landing.files("things")
     groups = pq.ParquetFile(file).metadata
-    assert [groups.row_group(n).num_rows for n in range(groups.num_row_groups)] == [3, 3, 2, 1]
+    assert [groups.row_group(n).num_rows for n in range(groups.num_row_groups)] == expected
     assert len(ids(landing)) == 9
 
 

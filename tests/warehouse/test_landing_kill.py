@@ -31,7 +31,7 @@ from singer_sdk.singerlib import RecordMessage, SchemaMessage
 from warehouse import compaction, stream_file
 from warehouse.landing import Landing
 
-stream_file.MAX_ROWS = 20
+stream_file.MAX_ROWS, stream_file.GROUP_ROWS = 20, 40
 rows, streams = int(sys.argv[2]), sys.argv[3:]
 schema = {"properties": {"id": {"type": "string"}, "pull": {"type": "integer"}}}
 
