@@ -229,12 +229,12 @@ class Worker:
         return len(ripe) + len(nothing)
 
     def _claim(self, now: datetime) -> Iterator[Received]:
-        """Take all that is due and has room."""
-        full = True
-        while full and len(self._debounce) < MOST_HELD:
+        """Take all that is due and has room, also of what turns out to need no refresh."""
+        for _ in range(0, MOST_HELD - len(self._debounce), MOST):
             claimed = self._inbox.claim(self._services.holder, now, MOST, LEASE)
-            full = len(claimed) == MOST
             yield from claimed
+            if len(claimed) < MOST:
+                return
 
     def _process(self, rows: Sequence[Received]) -> None:
         """Refresh all at once; when that fails for one event's sake, find it by halving."""

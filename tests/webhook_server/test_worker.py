@@ -238,6 +238,20 @@ def test_what_touches_nothing_is_done_without_a_refresh(home: Home, clock: Clock
     assert home.inbox.counts().waiting == 0
 
 
+def test_of_a_storm_that_touches_nothing_no_more_is_held_either(
+    home: Home, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("webhook_server.worker.MOST", 10)
+    monkeypatch.setattr("webhook_server.worker.MOST_HELD", 40)
+    body = stripe_body(1, "account.updated", object="account", id="acct_1")
+    home.inbox.add([Event("stripe", f"evt_{n}", "account.updated", body, START) for n in range(100)])
+    waiting = []
+    for _ in range(3):
+        home.work(clock)
+        waiting.append(home.inbox.counts().waiting)
+    assert waiting == [60, 20, 0]
+
+
 def test_a_bad_event_is_found_and_dies_alone(home: Home, clock: Clock) -> None:
     home.fail = lambda customers: ValueError("cus_7 is poison") if "cus_7" in customers else None
     home.send(*range(20))
