@@ -330,7 +330,7 @@ class Meters(StripeStream):
 
 
 class MeterEventSummaries(StripeChild):
-    """Usage per meter, customer and day, for customers who have or had a subscription on that meter."""
+    """Usage per meter, customer and day, of subscriptions, also ended ones, with a price on that meter."""
 
     name = "stripe_meter_event_summaries"
     api_object = "billing.meter_event_summary"
