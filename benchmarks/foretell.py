@@ -84,7 +84,8 @@ def backtested(seed: int, customers: int, months: int, home: Path, *, causes: bo
         }
         list(_saaskpi(environment, ["pull", "--json"], ["enrich", "--json"]))
         server.terminate()
-    return json.loads(next(_saaskpi(environment, ["backtest", "--format", "json"])))
+    report: dict[str, Any] = json.loads(next(_saaskpi(environment, ["backtest", "--format", "json"])))
+    return report
 
 
 def _saaskpi(environment: dict[str, str], *commands: Sequence[str]) -> Iterator[str]:

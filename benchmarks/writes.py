@@ -20,9 +20,9 @@ from typing import Any
 from unittest import mock
 
 import msgspec
-from drt.config.base import BearerAuth
-from drt.config.models import HubSpotDestinationConfig, SyncOptions
-from drt.destinations import hubspot as drt
+from drt.config.base import BearerAuth  # type: ignore[import-untyped]
+from drt.config.models import HubSpotDestinationConfig, SyncOptions  # type: ignore[import-untyped]
+from drt.destinations import hubspot as drt  # type: ignore[import-untyped]
 
 from connectors.hubspot.client import HubSpotClient
 from connectors.hubspot.writer import HubSpotWriter
