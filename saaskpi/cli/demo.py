@@ -24,6 +24,7 @@ from pydantic import SecretStr
 from saaskpi.cli.base import Context, shared_options
 from saaskpi.cli.output import print_lines, print_rows
 from saaskpi.cli.show import print_totals
+from saaskpi.cli.tokens import audited
 from saaskpi.cli.words import applied_lines, next_steps
 from saaskpi.columns import ACCOUNTS
 from saaskpi.errors import UnavailableError, UsageError
@@ -60,7 +61,9 @@ def demo(context: Context, customers: int, months: int, seed: int, once: bool) -
         with context.stages.stage("usage") as report:
             report(f"{fetch_usage(settings.home, sandbox):,} bytes of the product's own events")
         pipeline = context.pipeline(pointed_at(settings, sandbox))
-        result = pipeline.run()
+        with audited(pipeline.store, "run", "the plan of now") as entry:
+            result = pipeline.run()
+            entry["plan_hash"] = result.plan.hash
         rows, sums = portfolio(pipeline.accounts(), Filter(), "mrr")
         click.echo("")
         print_rows(rows, ACCOUNTS, "table")
